@@ -1,0 +1,40 @@
+# One way in. `make run` and `make test` set up everything they need by themselves; Debian needs python3-venv and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check crash stop clean
+
+run: .venv/.sample
+	$(BIN)/ultimate-test-deploy-loop run --focus all
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n 4
+
+check: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+crash: .venv/.dev
+	$(BIN)/python -m pytest tests/loop/test_crash.py --kills 200
+
+stop:
+	@test ! -x $(BIN)/ultimate-test-deploy-loop || $(BIN)/ultimate-test-deploy-loop local down
+
+clean: stop
+	rm -rf .venv .netra-loop worklogs
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.sample: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[sample]'
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[sample,dev]'
+	@touch .venv/.sample $@
