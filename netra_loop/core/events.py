@@ -1,0 +1,314 @@
+"""What happened: the facts of every act, and the events that the journal keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
+from netra_loop.core.plan import Kind, Plan, ResumeClass
+from netra_loop.core.proof import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256."""
+
+    title: str
+    excerpt: str = ""
+    ref: str = ""
+    sha256: str = ""
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Anything with one outcome. `key` makes its effect recognisable after a crash; `holds` is what it needs alone."""
+
+    id: str
+    kind: Kind
+    iteration: int
+    step: str
+    subject: str
+    key: str
+    resume: ResumeClass
+    timeout: float
+    holds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line of a service's traffic, in percent."""
+
+    revision: str
+    percent: int
+    tag: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A revision that is Ready. strategy: `candidate` (0 %, own URL) or `direct` (the service's first revision)."""
+
+    target: str
+    service: str
+    revision: str
+    image_digest: str
+    url: str
+    candidate_url: str
+    created: str
+    strategy: str
+    identity: str
+    previous_revision: str = ""
+    traffic_before: tuple[Share, ...] = ()
+    traffic_after: tuple[Share, ...] = ()
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficShifted:
+    """The effect of a promote or a restore; `answers` are the base URL's answers that named the revision in a row."""
+
+    target: str
+    service: str
+    revision: str
+    url: str
+    traffic_before: tuple[Share, ...]
+    traffic_after: tuple[Share, ...]
+    identity: str
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyState:
+    """state: connected degraded failed disabled unreachable not_checked."""
+
+    name: str
+    state: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSeen:
+    """What a health check saw; latencies in seconds."""
+
+    target: str
+    url: str
+    revision: str
+    samples: int
+    consecutive: int
+    latency_median_s: float | None
+    latency_max_s: float | None
+    dependencies: tuple[DependencyState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketSeen:
+    """What a WebSocket check saw; times in seconds, None where it did not get that far."""
+
+    target: str
+    url: str
+    connect_s: float | None
+    first_message_s: float | None
+    event_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSeen:
+    """How a suite's process ended. ended_by: `itself`, `timeout` or `stop`. revisions: what its targets served."""
+
+    suite: str
+    exit_code: int | None
+    ended_by: str
+    finished: bool
+    leaked: int
+    revisions: Mapping[str, str]
+    revisions_after: Mapping[str, str]
+    collection_errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSeen:
+    """How a `run` step's command ended."""
+
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogsSeen:
+    """One log query and what it gave; window is `FROM/TO` in UTC."""
+
+    target: str
+    query: str
+    window: str
+    revision: str
+    count: int
+    truncated: bool
+    by_severity: Mapping[str, int] = field(default_factory=dict)
+
+
+Seen = Deployed | TrafficShifted | HealthSeen | WebSocketSeen | SuiteSeen | CommandSeen | LogsSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an act ended and why, with what was seen of the world afterwards."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    seen: Seen | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """How one test ended; duration in seconds, None where unknown. A test may have several, one an attempt."""
+
+    __test__ = False
+
+    id: str
+    outcome: TestOutcome
+    duration_s: float | None = None
+    message: str = ""
+    attempt: int = 1
+    proof: Proof | None = None
+    reasons: tuple[str, ...] = ()
+    facts: Facts | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the session ended: the colour is what the evidence says, the exit code also why it stopped."""
+
+    colour: Colour
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """The project's commit when the session opened; dirty: tracked or new files differ from it."""
+
+    sha: str
+    branch: str
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    session_id: str
+    plan: Plan
+    command: str
+    git: Git | None
+    previous: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed:
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class IterationBegun:
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActStarted:
+    act: Act
+
+
+@dataclass(frozen=True, slots=True)
+class HandleKnown:
+    """What makes a running act recognisable from outside: `command`, `pid`, `revision`, `operation`, `url` ..."""
+
+    act_id: str
+    handle: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TestsCollected:
+    """Some of the tests that a suite's runner found; a suite may announce them in several of these."""
+
+    __test__ = False
+
+    act_id: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestsObserved:
+    """Tests that ended, and those that were seen to start, up to `offset` bytes of the suite's own stream."""
+
+    __test__ = False
+
+    act_id: str
+    results: tuple[TestResult, ...]
+    started: tuple[str, ...]
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    act_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActEnded:
+    act_id: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time passed a point that the policy wanted to be woken at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A signal asked the session to stop; number as in signal(7)."""
+
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderUnplugged:
+    """A view could not be drawn and is drawn no more; the session goes on."""
+
+    reader: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFinished:
+    verdict: Verdict
+
+
+Event = (
+    SessionOpened
+    | SessionResumed
+    | IterationBegun
+    | ActStarted
+    | HandleKnown
+    | TestsCollected
+    | TestsObserved
+    | StopAsked
+    | ActEnded
+    | Ticked
+    | Interrupted
+    | ReaderUnplugged
+    | SessionFinished
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event with its number, from 1 without gaps, and its time in UTC."""
+
+    seq: int
+    at: datetime
+    event: Event

@@ -1,0 +1,266 @@
+"""What was asked: read once from YAML and the command line, resolved, frozen into the session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from netra_loop.core.errors import UsageError
+
+Scalar = str | int | float | bool | None
+
+
+class Kind(Enum):
+    """What an act does. PROMOTE and RESTORE are not written in plans: they follow from its deploys."""
+
+    DEPLOY = "deploy"
+    HEALTH = "health"
+    WEBSOCKET = "websocket"
+    SUITE = "suite"
+    RUN = "run"
+    LOGS = "logs"
+    PROMOTE = "promote"
+    RESTORE = "restore"
+
+
+class ResumeClass(Enum):
+    """What may be done with an act that was under way when its session died."""
+
+    READ = "read"  # look again
+    KEYED = "keyed"  # look whether it happened under its key; if not, do it under the same key
+    RERUN = "rerun"  # a new attempt; what the broken one saw is kept apart
+    ONCE = "once"  # nobody can know: the session ends and says so
+
+
+RESUME_CLASSES = {
+    Kind.DEPLOY: ResumeClass.KEYED,
+    Kind.PROMOTE: ResumeClass.KEYED,
+    Kind.RESTORE: ResumeClass.KEYED,
+    Kind.HEALTH: ResumeClass.READ,
+    Kind.WEBSOCKET: ResumeClass.READ,
+    Kind.LOGS: ResumeClass.READ,
+    Kind.SUITE: ResumeClass.RERUN,
+    Kind.RUN: ResumeClass.ONCE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something a target needs, as its health answer reports it; pointer is a JSON pointer (RFC 6901) to its state."""
+
+    name: str
+    pointer: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """Healthy means: status and every expectation hold, `consecutive` times in a row, before `deadline` seconds."""
+
+    path: str
+    status: int = 200
+    expect: Mapping[str, Scalar] = field(default_factory=dict)
+    consecutive: int = 3
+    interval: float = 0.2
+    deadline: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketCheck:
+    """What must come over a new connection. `first` and `event` map JSON pointers to values; deadline in seconds."""
+
+    path: str
+    first: Mapping[str, Scalar] = field(default_factory=dict)
+    send: str = ""
+    event: Mapping[str, Scalar] = field(default_factory=dict)
+    deadline: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where an answer names the revision that gave it: a response header, or a JSON pointer into the body."""
+
+    path: str = "/"
+    header: str = ""
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One service of the environment. `name` is its key in the YAML, `service` its name on Cloud Run."""
+
+    name: str
+    service: str
+    source: str = ""
+    image: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    health: HealthCheck | None = None
+    websocket: WebSocketCheck | None = None
+    dependencies: tuple[Dependency, ...] = ()
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the targets live. endpoint is `google` or `embedded`."""
+
+    name: str
+    endpoint: str
+    project: str
+    region: str
+    targets: tuple[Target, ...]
+
+    def target(self, name: str) -> Target:
+        return next(target for target in self.targets if target.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many red tests a gate forgives: a count, or a share that must stay below `below_percent`."""
+
+    count: int = 0
+    below_percent: float | None = None
+
+    def forgives(self, red: int, collected: int) -> bool:
+        if self.below_percent is None:
+            return red <= self.count
+        return red == 0 or (collected > 0 and 100 * red < self.below_percent * collected)
+
+    def __str__(self) -> str:
+        return str(self.count) if self.below_percent is None else f"<{self.below_percent:g}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a suite must reach beyond having no surprises; min_duration in seconds."""
+
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    min_tests: int = 1
+    max_skipped: int = 0
+    min_duration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A set of tests with one runner. Paths are relative to the project; timeout in seconds, always finite."""
+
+    id: str
+    title: str
+    priority: str
+    cwd: str
+    paths: tuple[str, ...]
+    timeout: float
+    python: str = ""
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    declared_tests: int | None = None
+    focus: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    exclusive: tuple[str, ...] = ()
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act of the plan. subject: a target's name, a suite's id, or nothing (run). tags: what a focus may name."""
+
+    id: str
+    kind: Kind
+    subject: str
+    timeout: float
+    resume: ResumeClass
+    tags: frozenset[str] = frozenset()
+    argv: tuple[str, ...] = ()
+    gate: Gate = field(default_factory=Gate)
+
+
+class When(Enum):
+    """When a phase runs, seen from the phases it needs."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A named stretch of the plan. stops: its failure keeps the phases that need it from starting."""
+
+    id: str
+    title: str
+    steps: tuple[Step, ...]
+    needs: tuple[str, ...] = ()
+    when: When = When.PASSED
+    required: bool = True
+    stops: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """wall in seconds."""
+
+    wall: float
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a session may do. `selected` holds the ids of the steps that run, in focus or needed by it."""
+
+    name: str
+    digest: str
+    environment: Environment
+    phases: tuple[Phase, ...]
+    suites: tuple[Suite, ...]
+    budget: Budget
+    deploys: bool = True
+    focus: str = "all"
+    selected: frozenset[str] = frozenset()
+    slots: int = 4
+    fail_fast: bool = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for phase in self.phases for step in phase.steps)
+
+    def suite(self, suite_id: str) -> Suite:
+        return next(suite for suite in self.suites if suite.id == suite_id)
+
+    def phase_of(self, step_id: str) -> Phase:
+        return next(phase for phase in self.phases if any(step.id == step_id for step in phase.steps))
+
+    def focused(self, focus: str) -> Plan:
+        """This plan restricted to `focus`: `all`, or comma-separated ids, tags and priorities of steps and suites.
+
+        What the chosen steps need runs too, whole phases of it, transitively. Raises UsageError for a word that names
+        nothing, with the words that do.
+        """
+        words = [word.strip() for word in focus.split(",") if word.strip()] or ["all"]
+        if "all" in words:
+            return replace(self, focus="all", selected=self._without_deploys({step.id for step in self.steps}))
+        known = {tag for step in self.steps for tag in step.tags}
+        unknown = [word for word in words if word not in known]
+        if unknown:
+            raise UsageError(
+                f"--focus names nothing known: {', '.join(unknown)}", f"known are: all, {', '.join(sorted(known))}"
+            )
+        chosen = {step.id for step in self.steps if step.tags & set(words)}
+        return replace(self, focus=",".join(words), selected=self._without_deploys(chosen | self._needed_by(chosen)))
+
+    def _needed_by(self, chosen: set[str]) -> set[str]:
+        """The steps of all phases that the chosen steps' phases need; suites among them are no precondition."""
+        phases = {phase.id: phase for phase in self.phases}
+        waiting = [need for phase in self.phases if any(s.id in chosen for s in phase.steps) for need in phase.needs]
+        seen: set[str] = set()
+        while waiting:
+            need = waiting.pop()
+            if need not in seen:
+                seen.add(need)
+                waiting.extend(phases[need].needs)
+        return {step.id for need in seen for step in phases[need].steps if step.kind is not Kind.SUITE}
+
+    def _without_deploys(self, chosen: set[str]) -> frozenset[str]:
+        if self.deploys:
+            return frozenset(chosen)
+        return frozenset(step.id for step in self.steps if step.id in chosen and step.kind is not Kind.DEPLOY)

@@ -1,0 +1,276 @@
+"""The one fold: a session is what its entries say, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from netra_loop.core.events import (
+    Act,
+    ActEnded,
+    ActStarted,
+    Deployed,
+    Entry,
+    Git,
+    HandleKnown,
+    Interrupted,
+    IterationBegun,
+    ReaderUnplugged,
+    Result,
+    SessionFinished,
+    SessionOpened,
+    SessionResumed,
+    StopAsked,
+    SuiteSeen,
+    TestResult,
+    TestsCollected,
+    TestsObserved,
+    Ticked,
+    Verdict,
+)
+from netra_loop.core.outcome import RED_OUTCOMES, Proof, TestOutcome
+from netra_loop.core.plan import Kind, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class TestLog:
+    """What one attempt of a suite told of its tests, in batches as they came."""
+
+    __test__ = False
+
+    collected: tuple[str, ...] = ()
+    batches: tuple[tuple[TestResult, ...], ...] = ()
+    started: tuple[str, ...] = ()
+    offset: int = 0
+
+    @property
+    def results(self) -> tuple[TestResult, ...]:
+        """Every attempt of every test, in the order of their ends."""
+        return tuple(result for batch in self.batches for result in batch)
+
+
+@dataclass(frozen=True, slots=True)
+class ActRecord:
+    """One act as far as it got. adrift: it was under way when its session died, and nobody has taken it up again."""
+
+    act: Act
+    started: datetime
+    attempt: int = 1
+    handle: Mapping[str, str] = field(default_factory=dict)
+    tests: TestLog = field(default_factory=TestLog)
+    stop: str = ""
+    adrift: bool = False
+    ended: datetime | None = None
+    result: Result | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.result is None and not self.adrift
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """One pass from deploy to verdict; acts in the order of their first start, by id."""
+
+    number: int
+    begun: datetime
+    acts: Mapping[str, ActRecord] = field(default_factory=dict)
+
+    def of_step(self, step_id: str) -> ActRecord | None:
+        """The record of a plan's step, None while it was not started."""
+        return next((record for record in self.acts.values() if record.act.step == step_id), None)
+
+    def of_kind(self, kind: Kind) -> tuple[ActRecord, ...]:
+        return tuple(record for record in self.acts.values() if record.act.kind is kind)
+
+    def deployed(self, target: str) -> Deployed | None:
+        """The revision that this iteration deployed for a target."""
+        for record in self.of_kind(Kind.DEPLOY):
+            if record.result and isinstance(record.result.seen, Deployed) and record.result.seen.target == target:
+                return record.result.seen
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The fold of all entries so far."""
+
+    id: str
+    seq: int
+    opened: datetime
+    at: datetime
+    plan: Plan
+    command: str
+    git: Git | None
+    previous: str
+    version: str
+    iterations: tuple[Iteration, ...] = ()
+    resumed: tuple[str, ...] = ()
+    interrupted: int = 0
+    unplugged: tuple[ReaderUnplugged, ...] = ()
+    verdict: Verdict | None = None
+
+    @property
+    def current(self) -> Iteration | None:
+        return self.iterations[-1] if self.iterations else None
+
+    @property
+    def running(self) -> tuple[ActRecord, ...]:
+        return tuple(r for i in self.iterations for r in i.acts.values() if r.running)
+
+    @property
+    def adrift(self) -> tuple[ActRecord, ...]:
+        return tuple(r for i in self.iterations for r in i.acts.values() if r.adrift)
+
+    def record(self, act_id: str) -> ActRecord:
+        return next(i.acts[act_id] for i in self.iterations if act_id in i.acts)
+
+
+def replay(entries: Iterable[Entry]) -> Session | None:
+    """The session of a journal's entries; None for none. Raises ValueError when the first does not open one."""
+    session: Session | None = None
+    for entry in entries:
+        session = evolve(session, entry)
+    return session
+
+
+def evolve(session: Session | None, entry: Entry) -> Session:
+    """The session after one more entry; only SessionOpened may come first, and only there."""
+    event = entry.event
+    if isinstance(event, SessionOpened):
+        if session is not None:
+            raise ValueError("a session opens once")
+        return _opened(event, entry)
+    if session is None:
+        raise ValueError("a session begins with its opening")
+    session = replace(session, seq=entry.seq, at=entry.at)
+    match event:
+        case SessionResumed(command):
+            return _resumed(session, command)
+        case IterationBegun(number):
+            return replace(session, iterations=(*session.iterations, Iteration(number, entry.at)))
+        case ActStarted(act):
+            return _started(session, act, entry.at)
+        case HandleKnown(act_id, handle):
+            return _amended(session, act_id, handle={**session.record(act_id).handle, **handle})
+        case TestsCollected(act_id, ids):
+            tests = session.record(act_id).tests
+            return _amended(session, act_id, tests=replace(tests, collected=(*tests.collected, *ids)))
+        case TestsObserved(act_id, _, _, _):
+            return _amended(session, act_id, tests=_observed(session.record(act_id).tests, event))
+        case StopAsked(act_id, why):
+            return _amended(session, act_id, stop=why)
+        case ActEnded(act_id, result):
+            return _amended(session, act_id, ended=entry.at, result=result)
+        case Interrupted(signal):
+            return replace(session, interrupted=signal)
+        case ReaderUnplugged():
+            return replace(session, unplugged=(*session.unplugged, event))
+        case SessionFinished(verdict):
+            return replace(session, verdict=verdict)
+        case Ticked():
+            return session
+        case _:
+            assert_never(event)
+
+
+def _opened(event: SessionOpened, entry: Entry) -> Session:
+    return Session(
+        id=event.session_id,
+        seq=entry.seq,
+        opened=entry.at,
+        at=entry.at,
+        plan=event.plan,
+        command=event.command,
+        git=event.git,
+        previous=event.previous,
+        version=event.version,
+    )
+
+
+def _resumed(session: Session, command: str) -> Session:
+    """Whatever ran when the session died is adrift now; an earlier signal no longer stops it."""
+    session = replace(session, resumed=(*session.resumed, command), interrupted=0)
+    for record in session.running:
+        session = _amended(session, record.act.id, adrift=True)
+    return session
+
+
+def _started(session: Session, act: Act, at: datetime) -> Session:
+    """A first attempt, or one more of an act that was adrift: it keeps its handle and starts its tests anew."""
+    iteration = session.iterations[act.iteration - 1]
+    before = iteration.acts.get(act.id)
+    record = ActRecord(act, at)
+    if before is not None:
+        record = ActRecord(act, before.started, before.attempt + 1, before.handle)
+    return _with(session, record)
+
+
+def _amended(session: Session, act_id: str, **changes: object) -> Session:
+    return _with(session, replace(session.record(act_id), **changes))  # type: ignore[arg-type]
+
+
+def _with(session: Session, record: ActRecord) -> Session:
+    position = record.act.iteration - 1
+    iteration = session.iterations[position]
+    iteration = replace(iteration, acts={**iteration.acts, record.act.id: record})
+    return replace(session, iterations=(*session.iterations[:position], iteration, *session.iterations[position + 1 :]))
+
+
+def _observed(tests: TestLog, event: TestsObserved) -> TestLog:
+    ended = {result.id for result in event.results}
+    under_way = tuple(test for test in dict.fromkeys((*tests.started, *event.started)) if test not in ended)
+    batches = (*tests.batches, event.results) if event.results else tests.batches
+    return replace(tests, batches=batches, started=under_way, offset=event.offset)
+
+
+def results_of(session: Session, record: ActRecord) -> tuple[TestResult, ...]:
+    """One result for every collected test of a suite's act, in the order of collection.
+
+    The last attempt of each test speaks. A test that never ended is TIMEOUT if it was running when the suite was ended,
+    else NOT_RUN (both only once the act is over). A pass after a red end, in the same act or in the iteration before,
+    is flaky unless an image changed in between: then it is SUSPECT and does not count.
+    """
+    last: dict[str, TestResult] = {}
+    red_before = _red_without_change(session, record)
+    for result in record.tests.results:
+        earlier = last.get(result.id)
+        if earlier is not None and earlier.outcome in RED_OUTCOMES:
+            red_before = red_before | {result.id}
+        last[result.id] = result
+    known = dict.fromkeys((*record.tests.collected, *last))
+    return tuple(_final(test, last.get(test), record, test in red_before) for test in known)
+
+
+def _final(test: str, result: TestResult | None, record: ActRecord, red_before: bool) -> TestResult:
+    if result is None:
+        was_running = test in record.tests.started
+        return TestResult(test, TestOutcome.TIMEOUT if was_running else TestOutcome.NOT_RUN)
+    if result.outcome is TestOutcome.PASSED and red_before:
+        doubt = "passed only on a rerun, nothing changed in between"
+        worse = result.proof if result.proof in (Proof.BYPASSED, Proof.UNPROVEN) else Proof.SUSPECT
+        return replace(result, proof=worse, reasons=(doubt, *result.reasons), attempt=max(2, result.attempt))
+    return result
+
+
+def _red_without_change(session: Session, record: ActRecord) -> frozenset[str]:
+    if record.act.iteration < 2:
+        return frozenset()
+    now, before = session.iterations[record.act.iteration - 1], session.iterations[record.act.iteration - 2]
+    earlier = before.of_step(record.act.step)
+    if earlier is None or _images(now) != _images(before):
+        return frozenset()
+    return frozenset(r.id for r in results_of(session, earlier) if r.outcome in RED_OUTCOMES)
+
+
+def _images(iteration: Iteration) -> frozenset[tuple[str, str]]:
+    seen = (record.result.seen for record in iteration.of_kind(Kind.DEPLOY) if record.result)
+    return frozenset((each.target, each.image_digest) for each in seen if isinstance(each, Deployed))
+
+
+def suite_seen(record: ActRecord) -> SuiteSeen | None:
+    """What is known of a suite's process once its act ended."""
+    seen = record.result.seen if record.result else None
+    return seen if isinstance(seen, SuiteSeen) else None

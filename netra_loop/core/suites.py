@@ -1,0 +1,128 @@
+"""How a suite ended, from what its process and each of its tests did. Pure rules, the worst of them decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netra_loop.core.events import SuiteSeen, TestResult
+from netra_loop.core.outcome import Outcome, Proof, TestOutcome, worst
+from netra_loop.core.plan import Gate, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the tests of a suite, or of several, ended; the eight outcomes sum to `collected`."""
+
+    collected: int = 0
+    passed: int = 0
+    failed: int = 0
+    error: int = 0
+    skipped: int = 0
+    xfailed: int = 0
+    xpassed: int = 0
+    timeout: int = 0
+    not_run: int = 0
+    flaky: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """How well the passed tests are shown; the five sum to `passed`."""
+
+    confirmed: int = 0
+    proven: int = 0
+    unproven: int = 0
+    suspect: int = 0
+    bypassed: int = 0
+
+    @property
+    def counted(self) -> int:
+        return self.confirmed + self.proven
+
+
+def count(tests: Sequence[TestResult]) -> Counts:
+    """The balance of these tests, one result for each."""
+    ended = {outcome.value: sum(test.outcome is outcome for test in tests) for outcome in TestOutcome}
+    flaky = sum(test.outcome is TestOutcome.PASSED and test.attempt > 1 for test in tests)
+    return Counts(collected=len(tests), flaky=flaky, **ended)
+
+
+def count_proofs(tests: Sequence[TestResult]) -> Proofs:
+    """The proofs of the passed among these tests; a pass without a grade is unproven."""
+    grades = [test.proof or Proof.UNPROVEN for test in tests if test.outcome is TestOutcome.PASSED]
+    return Proofs(**{proof.value: grades.count(proof) for proof in Proof})
+
+
+def judge(
+    suite: Suite, gate: Gate, seen: SuiteSeen, tests: Sequence[TestResult], duration_s: float
+) -> tuple[Outcome, tuple[str, ...]]:
+    """The outcome of a suite and every reason against a clean pass; PASSED has none.
+
+    FAILED for more red tests than the gate forgives, ERRORED where the runner could not do its work, INCOMPLETE where
+    less was seen than was asked: nothing collected, cut short, skipped, passes without proof, a revision that changed.
+    """
+    counts = count(tests)
+    findings = [
+        *_process(seen, counts),
+        *_collection(suite, gate, seen, counts),
+        *_tests(gate, counts, count_proofs(tests)),
+    ]
+    if counts.collected and seen.ended_by == "itself" and duration_s < gate.min_duration:
+        findings.append((Outcome.INCOMPLETE, "too_fast"))
+    return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
+
+
+Findings = Iterator[tuple[Outcome, str]]
+
+
+def _process(seen: SuiteSeen, counts: Counts) -> Findings:
+    if seen.exit_code is None and seen.ended_by == "itself":
+        yield Outcome.ERRORED, "not_started"
+    if seen.collection_errors:
+        yield Outcome.ERRORED, "collection_error"
+    if seen.leaked:
+        yield Outcome.ERRORED, "left_processes"
+    if seen.ended_by == "timeout":
+        yield Outcome.INCOMPLETE, "timed_out"
+    if seen.ended_by == "stop":
+        yield Outcome.INCOMPLETE, "stopped"
+    if seen.ended_by == "itself" and not seen.collection_errors and _disagrees(seen, counts):
+        yield Outcome.INCOMPLETE, "disagreement"
+    if seen.revisions != seen.revisions_after:
+        yield Outcome.INCOMPLETE, "invalidated"
+
+
+def _disagrees(seen: SuiteSeen, counts: Counts) -> bool:
+    """Whether exit code, end of the stream and tests tell different stories (pytest: 0 clean, 1 red, 5 none)."""
+    if not seen.finished:
+        return True
+    if counts.collected == 0:
+        return seen.exit_code != 5
+    return (seen.exit_code == 0) != (counts.failed + counts.error == 0)
+
+
+def _collection(suite: Suite, gate: Gate, seen: SuiteSeen, counts: Counts) -> Findings:
+    if counts.collected == 0:
+        yield Outcome.INCOMPLETE, "empty"
+        return
+    if counts.skipped == counts.collected:
+        yield Outcome.INCOMPLETE, "all_skipped"
+    if counts.not_run:
+        yield Outcome.INCOMPLETE, "partial"
+    if suite.declared_tests is not None and counts.collected < suite.declared_tests:
+        yield Outcome.INCOMPLETE, "fewer_than_declared"
+    if counts.collected < gate.min_tests:
+        yield Outcome.INCOMPLETE, "too_few_tests"
+    if gate.max_skipped < counts.skipped < counts.collected:
+        yield Outcome.INCOMPLETE, "skipped_tests"
+
+
+def _tests(gate: Gate, counts: Counts, proofs: Proofs) -> Findings:
+    red = counts.failed + counts.error
+    if not gate.tolerance.forgives(red, counts.collected):
+        yield Outcome.FAILED, "failed_tests"
+    if proofs.counted < counts.passed:
+        yield Outcome.INCOMPLETE, "unproven"
+    if counts.collected and counts.passed == 0 and counts.skipped < counts.collected and not red:
+        yield Outcome.INCOMPLETE, "nothing_passed"

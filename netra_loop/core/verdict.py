@@ -1,0 +1,117 @@
+"""What a session's evidence amounts to. Pure; the worst finding names the colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netra_loop.core.agenda import candidates, phase_outcome, shifts_of
+from netra_loop.core.events import HealthSeen, Verdict
+from netra_loop.core.outcome import EXIT_CODES, RED_OUTCOMES, Colour, Outcome
+from netra_loop.core.plan import Kind
+from netra_loop.core.session import Iteration, Session, suite_seen, results_of
+from netra_loop.core.suites import count_proofs
+
+_COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}
+_ORDER = list(Colour)
+
+Finding = tuple[Colour, str]
+
+
+def conclude(session: Session) -> Verdict:
+    """The verdict of the newest iteration as it stands; whatever has not ended yet counts as INCOMPLETE."""
+    iteration = session.current
+    if iteration is None:
+        return _verdict(Colour.INCOMPLETE, "nothing ran")
+    findings = [
+        *_shifts(session, iteration),
+        *_acts(session, iteration),
+        *_tests(session, iteration),
+        *_revisions(session, iteration),
+    ]
+    if not findings:
+        return _verdict(Colour.GREEN, "degraded" if degraded(iteration) else "every test passed with proof")
+    colour = min((colour for colour, _ in findings), key=_ORDER.index)
+    reasons = dict.fromkeys(reason for each, reason in findings if each is colour)
+    return _verdict(colour, "; ".join(reasons))
+
+
+def stopped(session: Session, reason: str, exit_code: int) -> Verdict:
+    """The verdict of a stopped session: its colour is what was seen, at best INCOMPLETE; UNSAFE keeps its code."""
+    verdict = conclude(session)
+    colour = Colour.INCOMPLETE if verdict.colour is Colour.GREEN else verdict.colour
+    told = reason if verdict.colour is Colour.GREEN else f"{reason}; {verdict.reason}"
+    return Verdict(colour, told, EXIT_CODES[colour] if colour is Colour.UNSAFE else exit_code)
+
+
+def _verdict(colour: Colour, reason: str) -> Verdict:
+    return Verdict(colour, reason, EXIT_CODES[colour])
+
+
+def _shifts(session: Session, iteration: Iteration) -> Iterator[Finding]:
+    """A promote that did not end well leaves the environment unsafe until what served before is proven back."""
+    restores = shifts_of(iteration, Kind.RESTORE)
+    for target, promote in shifts_of(iteration, Kind.PROMOTE).items():
+        if promote.result is None or promote.result.outcome is not Outcome.PASSED:
+            restore = restores.get(target)
+            if restore is None or restore.result is None or restore.result.outcome is not Outcome.PASSED:
+                yield Colour.UNSAFE, f"what {target} serves is not proven good"
+            elif promote.result is not None:
+                yield _COLOURS[promote.result.outcome], f"{promote.act.step} {promote.result.outcome.value}, restored"
+    for target, restore in restores.items():
+        if restore.result is None or restore.result.outcome is not Outcome.PASSED:
+            yield Colour.UNSAFE, f"what {target} serves is not proven good"
+
+
+def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:
+    for phase in session.plan.phases:
+        if not phase.required:
+            continue
+        for step in phase.steps:
+            record = iteration.of_step(step.id)
+            if record and record.result and record.result.outcome in _COLOURS:
+                yield _COLOURS[record.result.outcome], f"{step.id} {record.result.outcome.value}"
+        if phase_outcome(session, iteration, phase) in (None, Outcome.INCOMPLETE):
+            yield Colour.INCOMPLETE, f"phase {phase.id} incomplete"
+
+
+def _tests(session: Session, iteration: Iteration) -> Iterator[Finding]:
+    counted = sum(count_proofs(results_of(session, record)).counted for record in iteration.of_kind(Kind.SUITE))
+    if not counted:
+        yield Colour.INCOMPLETE, "no test passed with proof"
+
+
+def _revisions(session: Session, iteration: Iteration) -> Iterator[Finding]:
+    """Every suite must have met one known revision of each target, the one that was deployed where one was."""
+    met: dict[str, set[str]] = {d.target: {d.revision} for d in candidates(session.plan, iteration)}
+    for record in iteration.of_kind(Kind.SUITE):
+        seen = suite_seen(record)
+        for target, revision in (seen.revisions if seen else {}).items():
+            met.setdefault(target, set()).add(revision)
+    for target, revisions in met.items():
+        if "" in revisions:
+            yield Colour.INCOMPLETE, f"the revision of {target} is not known"
+        elif len(revisions) > 1:
+            yield Colour.INCOMPLETE, f"{target} changed its revision while it was tested"
+
+
+def degraded(iteration: Iteration) -> bool:
+    """Whether an optional dependency was seen down."""
+    seen = (record.result.seen for record in iteration.acts.values() if record.result)
+    return any(
+        not dependency.required and dependency.state not in ("connected", "disabled", "not_checked")
+        for health in seen
+        if isinstance(health, HealthSeen)
+        for dependency in health.dependencies
+    )
+
+
+def failing(session: Session, iteration: Iteration) -> frozenset[str]:
+    """What an iteration must do better than the one before: its acts without a pass, and its red tests by name."""
+    acts = {r.act.step for r in iteration.acts.values() if r.result and r.result.outcome in _COLOURS}
+    tests = {
+        f"{record.act.step}::{test.id}"
+        for record in iteration.of_kind(Kind.SUITE)
+        for test in results_of(session, record)
+        if test.outcome in RED_OUTCOMES
+    }
+    return frozenset(acts | tests)

@@ -1,0 +1,212 @@
+"""Small sessions told in a few words, for tests of what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from netra_loop.core.agenda import act_of, shift_of
+from netra_loop.core.events import (
+    ActEnded,
+    ActStarted,
+    Deployed,
+    Entry,
+    Event,
+    Git,
+    HealthSeen,
+    IterationBegun,
+    Result,
+    SessionOpened,
+    Share,
+    SuiteSeen,
+    TestResult,
+    TestsCollected,
+    TestsObserved,
+    TrafficShifted,
+)
+from netra_loop.core.outcome import Outcome, Proof, TestOutcome
+from netra_loop.core.plan import (
+    RESUME_CLASSES,
+    Budget,
+    Dependency,
+    Environment,
+    Gate,
+    HealthCheck,
+    Identity,
+    Kind,
+    Phase,
+    Plan,
+    Step,
+    Suite,
+    Target,
+    When,
+)
+from netra_loop.core.proof import Facts
+from netra_loop.core.session import Session, evolve
+
+START = datetime(2025, 9, 14, 17, 10, 26, tzinfo=UTC)
+OLD, NEW = "backend-old", "backend-new"
+
+
+def step(kind: Kind, subject: str, *tags: str, step_id: str = "", argv: tuple[str, ...] = ()) -> Step:
+    """A step as the plan file would resolve it."""
+    name = step_id or (subject if kind is Kind.SUITE else f"{kind.value}-{subject}".rstrip("-"))
+    return Step(name, kind, subject, 60.0, RESUME_CLASSES[kind], frozenset({name, kind.value, *tags}), argv, Gate())
+
+
+def suite(name: str, priority: str = "P1", declared: int | None = None, exclusive: tuple[str, ...] = ()) -> Suite:
+    return Suite(
+        name,
+        f"Suite {name}",
+        priority,
+        "e2e",
+        (f"{name}.py",),
+        60.0,
+        declared_tests=declared,
+        targets=("backend",),
+        exclusive=exclusive,
+        value="$120K MRR",
+    )
+
+
+BACKEND = Target(
+    "backend",
+    "backend",
+    source="backend",
+    health=HealthCheck("/health"),
+    dependencies=(Dependency("store", "/store", required=False),),
+    identity=Identity(header="X-Revision"),
+)
+
+
+def plan_of(*phases: Phase, suites: Sequence[Suite] = (), iterations: int = 1, wall: float = 3600.0) -> Plan:
+    environment = Environment("local", "embedded", "project", "region", (BACKEND,))
+    return Plan("default", "d" * 64, environment, phases, tuple(suites), Budget(wall, iterations)).focused("all")
+
+
+def usual_plan(iterations: int = 1, wall: float = 3600.0) -> Plan:
+    """deploy -> health -> p1 (goes on when red) -> events -> logs (always, not required)."""
+    return plan_of(
+        Phase("deploy", "Deploy", (step(Kind.DEPLOY, "backend"),)),
+        Phase("health", "Health", (step(Kind.HEALTH, "backend"),), ("deploy",)),
+        Phase("critical", "Critical", (step(Kind.SUITE, "p1", "P1"),), ("health",), stops=False),
+        Phase("events", "Events", (step(Kind.SUITE, "events", "P2"),), ("critical",)),
+        Phase("logs", "Logs", (step(Kind.LOGS, "backend"),), ("events",), When.ALWAYS, required=False),
+        suites=(suite("p1"), suite("events", "P2")),
+        iterations=iterations,
+        wall=wall,
+    )
+
+
+PROVEN_FACTS = Facts(bytes_in=120, bytes_out=80, asserts=2, asserts_after=2)
+
+
+def ended_test(name: str, outcome: TestOutcome = TestOutcome.PASSED, proof: Proof = Proof.PROVEN) -> TestResult:
+    return TestResult(name, outcome, 0.125, proof=proof if outcome is TestOutcome.PASSED else None, facts=PROVEN_FACTS)
+
+
+class Story:
+    """A session that is told event by event; time moves one second an event."""
+
+    def __init__(self, plan: Plan, session_id: str = "ultimate-test-deploy-loop-all-2025-09-14-171026") -> None:
+        self.entries: list[Entry] = []
+        self._session: Session | None = None
+        self.emit(SessionOpened(session_id, plan, "run --focus all", Git("abc1234", "main", dirty=False), "", "0.1.0"))
+
+    @property
+    def session(self) -> Session:
+        assert self._session is not None
+        return self._session
+
+    def emit(self, event: Event, after: float = 1.0) -> Story:
+        last = self.entries[-1].at if self.entries else START - timedelta(seconds=after)
+        entry = Entry(len(self.entries) + 1, last + timedelta(seconds=after), event)
+        self.entries.append(entry)
+        self._session = evolve(self._session, entry)
+        return self
+
+    @property
+    def iteration(self) -> int:
+        return len(self.session.iterations)
+
+    def begin(self) -> Story:
+        return self.emit(IterationBegun(self.iteration + 1))
+
+    def start(self, step_id: str) -> Story:
+        if step_id.startswith(("promote-", "restore-")):
+            kind, target = step_id.split("-", 1)
+            return self.emit(ActStarted(shift_of(self.session, self.iteration, Kind(kind), target)))
+        found = next(s for s in self.session.plan.steps if s.id == step_id)
+        return self.emit(ActStarted(act_of(self.session, self.iteration, found)))
+
+    def end(self, step_id: str, outcome: Outcome = Outcome.PASSED, *reasons: str, seen: object = None) -> Story:
+        return self.emit(ActEnded(f"{self.iteration}/{step_id}", Result(outcome, reasons, seen)))  # type: ignore[arg-type]
+
+    def does(self, step_id: str, outcome: Outcome = Outcome.PASSED, *reasons: str, seen: object = None) -> Story:
+        return self.start(step_id).end(step_id, outcome, *reasons, seen=seen)
+
+    def deploys(self, digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW) -> Story:
+        return self.does("deploy-backend", seen=deployed(digest, previous, revision))
+
+    def is_healthy(self) -> Story:
+        seen = HealthSeen("backend", "http://127.0.0.1:1/health", NEW, 3, 3, 0.01, 0.02)
+        return self.does("health-backend", seen=seen)
+
+    def tests(
+        self,
+        step_id: str,
+        tests: Mapping[str, TestOutcome] | Sequence[str],
+        outcome: Outcome = Outcome.PASSED,
+        *reasons: str,
+        proof: Proof = Proof.PROVEN,
+        revision: str = NEW,
+        ended_by: str = "itself",
+    ) -> Story:
+        """Run a suite; names alone pass. NOT_RUN and TIMEOUT are told as the stream tells them."""
+        ends = tests if isinstance(tests, Mapping) else dict.fromkeys(tests, TestOutcome.PASSED)
+        unended = (TestOutcome.NOT_RUN, TestOutcome.TIMEOUT)
+        results = tuple(ended_test(name, end, proof) for name, end in ends.items() if end not in unended)
+        running = tuple(name for name, end in ends.items() if end is TestOutcome.TIMEOUT)
+        self.start(step_id)
+        act_id = f"{self.iteration}/{step_id}"
+        self.emit(TestsCollected(act_id, tuple(ends)))
+        self.emit(TestsObserved(act_id, results, running, 1000))
+        seen = SuiteSeen(step_id, 0, ended_by, True, 0, {"backend": revision}, {"backend": revision})
+        return self.end(step_id, outcome, *reasons, seen=seen)
+
+    def promotes(self, outcome: Outcome = Outcome.PASSED) -> Story:
+        return self.does("promote-backend", outcome, seen=shifted(NEW))
+
+    def restores(self, outcome: Outcome = Outcome.PASSED) -> Story:
+        return self.does("restore-backend", outcome, seen=shifted(OLD))
+
+
+def deployed(digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW) -> Deployed:
+    before = (Share(previous, 100),) if previous else ()
+    base = "http://127.0.0.1:8001"
+    after = (Share(previous, 100), Share(revision, 0, "ntl-1", f"{base}9")) if previous else (Share(revision, 100),)
+    return Deployed(
+        target="backend",
+        service="backend",
+        revision=revision,
+        image_digest=digest,
+        url=base,
+        candidate_url=f"{base}9" if previous else base,
+        created="2025-09-14T17:10:28Z",
+        strategy="candidate" if previous else "direct",
+        identity="verified by header X-Revision",
+        previous_revision=previous,
+        traffic_before=before,
+        traffic_after=after,
+    )
+
+
+def shifted(revision: str) -> TrafficShifted:
+    shares = (Share(revision, 100),)
+    before = (Share(OLD, 100),)
+    return TrafficShifted("backend", "backend", revision, "http://127.0.0.1:8001", before, shares, "verified", 3)
+
+
+def fail_fast(plan: Plan) -> Plan:
+    return replace(plan, fail_fast=True)
