@@ -1,0 +1,31 @@
+"""What the embedded Cloud Run runs, for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netra_loop.views.encode import visible
+from netra_loop.views.table import columns
+
+
+def local_status(status: dict[str, Any]) -> str:
+    """The server's line, then a row a revision."""
+    head = f"the embedded Cloud Run answers at {status['url']}, pid {status['pid']}, since {status['started']}"
+    rows = [("SERVICE", "REVISION", "READY", "TRAFFIC", "INSTANCES", "URL")]
+    for service in status["services"]:
+        for revision in service["revisions"]:
+            shares = [share for share in service["traffic"] if share["revision"] == revision["name"]]
+            percent = sum(share.get("percent", 0) for share in shares)
+            urls = [service["url"]] if percent else []
+            urls += [share["uri"] for share in shares if share.get("tag") and share.get("uri")]
+            rows.append(
+                (
+                    service["name"],
+                    revision["name"],
+                    "yes" if revision["ready"] else "no",
+                    f"{percent} %",
+                    str(len(revision["instances"])),
+                    " ".join(urls) or "-",
+                )
+            )
+    return "\n".join((visible(head), *(columns(rows) if len(rows) > 1 else ["no service is deployed"])))

@@ -1,0 +1,94 @@
+"""What a person should do next, by rules over the result; nothing that a rule did not choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Document = dict[str, Any]
+
+_SUITE_ADVICE = {
+    "empty": "collected nothing: check its paths and args",
+    "all_skipped": "skipped every test: make them run, or take the suite out of the plan",
+    "skipped_tests": "skipped more tests than its gate allows: run them, or raise max_skipped",
+    "timed_out": "was ended by its timeout: see which test was running, raise the suite's timeout if that is right",
+    "partial": "did not run every collected test",
+    "fewer_than_declared": "collected fewer tests than the index declares: find the missing ones, or correct the index",
+    "too_few_tests": "collected fewer tests than its gate asks for",
+    "unproven": "has passes that do not count: see their reasons; each must reach the target and assert on its answer",
+    "disagreement": "ended in a way that its tests do not explain: read its output",
+    "invalidated": "saw the revision of its target change while it ran: run it again",
+    "collection_error": "could not be collected: read its output",
+    "not_started": "could not be started: check its interpreter and folder",
+    "left_processes": "left processes behind: they were ended; make the tests end what they start",
+    "nothing_passed": "has no passed test",
+    "too_fast": "ended faster than its gate believes",
+}
+
+
+def next_actions(document: Document) -> list[Document]:
+    """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
+    rules = (_unsafe, _interrupted, _steps, _red_tests, _suites, _candidates)
+    return [action for rule in rules for action in rule(document)]
+
+
+def _action(what: str, horizon: str, text: str) -> Document:
+    return {"id": what, "horizon": horizon, "text": text}
+
+
+def _newest(document: Document) -> Document:
+    return document["iterations"][-1] if document["iterations"] else {"phases": [], "suites": [], "shifts": []}
+
+
+def _unsafe(document: Document) -> Iterator[Document]:
+    if document["verdict"] != "UNSAFE":
+        return
+    for service in document["services"]:
+        good = service["previous_revision"]
+        if good:
+            command = f"gcloud run services update-traffic {service['service']} --to-revisions {good}=100"
+            yield _action(f"unsafe:{service['name']}", "immediate", f"Put back what served before: {command}")
+        elif service["strategy"] == "direct":
+            text = f"{service['name']} serves its first revision, not proven good; there is nothing to go back to"
+            yield _action(f"unsafe:{service['name']}", "immediate", text)
+
+
+def _interrupted(document: Document) -> Iterator[Document]:
+    if document["verdict"] is None:
+        text = f"If nothing runs any more: ultimate-test-deploy-loop resume {document['session_id']}"
+        yield _action("resume", "immediate", text)
+    elif document["interrupted_by_signal"]:
+        yield _action("again", "immediate", f"The session was interrupted; run it again: {document['command']}")
+
+
+def _steps(document: Document) -> Iterator[Document]:
+    newest = _newest(document)
+    steps = [step for phase in newest["phases"] for step in phase["steps"] if step["kind"] != "suite"]
+    for step in (*steps, *newest["shifts"]):
+        if step["outcome"] in ("failed", "errored"):
+            yield _action(
+                f"step:{step['id']}", "immediate", f"{step['id']} {step['outcome']}: {'; '.join(step['reasons'])}"
+            )
+
+
+def _red_tests(document: Document) -> Iterator[Document]:
+    for suite in _newest(document)["suites"]:
+        red = [test["id"] for test in suite["tests"] if test["outcome"] in ("failed", "error", "timeout")]
+        if red:
+            yield _action(f"red:{suite['id']}", "immediate", f"{suite['id']}: look at {', '.join(red[:10])}")
+
+
+def _suites(document: Document) -> Iterator[Document]:
+    for suite in _newest(document)["suites"]:
+        for reason in suite["reasons"]:
+            if reason in _SUITE_ADVICE:
+                yield _action(f"{reason}:{suite['id']}", "short", f"{suite['id']} {_SUITE_ADVICE[reason]}")
+
+
+def _candidates(document: Document) -> Iterator[Document]:
+    if document["verdict"] in (None, "GREEN"):
+        return
+    for service in document["services"]:
+        if service["strategy"] == "candidate" and service["serving_revision"] != service["revision"]:
+            text = f"{service['revision']} was not promoted; it answers at {service['candidate_url']}"
+            yield _action(f"candidate:{service['name']}", "short", text)

@@ -1,0 +1,43 @@
+"""Sessions in a line, and in a few."""
+
+from __future__ import annotations
+
+from netra_loop.core.session import Session
+from netra_loop.views.encode import visible
+from netra_loop.views.result import result_of
+from netra_loop.views.table import columns
+from netra_loop.views.worklog import headline
+
+
+def headline_of(session: Session) -> str:
+    """The verdict in words and numbers, with its reason."""
+    document = result_of(session)
+    return visible(f"{headline(document)} ({document['reason']})")
+
+
+def session_line(session: Session) -> str:
+    """Id and headline."""
+    return f"{visible(session.id)}  {visible(headline(result_of(session)))}"
+
+
+def session_text(session: Session) -> str:
+    """The headline, the suites of the newest iteration, the next actions."""
+    document = result_of(session)
+    lines = [visible(session.id), headline_of(session), f"started {document['started']}, {document['duration_s']} s"]
+    suites = document["iterations"][-1]["suites"] if document["iterations"] else []
+    rows = [("SUITE", "OUTCOME", "COLLECTED", "PASSED", "COUNTED", "SECONDS", "REASONS")]
+    rows += [
+        (
+            suite["id"],
+            suite["outcome"] or "open",
+            str(suite["counts"]["collected"]),
+            str(suite["counts"]["passed"]),
+            str(suite["counted"]),
+            "-" if suite["duration_s"] is None else str(suite["duration_s"]),
+            ", ".join(suite["reasons"]) or "-",
+        )
+        for suite in suites
+    ]
+    lines += columns(rows)
+    lines += [f"next: {visible(action['text'])}" for action in document["next_actions"]]
+    return "\n".join(lines)

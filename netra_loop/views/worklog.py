@@ -1,0 +1,312 @@
+"""The worklog: the result told as Markdown, in the order of CONTRACTS section 7.
+
+It prints from the document of `views.result` and from nothing else: every figure through `figure`, every text that came
+from outside through `code` or `fenced`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from netra_loop.views.encode import code, fenced
+
+Document = dict[str, Any]
+
+_COUNTS = ("collected", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "timeout", "not_run", "flaky")
+_PROOFS = ("confirmed", "proven", "unproven", "suspect", "bypassed")
+_METRICS = ("Suite", "Collected", "Passed", "Counted", "Failed", "Error", "Skipped", "Timeout", "Not run", "Duration")
+_NOT_CONFIGURED = "not configured"
+
+
+def worklog(document: Document) -> str:
+    """The whole worklog; its last line carries the number of the last entry and the digest of what stands above."""
+    sections = (
+        _first_line,
+        _header,
+        _summary,
+        _deployment,
+        _selection,
+        _execution,
+        _analysis,
+        _remediation,
+        _logs,
+        _compliance,
+        _next_actions,
+        _previous,
+    )
+    body = "\n".join(line for section in sections for line in (*section(document), "")) + "\n"
+    state = "final" if document["verdict"] else "in-progress"
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return f"{body}<!-- netra-loop seq={document['last_entry']} state={state} sha256={digest} -->\n"
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    """A number exactly as `result.json` holds it, with its unit; a dash where it is not known."""
+    return "-" if value is None else json.dumps(value) + (f" {unit}" if unit else "")
+
+
+def headline(document: Document) -> str:
+    """The verdict in words and numbers, on one line."""
+    told = document["headline"]
+    word = document["verdict"] or "IN PROGRESS"
+    if word == "GREEN" and document["reason"] == "degraded":
+        word = "GREEN, DEGRADED"
+    return f"{word}: {figure(told['counted'])} counted passes of {figure(told['collected'])} collected tests"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines] if lines else ["none"]
+
+
+def _first_line(document: Document) -> list[str]:
+    return [f"# {headline(document)}"]
+
+
+def _header(document: Document) -> list[str]:
+    git = document["git"]
+    dirt = "with uncommitted changes" if git and git["dirty"] else "clean"
+    rows = [
+        ("Started", document["started"]),
+        ("Finished", document["finished"] or f"not yet; as of {document['updated']}"),
+        ("Duration", figure(document["duration_s"], "s")),
+        ("Environment", code(document["environment"])),
+        ("Focus", code(document["focus"])),
+        ("Command", code(document["command"])),
+        ("Session", code(document["session_id"])),
+        ("Git", f"{code(git['sha'])} on {code(git['branch'])}, {dirt}" if git else "no commit"),
+        ("Plan", f"{code(document['plan'])}, digest {code(document['plan_digest'])}"),
+        ("Exit code", figure(document["exit_code"])),
+    ]
+    return [f"- {name}: {value}" for name, value in rows]
+
+
+def _summary(document: Document) -> list[str]:
+    told = document["headline"]
+    interval = told["interval_percent"]
+    share = ""
+    if interval:
+        low, high = (figure(end) for end in interval)
+        share = f", {figure(told['counted_percent'], '%')} (95 % interval {low} to {high} %)"
+    lines = [
+        "## Executive summary",
+        "",
+        f"Verdict: **{document['verdict'] or 'in progress'}**, because: {code(document['reason'])}.",
+        f"{figure(told['passed'])} of {figure(told['collected'])} collected tests passed; "
+        f"{figure(told['counted'])} of them count{share}.",
+    ]
+    for command in document["resumed"]:
+        lines.append(f"Resumed: {code(command)}.")
+    for reader in document["unplugged_readers"]:
+        lines.append(f"The view {code(reader['reader'])} was unplugged: {code(reader['message'])}.")
+    return lines
+
+
+def _deployment(document: Document) -> list[str]:
+    lines = ["## Deployment"]
+    for service in document["services"]:
+        rows = [
+            ("Revision under test", code(service["revision"] or "")),
+            ("Serving at the end", code(service["serving_revision"] or "")),
+            ("Previous revision", code(service["previous_revision"] or "")),
+            ("Image digest", code(service["image_digest"] or "")),
+            ("Created", service["created"] or "-"),
+            ("Strategy", _strategy(service["strategy"])),
+            ("Identity", code(service["identity"] or "")),
+            ("Traffic before", _traffic(service["traffic_before"])),
+            ("Traffic after", _traffic(service["traffic_after"])),
+            ("URL", code(service["url"] or "")),
+            ("Candidate URL", code(service["candidate_url"] or "")),
+            ("Health", service["health"]),
+            ("Dependencies", _dependencies(service["dependencies"])),
+        ]
+        lines += ["", f"### Service {code(service['name'])}", "", *(f"- {name}: {value}" for name, value in rows)]
+    return lines
+
+
+def _strategy(strategy: str | None) -> str:
+    words = {
+        "candidate": "candidate, tested before it gets traffic",
+        "direct": "direct: the service's first revision, nothing served before",
+    }
+    return words.get(strategy or "", "nothing was deployed")
+
+
+def _traffic(shares: Sequence[Document]) -> str:
+    told = (
+        f"{code(share['revision'])} {figure(share['percent'], '%')}"
+        + (f" tag {code(share['tag'])}" if share["tag"] else "")
+        for share in shares
+    )
+    return ", ".join(told) or "-"
+
+
+def _dependencies(states: Sequence[Document]) -> str:
+    told = (f"{code(s['name'])} {s['state']} ({'required' if s['required'] else 'optional'})" for s in states)
+    return ", ".join(told) or "none declared"
+
+
+def _selection(document: Document) -> list[str]:
+    rows = [
+        (code(row["id"]), row["kind"], code(row["phase"]), "yes" if row["selected"] else "no", row["why"])
+        for row in document["selection"]
+    ]
+    return ["## Test focus selection", "", *_table(("Step", "Kind", "Phase", "Selected", "Why"), rows)]
+
+
+def _execution(document: Document) -> list[str]:
+    lines = ["## Execution log"]
+    for iteration in document["iterations"]:
+        lines += ["", f"### Iteration {figure(iteration['number'])}, begun {iteration['begun']}"]
+        suites = {suite["id"]: suite for suite in iteration["suites"]}
+        for phase in iteration["phases"]:
+            lines += ["", *_phase(phase, suites)]
+        if iteration["shifts"]:
+            lines += ["", "#### Traffic", *(line for shift in iteration["shifts"] for line in ("", *_act(shift)))]
+    return lines
+
+
+def _phase(phase: Document, suites: dict[str, Document]) -> list[str]:
+    lines = [
+        f"#### Phase {code(phase['id'])}: {code(phase['title'])}",
+        "",
+        f"Outcome: {phase['outcome'] or 'open'}. Started: {phase['started'] or '-'}. Ended: {phase['ended'] or '-'}.",
+    ]
+    for step in phase["steps"]:
+        lines += ["", *_act(step)]
+        if step["kind"] == "suite":
+            lines += ["", *_suite(suites[step["subject"]])]
+    return lines
+
+
+def _act(act: Document) -> list[str]:
+    """One act: what was done, literally, and what was seen."""
+    lines = [
+        f"**{code(act['id'])}** ({act['kind']}): {act['outcome'] or 'open'}{_because(act['reasons'])}. "
+        f"Duration {figure(act['duration_s'], 's')}, attempts {figure(act['attempts'])}."
+    ]
+    lines += [f"- {name}: {code(value)}" for name, value in sorted(act["handle"].items())]
+    if act["seen"]:
+        lines += [f"- {name}: {_seen(value)}" for name, value in act["seen"].items()]
+    for evidence in act["evidence"]:
+        lines += [f"- evidence: {code(evidence['title'])} {code(evidence['ref'])} sha256 {code(evidence['sha256'])}"]
+        if evidence["excerpt"].strip() and act["outcome"] != "passed":
+            lines += ["", fenced(evidence["excerpt"])]
+    return lines
+
+
+def _because(reasons: Sequence[str]) -> str:
+    return f", because {', '.join(map(code, reasons))}" if reasons else ""
+
+
+def _seen(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, int | float):
+        return figure(value)
+    return code(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _suite(suite: Document) -> list[str]:
+    counts, proof = suite["counts"], suite["proof"]
+    lines = [
+        f"Suite {code(suite['id'])} ({suite['priority']}), {code(suite['file'])}, "
+        f"declared {figure(suite['declared'])}, gate: failures {code(suite['gate']['allowed_failures'])}, "
+        f"skipped {figure(suite['gate']['max_skipped'])}.",
+        "",
+        *_table(_COUNTS, [[figure(counts[name]) for name in _COUNTS]]),
+        "",
+        f"Proof of the passed: {', '.join(f'{figure(proof[name])} {name}' for name in _PROOFS)}.",
+        "",
+    ]
+    rows = [
+        (
+            code(test["id"]),
+            test["outcome"],
+            test["proof"] or test["contact"] or "-",
+            figure(test["duration_s"], "s"),
+            figure(test["bytes_in"]),
+            figure(test["attempts"]),
+            ", ".join(map(code, test["reasons"])) or "-",
+        )
+        for test in suite["tests"]
+    ]
+    lines += _table(("Test", "Outcome", "Proof", "Duration", "Bytes from target", "Attempts", "Reasons"), rows)
+    for test in suite["tests"]:
+        if test["message"] and test["outcome"] in ("failed", "error", "skipped"):
+            lines += ["", f"{code(test['id'])} said:", "", fenced(test["message"])]
+    return lines
+
+
+def _analysis(document: Document) -> list[str]:
+    lines = ["## Comprehensive analysis"]
+    for iteration in document["iterations"]:
+        rows = [_metrics(suite["id"], suite, suite["duration_s"]) for suite in iteration["suites"]]
+        if rows:
+            rows.append(_metrics("all", iteration["totals"], None))
+        lines += ["", f"Iteration {figure(iteration['number'])}", "", *_table(_METRICS, rows)]
+    lines += [
+        "",
+        f"Value proven: {_value(document['value']['proven'])}",
+        f"Value at risk: {_value(document['value']['at_risk'])}",
+    ]
+    return [*lines, "", f"Problems and their whys: {_NOT_CONFIGURED}"]
+
+
+def _metrics(name: str, told: Document, duration: float | None) -> list[str]:
+    counts = told["counts"]
+    others = [figure(counts[key]) for key in ("failed", "error", "skipped", "timeout", "not_run")]
+    passes = [figure(counts["collected"]), figure(counts["passed"]), figure(told["counted"])]
+    return [code(name), *passes, *others, figure(duration, "s")]
+
+
+def _value(rows: Sequence[Document]) -> str:
+    return ", ".join(f"{code(row['value'])} by {code(row['suite'])}" for row in rows) or "none"
+
+
+def _remediation(document: Document) -> list[str]:
+    return ["## Remediation", "", _NOT_CONFIGURED]
+
+
+def _logs(document: Document) -> list[str]:
+    lines = ["## Cloud logs evidence"]
+    for log in document["logs"]:
+        severities = ", ".join(f"{code(name)} {figure(count)}" for name, count in log["by_severity"].items())
+        lines += [
+            "",
+            f"- Query: {code(log['query'])}",
+            f"- Window: {code(log['window'])}",
+            f"- Revision: {code(log['revision'])}",
+            f"- Entries: {figure(log['count'])}{', truncated' if log['truncated'] else ''} ({severities or 'none'})",
+        ]
+        for evidence in log["evidence"]:
+            lines += [f"- Kept in {code(evidence['ref'])}, sha256 {code(evidence['sha256'])}"]
+            if evidence["excerpt"].strip():
+                lines += ["", fenced(evidence["excerpt"])]
+    return lines if document["logs"] else [*lines, "", "no log query ran"]
+
+
+def _compliance(document: Document) -> list[str]:
+    return ["## Compliance", "", _NOT_CONFIGURED]
+
+
+def _next_actions(document: Document) -> list[str]:
+    lines = ["## Next actions"]
+    for horizon in ("immediate", "short", "medium"):
+        rows = [row for row in document["next_actions"] if row["horizon"] == horizon]
+        lines += [
+            "",
+            f"### {horizon.capitalize()}",
+            "",
+            *([f"- {code(r['id'])}: {code(r['text'])}" for r in rows] or ["none"]),
+        ]
+    return lines
+
+
+def _previous(document: Document) -> list[str]:
+    previous = document["previous"]
+    told = f"The session before was {code(previous['session_id'])}." if previous else "There is no earlier session."
+    return ["## Previous session", "", told]
