@@ -1,0 +1,33 @@
+"""What the environment says about this instance."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once at start; times are in seconds."""
+
+    service: str
+    revision: str
+    project: str
+    jwt_secret: str
+    password: str
+    agent_latency: float
+    agent_timeout: float
+    rate_limit: int
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Settings":
+        """Unset values have defaults; an unset secret is random, because a known one would let anybody sign tokens."""
+        return cls(
+            service=environ.get("K_SERVICE", "backend"),
+            revision=environ.get("K_REVISION", "local"),
+            project=environ.get("GOOGLE_CLOUD_PROJECT", ""),
+            jwt_secret=environ.get("JWT_SECRET") or secrets.token_hex(32),
+            password=environ.get("LOGIN_PASSWORD", "staging-only"),
+            agent_latency=float(environ.get("AGENT_LATENCY", "0.05")),
+            agent_timeout=float(environ.get("AGENT_TIMEOUT", "10")),
+            rate_limit=int(environ.get("RATE_LIMIT", "5")),
+        )

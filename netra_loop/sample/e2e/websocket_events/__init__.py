@@ -1,0 +1,1 @@
+"""The events a caller sees while an agent works."""

@@ -1,0 +1,1 @@
+"""The sample staging system, started for real on loopback."""
