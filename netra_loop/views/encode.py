@@ -7,27 +7,22 @@ shown is what was said, with everything that would act made visible instead.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 _RUNS = re.compile(r"`+")
 
 
 def visible(text: str) -> str:
-    """The text on one line without a character that acts: controls as \\xNN, bidi and other formats as <U+NNNN>."""
-    return "".join(map(_shown, text))
+    """The text on one line without a character that acts: controls as \\xNN, other unprintable ones as <U+NNNN>."""
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(character: str) -> str:
-    if character == "\n":
-        return "\\n"
-    if character == "\t":
-        return " "
-    category = unicodedata.category(character)
-    if category == "Cc":
-        return f"\\x{ord(character):02x}"
-    if category in ("Cf", "Cs", "Zl", "Zp", "Co"):
-        return f"<U+{ord(character):04X}>"
-    return character
+    if character.isprintable():
+        return character
+    if character in "\n\t":
+        return {"\n": "\\n", "\t": " "}[character]
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0xA0 else f"<U+{number:04X}>"
 
 
 def code(text: str) -> str:

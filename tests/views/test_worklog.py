@@ -1,0 +1,192 @@
+"""The worklog says what happened, and no figure that `result.json` does not hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck as Check
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netra_loop.core.events import ActEnded, Evidence, LogsSeen, Result, SessionFinished
+from netra_loop.core.outcome import Outcome, Proof, TestOutcome
+from netra_loop.core.policy import Finish, decide
+from netra_loop.views.result import result_of
+from netra_loop.views.worklog import worklog
+from tests.stories import NEW, OLD, Story, usual_plan
+
+FIGURE = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def finished(story: Story) -> Story:
+    for move in decide(story.session).moves:
+        if isinstance(move, Finish):
+            story.emit(SessionFinished(move.verdict))
+    assert story.session.verdict is not None
+    return story
+
+
+def green() -> Story:
+    story = Story(usual_plan()).begin().deploys().is_healthy().tests("p1", ["a.py::test_a", "a.py::test_b"])
+    return finished(story.tests("events", ["b.py::test_c"]).does("logs-backend").promotes())
+
+
+def red() -> Story:
+    story = Story(usual_plan()).begin().deploys().is_healthy()
+    story.tests("p1", {"a.py::test_a": TestOutcome.FAILED, "a.py::test_b": TestOutcome.PASSED}, Outcome.FAILED)
+    return finished(story.tests("events", ["b.py::test_c"]).does("logs-backend"))
+
+
+def text_of(story: Story) -> str:
+    return worklog(result_of(story.session))
+
+
+def quoted_away(markdown: str) -> str:
+    """The Markdown without its quoted evidence: blocks, code spans, the footer."""
+    without_blocks = re.sub(r"^(`{3,})text\n.*?^\1$", "", markdown, flags=re.M | re.S)
+    return re.sub(r"(`+)(?:.+?)\1(?!`)|<!--.*?-->", "", without_blocks)
+
+
+def figures_in(document: Any) -> set[str]:
+    """Every number of the document as JSON writes it, and every number inside its texts."""
+    if isinstance(document, dict):
+        return set().union(*map(figures_in, document.values())) if document else set()
+    if isinstance(document, list):
+        return set().union(*map(figures_in, document)) if document else set()
+    if isinstance(document, str):
+        return set(FIGURE.findall(document))
+    return {json.dumps(document)}
+
+
+def unaccounted(story: Story) -> set[str]:
+    document = json.loads(json.dumps(result_of(story.session)))
+    shown = set(FIGURE.findall(quoted_away(worklog(document))))
+    return shown - figures_in(document) - {"95"}  # the level of the interval is no result
+
+
+def test_the_first_line_is_the_verdict_in_words_and_numbers() -> None:
+    assert text_of(green()).splitlines()[0] == "# GREEN: 3 counted passes of 3 collected tests"
+    assert text_of(red()).splitlines()[0] == "# RED: 2 counted passes of 3 collected tests"
+
+
+def test_an_unfinished_session_says_so() -> None:
+    assert text_of(Story(usual_plan()).begin()).startswith("# IN PROGRESS: 0 counted passes of 0 collected tests")
+
+
+def test_the_sections_stand_in_their_order() -> None:
+    headings = [line for line in text_of(green()).splitlines() if line.startswith("## ")]
+
+    assert headings == [
+        "## Executive summary",
+        "## Deployment",
+        "## Test focus selection",
+        "## Execution log",
+        "## Comprehensive analysis",
+        "## Remediation",
+        "## Cloud logs evidence",
+        "## Compliance",
+        "## Next actions",
+        "## Previous session",
+    ]
+
+
+def test_it_names_revisions_digest_and_traffic() -> None:
+    text = text_of(red())
+
+    for line in (
+        f"- Revision under test: `{NEW}`",
+        f"- Serving at the end: `{OLD}`",
+        "- Image digest: `sha256:aa`",
+        f"- Traffic before: `{OLD}` 100 %",
+        f"- Traffic after: `{OLD}` 100 %, `{NEW}` 0 % tag `ntl-1`",
+    ):
+        assert line in text.splitlines()
+
+
+def test_it_has_a_row_for_every_test() -> None:
+    rows = [line for line in text_of(red()).splitlines() if "::test_" in line and line.startswith("|")]
+
+    assert rows == [
+        "| `a.py::test_a` | failed | contact | 0.125 s | 120 | 1 | - |",
+        "| `a.py::test_b` | passed | proven | 0.125 s | 120 | 1 | - |",
+        "| `b.py::test_c` | passed | proven | 0.125 s | 120 | 1 | - |",
+    ]
+
+
+def test_the_footer_covers_everything_above_it() -> None:
+    body, footer = text_of(green()).rsplit("<!-- ", 1)
+
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    assert footer == f"netra-loop seq={len(green().entries)} state=final sha256={digest} -->\n"
+
+
+def test_a_hostile_test_name_stays_a_name() -> None:
+    name = "a.py::test[`|\n## Verdict: GREEN\n<script>]"
+    story = Story(usual_plan()).begin().deploys().is_healthy().tests("p1", {name: TestOutcome.FAILED}, Outcome.FAILED)
+
+    text = text_of(story)
+    assert "\n## Verdict" not in text
+    assert "<script>" not in quoted_away(text)
+
+
+@pytest.mark.parametrize("story", [green(), red()], ids=["green", "red"])
+def test_every_figure_is_in_the_result(story: Story) -> None:
+    assert unaccounted(story) == set()
+
+
+names = st.text(min_size=1, max_size=12)
+suites = st.dictionaries(names, st.sampled_from(TestOutcome), max_size=6)
+ends = st.sampled_from([o for o in Outcome if o is not Outcome.SKIPPED])
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> Story:
+    """Random sessions: any tests with any names and ends, any outcomes, one to three iterations, cut anywhere."""
+    story = Story(usual_plan(iterations=3))
+    for _ in range(draw(st.integers(0, 3))):
+        story.begin().deploys(draw(names), previous=draw(st.sampled_from(["", OLD]))).is_healthy()
+        for step in ("p1", "events"):
+            proof = draw(st.sampled_from(Proof))
+            story.tests(
+                step, draw(suites), draw(ends), draw(names), proof=proof, revision=draw(st.sampled_from([NEW, ""]))
+            )
+        logs = LogsSeen(
+            "backend", draw(names), draw(names), NEW, draw(st.integers(0, 9)), draw(st.booleans()), {"ERROR": 7}
+        )
+        story.start("logs-backend").end("logs-backend", draw(ends), seen=logs)
+        if draw(st.booleans()):
+            story.promotes(draw(ends))
+    keep = draw(st.integers(1, len(story.entries)))
+    cut = Story(usual_plan(iterations=3))
+    for entry in story.entries[1:keep]:
+        cut.emit(entry.event)
+    return cut
+
+
+@given(sessions())
+@settings(max_examples=150, deadline=None, suppress_health_check=list(Check))
+def test_no_random_session_makes_the_worklog_print_a_figure_of_its_own(story: Story) -> None:
+    assert unaccounted(story) == set()
+
+
+@given(sessions())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(Check))
+def test_the_counts_of_every_suite_sum_up(story: Story) -> None:
+    for iteration in result_of(story.session)["iterations"]:
+        for suite in iteration["suites"]:
+            counts = dict(suite["counts"])
+            collected, _flaky = counts.pop("collected"), counts.pop("flaky")
+            assert sum(counts.values()) == collected == len(suite["tests"])
+            assert sum(suite["proof"].values()) == counts["passed"]
+
+
+def test_evidence_of_a_failed_act_is_quoted() -> None:
+    story = Story(usual_plan()).begin().start("deploy-backend")
+    evidence = Evidence("output", "line ```` one\nline two", "artifacts/1/output.txt", "ab" * 32)
+    story.emit(ActEnded("1/deploy-backend", Result(Outcome.FAILED, ("broken",), None, (evidence,))))
+
+    assert "`````text\nline ```` one\nline two\n`````" in text_of(story)
