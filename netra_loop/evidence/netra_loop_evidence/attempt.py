@@ -1,0 +1,55 @@
+"""What is known of one attempt at a test while it runs, and the facts it leaves."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .sockets import Book
+
+_LISTED = 10
+
+# Libraries that reach the network below Python's sockets, where no counter of ours sees them.
+_BLIND = (
+    "MySQLdb", "OpenSSL", "confluent_kafka", "curl_cffi", "gevent", "grpc", "oracledb", "primp", "psycopg",
+    "psycopg2", "pycurl", "rloop", "rnet", "uvloop", "winloop", "zmq",
+)  # fmt: skip
+
+
+class Attempt:
+    """One try of one test: its own book, the book of wider fixtures set up on its way, and what it asserted."""
+
+    def __init__(self) -> None:
+        self.own = Book()
+        self.shared = Book()
+        self.asserts = 0
+        self.asserts_after = 0
+        self.children = 0
+        self.replaced: set[str] = set()
+
+    def count_assertion(self) -> None:
+        """One more assertion held; an assertion made after a target's first byte may be about the answer."""
+        self.asserts += 1
+        self.asserts_after += self.own.bytes_in > 0
+
+    def facts(self) -> dict[str, Any]:
+        """The facts of a result, made of what JSON knows.
+
+        ``bytes_in``, ``bytes_out``: from and to targets, in the call and the test's own fixtures; ``shared_bytes_in``:
+        from targets to wider fixtures set up on the way; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
+        targets a connect failed for; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
+        the first of ``bytes_in``; ``replaced``: transports that were; ``children``: processes started; ``blind``:
+        imported libraries that no counter sees. Lists are sorted and end after ten.
+        """
+        return {
+            "bytes_in": self.own.bytes_in,
+            "bytes_out": self.own.bytes_out,
+            "shared_bytes_in": self.shared.bytes_in,
+            "others": sorted(self.own.others)[:_LISTED],
+            "refused": sorted(self.own.refused),
+            "asserts": self.asserts,
+            "asserts_after": self.asserts_after,
+            "replaced": sorted(self.replaced)[:_LISTED],
+            "children": self.children,
+            "blind": [library for library in _BLIND if library in sys.modules],
+        }

@@ -1,0 +1,110 @@
+"""Watches each test in the process that runs it, and pins the facts to the reports pytest makes of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from . import assertions
+from .attempt import Attempt
+from .reports import FACTS
+from .sockets import SocketCounters, Targets
+from .transports import TransportWatch
+
+_CHILD_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
+
+
+class Observer:
+    """Keeps one attempt open from the start of its setup to the start of its teardown.
+
+    What happens outside, the finalisers of shared fixtures among it, belongs to nobody.
+    """
+
+    def __init__(self, targets: Targets) -> None:
+        self._attempt: Attempt | None = None
+        self._facts: dict[str, Any] = {}
+        self._reports: list[pytest.TestReport] = []
+        self._counters = SocketCounters(targets)
+        self._transports = TransportWatch(self._note_replaced)
+        self._counters.install()
+        self._transports.install()
+        self._transports.look_for_imports()
+        assertions.watch_methods(self._count_assertion)
+        sys.addaudithook(self._note_audit_event)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, Any, None]:
+        """Open the attempt before any other plugin or fixture does its part."""
+        self._transports.look_for_imports()
+        attempt = Attempt()
+        attempt.replaced.update(self._transports.in_force())
+        self._attempt, self._facts, self._reports = attempt, {}, []
+        self._counters.book = attempt.own
+        yield
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
+        """Keep what a wider fixture does apart: the tests after this one share it without doing it."""
+        attempt = self._attempt
+        if attempt is None or fixturedef.scope == "function":
+            yield
+        else:
+            with self._counters.writing(attempt.shared):
+                yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, None]:
+        """Look again where fixtures and the test itself import and replace."""
+        self._transports.look_for_imports()
+        yield
+        if self._attempt is not None:
+            self._attempt.replaced.update(self._transports.in_force())
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, Any, None]:
+        """Close the attempt before any finaliser runs."""
+        self._close()
+        yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, call: Any) -> Generator[None, Any, None]:
+        """Pin the facts to every report of the attempt: a rerun plugin publishes some of them after teardown only."""
+        outcome = yield
+        self._reports.append(outcome.get_result())
+        if call.when == "teardown":
+            for report in self._reports:
+                setattr(report, FACTS, self._facts)
+
+    def pytest_assertion_pass(self) -> None:
+        """Count an assert statement that held."""
+        if assertions.statement_is_own():
+            self._count_assertion()
+
+    def _close(self) -> None:
+        if self._attempt is not None:
+            self._facts = self._attempt.facts()
+        self._attempt = None
+        self._counters.book = None
+
+    def _count_assertion(self) -> None:
+        attempt = self._attempt
+        if attempt is not None and self._counters.book is attempt.own:
+            attempt.count_assertion()
+
+    def _note_replaced(self, name: str) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.replaced.add(name)
+
+    def _note_audit_event(self, event: str, _: Any) -> None:
+        attempt = self._attempt
+        if event in _CHILD_EVENTS and attempt is not None and not _is_inside_popen(event):
+            attempt.children += 1
+
+
+def _is_inside_popen(event: str) -> bool:
+    """Popen starts some children by posix_spawn, which would tell of them a second time."""
+    return event == "os.posix_spawn" and sys._getframe(2).f_globals.get("__name__") == "subprocess"

@@ -1,0 +1,1 @@
+"""The plugin in real suites, run by real pytest processes against real servers."""
