@@ -45,6 +45,11 @@ class Stream:
         self.on_change: Callable[[], None] = lambda: None
 
     @property
+    def is_open(self) -> bool:
+        """Whether the first event was committed."""
+        return self._session is not None
+
+    @property
     def session(self) -> Session:
         """The fold of everything committed. Raises ValueError before the first event."""
         if self._session is None:

@@ -271,13 +271,15 @@ def _service(session: Session, target: Target) -> Document:
     health = _last_seen(session, HealthSeen, target.name)
     websocket = _last_seen(session, WebSocketSeen, target.name)
     revisions = [revision for i in session.iterations if (revision := _revisions(i).get(target.name))]
-    serving = shift.revision if shift else _serving_after(deployed)
+    revision = revisions[-1] if revisions else ""
+    serving = shift.revision if shift else _serving_after(deployed) if deployed else revision
+    url = deployed.url if deployed else health.url if health else ""
     return {
         "name": target.name,
         "service": target.service,
-        "url": deployed.url if deployed else None,
+        "url": url or None,
         "candidate_url": deployed.candidate_url if deployed else None,
-        "revision": revisions[-1] if revisions else None,
+        "revision": revision or None,
         "previous_revision": (deployed.previous_revision or None) if deployed else None,
         "serving_revision": serving or None,
         "strategy": deployed.strategy if deployed else None,
@@ -293,8 +295,8 @@ def _service(session: Session, target: Target) -> Document:
     }
 
 
-def _serving_after(deployed: Deployed | None) -> str:
-    full = [share.revision for share in deployed.traffic_after if share.percent == 100] if deployed else []
+def _serving_after(deployed: Deployed) -> str:
+    full = [share.revision for share in deployed.traffic_after if share.percent == 100]
     return full[0] if full else ""
 
 

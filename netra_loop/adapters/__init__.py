@@ -1,0 +1,1 @@
+"""The world, one thing a file; third-party imports live only here."""

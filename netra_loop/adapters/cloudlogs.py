@@ -1,0 +1,131 @@
+"""Kind `logs`: what Cloud Logging has of a revision since the iteration began."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import to_thread
+
+from netra_loop.adapters.cloudrun import CloudRun, client_options
+from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
+from netra_loop.adapters.google_errors import errored
+from netra_loop.adapters.locate import locate
+from netra_loop.adapters.redact import Redactor
+from netra_loop.core.events import Act, Evidence, HandleKnown, LogsSeen, Result
+from netra_loop.core.outcome import Outcome
+from netra_loop.core.plan import Environment
+from netra_loop.core.session import Session
+from netra_loop.ports import Say
+
+ENTRY_LIMIT = 1000
+EXCERPT_LINES, EXCERPT_BYTES = 50, 4096
+_WORTH_QUOTING = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One entry, in the form that is kept."""
+
+    at: str
+    severity: str
+    log: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.severity} {self.log} {self.text}"
+
+
+class CloudLogs:
+    """The log entries of one project. Every method is one blocking query."""
+
+    def __init__(self, environment: Environment, api_url: str = "") -> None:
+        self._project = environment.project
+        self._api_url = api_url
+
+    def entries(self, query: str, limit: int, *, newest_first: bool = False) -> list[LogLine]:
+        """The entries that match, at most `limit`, ordered by time."""
+        os.environ["GOOGLE_CLOUD_DISABLE_GRPC"] = "true"  # the client reads it when it is imported
+        from google.cloud import logging
+
+        options = client_options(self._api_url)
+        client = logging.Client(project=self._project, **options)  # type: ignore[no-untyped-call]
+        order = "timestamp desc" if newest_first else "timestamp asc"
+        found: Any = client.list_entries(  # type: ignore[no-untyped-call]
+            filter_=query, order_by=order, max_results=limit, page_size=min(limit, 1000)
+        )
+        return [_line(entry) for entry in found]
+
+
+class LogsRunner:
+    def __init__(self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor) -> None:
+        self._cloud = cloud
+        self._logs = logs
+        self._folder = folder
+        self._redactor = redactor
+
+    async def run(self, act: Act, session: Session, say: Say) -> Result:
+        """PASSED with entries. No entry of a live service, or a query that failed, is ERRORED, never `no errors`."""
+        target = session.plan.environment.target(act.subject)
+        try:
+            address = await locate(self._cloud, session, act, target)
+            if address is None:
+                return Result(Outcome.ERRORED, (f"service {target.service} is not deployed",))
+            begun = session.iterations[act.iteration - 1].begun
+            since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
+            query = log_query(target.service, address.revision, since)
+            say(HandleKnown(act.id, {"command": f"entries.list {query}"}))
+            lines = await to_thread.run_sync(self._logs.entries, query, ENTRY_LIMIT + 1)
+        except Exception as error:
+            return errored(error, f"reading the logs of {target.service}")
+        kept = lines[:ENTRY_LIMIT]
+        seen = LogsSeen(
+            target=target.name,
+            query=query,
+            window=f"{since}/{until}",
+            revision=address.revision,
+            count=len(kept),
+            truncated=len(lines) > ENTRY_LIMIT,
+            by_severity=dict(sorted(Counter(line.severity for line in kept).items())),
+        )
+        evidence = (self._evidence(act, session.record(act.id).attempt, kept),)
+        if not kept:
+            return Result(Outcome.ERRORED, ("no_entries",), seen, evidence)
+        return Result(Outcome.PASSED, (), seen, evidence)
+
+    def _evidence(self, act: Act, attempt: int, lines: list[LogLine]) -> Evidence:
+        """All entries as an artifact, the last ones worth quoting as the excerpt."""
+        path = self._folder.artifact_folder(act.id, attempt) / "entries.txt"
+        text = self._redactor.text("".join(f"{line}\n" for line in lines))
+        write_whole(path, text.encode("utf-8", "replace"), 0o600)
+        quoted = [str(line) for line in lines if line.severity in _WORTH_QUOTING]
+        excerpt = "\n".join(quoted[-EXCERPT_LINES:])[-EXCERPT_BYTES:]
+        title = f"log entries of {act.subject}, severity WARNING and above"
+        return Evidence(title, excerpt, self._folder.reference(path), sha256_of(path), len(quoted) > EXCERPT_LINES)
+
+
+def log_query(service: str, revision: str, since: str) -> str:
+    """The filter for everything a revision wrote since a moment (Cloud Logging query language)."""
+    parts = [
+        'resource.type="cloud_run_revision"',
+        f'resource.labels.service_name="{service}"',
+        f'timestamp>="{since}"',
+    ]
+    if revision:
+        parts.insert(2, f'resource.labels.revision_name="{revision}"')
+    return " AND ".join(parts)
+
+
+def _line(entry: Any) -> LogLine:
+    payload = entry.payload
+    if entry.http_request:
+        request = entry.http_request
+        payload = f"{request.get('requestMethod')} {request.get('requestUrl')} {request.get('status')}"
+    elif isinstance(payload, dict):
+        payload = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+    log = str(entry.log_name or "").rpartition("%2F")[2] or "log"
+    at = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S.%fZ}" if entry.timestamp else "-"
+    return LogLine(at, str(entry.severity or "DEFAULT"), log, str(payload or "").replace("\n", "\\n"))

@@ -1,0 +1,225 @@
+"""Cloud Run's Admin API as the acts need it: the same calls for Google's and for the embedded one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from netra_loop.core.events import Share
+from netra_loop.core.plan import Environment
+
+if TYPE_CHECKING:
+    from google.cloud import run_v2
+
+T = TypeVar("T")
+
+CALL_TIMEOUT = 15.0  # seconds for one call
+RETRY_WINDOW = 20.0  # seconds in which a call that found the API unavailable is tried again
+KEY_LABEL = "netra-loop-key"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """A service as the API shows it: what was asked of its traffic, and what is in effect."""
+
+    name: str
+    url: str
+    wanted: tuple[Share, ...]
+    effective: tuple[Share, ...]
+    latest_ready: str
+    reconciling: bool
+    etag: str
+
+    @property
+    def serving(self) -> str:
+        """The one revision that gets all traffic; empty while it is split or none does."""
+        full = [share.revision for share in self.effective if share.percent == 100]
+        return full[0] if len(full) == 1 else ""
+
+    def tag_url(self, tag: str) -> str:
+        """Where a tag is reached; empty while it is not in effect."""
+        return next((share.url for share in self.effective if share.tag == tag), "")
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionState:
+    """A revision as the API shows it. ready: None while it is being decided."""
+
+    name: str
+    key: str
+    image: str
+    created: str
+    ready: bool | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a new revision is made of. The name is ours, so that a second try makes no second revision."""
+
+    revision: str
+    image: str
+    env: Mapping[str, str]
+    key: str
+
+
+class CloudRun:
+    """One project and region. Every method is one blocking call, made again while the API is unavailable."""
+
+    def __init__(self, environment: Environment, api_url: str = "") -> None:
+        """api_url: the embedded Cloud Run; empty for Google's, with the credentials of this machine."""
+        self._parent = f"projects/{environment.project}/locations/{environment.region}"
+        self._options = client_options(api_url)
+        self._services: run_v2.ServicesClient | None = None
+        self._revisions: run_v2.RevisionsClient | None = None
+
+    def service(self, name: str) -> ServiceState | None:
+        """The service, None when there is none of that name."""
+        from google.api_core.exceptions import NotFound
+
+        path = f"{self._parent}/services/{name}"
+        try:
+            found = _call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
+        except NotFound:
+            return None
+        return _service_state(found)
+
+    def revision(self, service: str, name: str) -> RevisionState | None:
+        """The revision, None when there is none of that name."""
+        from google.api_core.exceptions import NotFound
+
+        path = f"{self._parent}/services/{service}/revisions/{name}"
+        try:
+            found = _call(lambda: self._revision_calls().get_revision(name=path, retry=None, timeout=CALL_TIMEOUT))
+        except NotFound:
+            return None
+        return _revision_state(found)
+
+    def create(self, service: str, template: Template) -> Any:
+        """Start to create a service whose first revision gets all traffic; the operation."""
+        from google.cloud import run_v2
+
+        wanted = run_v2.Service(template=_template(template), traffic=_traffic([Share(template.revision, 100)]))
+        return _call(
+            lambda: self._service_calls().create_service(
+                parent=self._parent, service=wanted, service_id=service, retry=None, timeout=CALL_TIMEOUT
+            )
+        )
+
+    def add_revision(self, service: ServiceState, template: Template, traffic: Iterable[Share]) -> Any:
+        """Start to add a revision under exactly this traffic; the operation. The etag guards against other writers."""
+        return self._update(service, {"template": _template(template), "traffic": _traffic(traffic)})
+
+    def shift(self, service: ServiceState, traffic: Iterable[Share]) -> Any:
+        """Start to set exactly this traffic, by revision name; the operation."""
+        return self._update(service, {"traffic": _traffic(traffic)})
+
+    def finished(self, operation: Any) -> bool:
+        """Whether an operation is over. Raises what the API says went wrong with it."""
+        done = _call(lambda: operation.done(retry=None))
+        if done and (error := operation.exception(timeout=CALL_TIMEOUT)) is not None:
+            raise error
+        return bool(done)
+
+    def _update(self, service: ServiceState, changes: dict[str, Any]) -> Any:
+        from google.cloud import run_v2
+        from google.protobuf.field_mask_pb2 import FieldMask
+
+        wanted = run_v2.Service(name=f"{self._parent}/services/{service.name}", etag=service.etag, **changes)
+        request = run_v2.UpdateServiceRequest(service=wanted, update_mask=FieldMask(paths=sorted(changes)))
+        return _call(lambda: self._service_calls().update_service(request=request, retry=None, timeout=CALL_TIMEOUT))
+
+    def _service_calls(self) -> run_v2.ServicesClient:
+        from google.cloud import run_v2
+
+        if self._services is None:
+            self._services = run_v2.ServicesClient(transport="rest", **self._options)
+        return self._services
+
+    def _revision_calls(self) -> run_v2.RevisionsClient:
+        from google.cloud import run_v2
+
+        if self._revisions is None:
+            self._revisions = run_v2.RevisionsClient(transport="rest", **self._options)
+        return self._revisions
+
+
+def client_options(api_url: str) -> dict[str, Any]:
+    """The arguments that point a Google client at the embedded Cloud Run; none for Google's own."""
+    if not api_url:
+        return {}
+    from google.api_core.client_options import ClientOptions
+    from google.auth.credentials import AnonymousCredentials
+
+    os.environ["NO_PROXY"] = "127.0.0.1,localhost"  # the clients ask the environment; a proxy would catch loopback
+    return {
+        "credentials": AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        "client_options": ClientOptions(api_endpoint=api_url),
+    }
+
+
+def _call(call: Callable[[], T]) -> T:
+    import stamina
+    from google.api_core import exceptions
+    from requests.exceptions import ConnectionError as NotReached
+
+    passing = (exceptions.ServiceUnavailable, exceptions.TooManyRequests, exceptions.GatewayTimeout, NotReached)
+    for attempt in stamina.retry_context(on=passing, attempts=5, timeout=RETRY_WINDOW):
+        with attempt:
+            return call()
+    raise AssertionError("retry_context ends by returning or raising")
+
+
+def _template(template: Template) -> run_v2.RevisionTemplate:
+    from google.cloud import run_v2
+
+    env = [run_v2.EnvVar(name=name, value=value) for name, value in sorted(template.env.items())]
+    return run_v2.RevisionTemplate(
+        revision=template.revision,
+        labels={KEY_LABEL: template.key},
+        containers=[run_v2.Container(image=template.image, env=env)],
+    )
+
+
+def _traffic(shares: Iterable[Share]) -> list[run_v2.TrafficTarget]:
+    from google.cloud import run_v2
+
+    by_name = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+    return [run_v2.TrafficTarget(type_=by_name, revision=s.revision, percent=s.percent, tag=s.tag) for s in shares]
+
+
+def _service_state(service: run_v2.Service) -> ServiceState:
+    latest = _last(service.latest_ready_revision)
+    return ServiceState(
+        name=_last(service.name),
+        url=service.uri,
+        wanted=tuple(Share(_last(t.revision) or latest, t.percent, t.tag) for t in service.traffic),
+        effective=tuple(Share(_last(t.revision) or latest, t.percent, t.tag, t.uri) for t in service.traffic_statuses),
+        latest_ready=latest,
+        reconciling=service.reconciling,
+        etag=service.etag,
+    )
+
+
+def _revision_state(revision: run_v2.Revision) -> RevisionState:
+    from google.cloud import run_v2
+
+    ready = next((condition for condition in revision.conditions if condition.type_ == "Ready"), None)
+    states = {
+        run_v2.Condition.State.CONDITION_SUCCEEDED: True,
+        run_v2.Condition.State.CONDITION_FAILED: False,
+    }
+    return RevisionState(
+        name=_last(revision.name),
+        key=revision.labels.get(KEY_LABEL, ""),
+        image=revision.containers[0].image if revision.containers else "",
+        created=revision.create_time.isoformat().replace("+00:00", "Z") if revision.create_time else "",
+        ready=states.get(ready.state) if ready is not None else None,
+        message=ready.message if ready is not None else "",
+    )
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]

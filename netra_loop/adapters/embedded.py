@@ -1,0 +1,110 @@
+"""The embedded Cloud Run as others see it: a process that is started once, joined later, and spoken to over HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netra_loop.core.errors import PreflightError
+
+START_PATIENCE = 20.0  # seconds
+_TOKEN_HEADER = "X-Netra-Local-Token"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A server that answers. The token is what its own endpoints ask for before they change anything."""
+
+    url: str
+    token: str
+    pid: int
+
+    def status(self) -> dict[str, Any]:
+        """Services, revisions, traffic and instances as they are now."""
+        return _ask("GET", f"{self.url}/_local/status", self.token)
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Every change that was asked of it, in order."""
+        entries: list[dict[str, Any]] = _ask("GET", f"{self.url}/_local/audit", self.token)["entries"]
+        return entries
+
+    def build(self, name: str, source: Path) -> str:
+        """Make an immutable image of a source folder; its reference, pinned by digest. Raises PreflightError."""
+        body = {"name": name, "source": str(source.resolve())}
+        reference: str = _ask("POST", f"{self.url}/_local/build", self.token, body)["reference"]
+        return reference
+
+    def down(self) -> None:
+        """Ask it to end; it ends its instances first."""
+        _ask("POST", f"{self.url}/_local/down", self.token, {})
+
+
+def join(state: Path) -> Embedded | None:
+    """The server that runs with this state folder; None when none does."""
+    try:
+        told = json.loads((state / "server.json").read_text(encoding="utf-8"))
+        server = Embedded(told["url"], told["token"], int(told["pid"]))
+        server.status()
+    except (OSError, ValueError, KeyError, PreflightError):
+        return None
+    return server
+
+
+def ensure_up(state: Path) -> Embedded:
+    """Join the server, or start it. It outlives us on purpose. Raises PreflightError when it does not come up."""
+    server = join(state)
+    if server is not None:
+        return server
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = state / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "netra_loop.localrun", "--state", str(state)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_PATIENCE
+    while time.monotonic() < deadline:
+        server = join(state)
+        if server is not None:
+            return server
+        if process.poll() not in (None, 75):
+            break
+        time.sleep(0.05)
+    raise PreflightError("the embedded Cloud Run did not start", f"its words are in {log}")
+
+
+def wait_down(state: Path, patience: float = 20.0) -> bool:
+    """Whether the server of this state folder is gone within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while (state / "server.json").exists() and join(state) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _ask(method: str, url: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    import httpx
+
+    try:
+        with httpx.Client(trust_env=False, timeout=60.0) as client:
+            answer = client.request(method, url, json=body, headers={_TOKEN_HEADER: token})
+        document: dict[str, Any] = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise PreflightError(f"the embedded Cloud Run at {url} does not answer: {error}", "`local up`") from error
+    if answer.status_code >= 400:
+        raise PreflightError(f"the embedded Cloud Run refused: {_message(document)}")
+    return document
+
+
+def _message(document: dict[str, Any]) -> str:
+    error = document.get("error", document)
+    return str(error.get("message", error) if isinstance(error, dict) else error)

@@ -1,0 +1,41 @@
+"""Google's exceptions as results: what could not be looked at, and what to do about it."""
+
+from __future__ import annotations
+
+from netra_loop.core.events import Result
+from netra_loop.core.outcome import Outcome
+
+_ADVICE = {
+    "Unauthenticated": "credentials are missing or expired: `gcloud auth application-default login`",
+    "PermissionDenied": "the account lacks a permission: roles/run.developer, or roles/logging.viewer for logs",
+    "NotFound": "it does not exist in this project and region",
+    "AlreadyExists": "the name is taken with a different configuration",
+    "Aborted": "someone else changed it at the same time",
+    "Conflict": "someone else changed it at the same time",
+    "FailedPrecondition": "the service refused the change in its present state",
+    "InvalidArgument": "the service refused the request",
+    "ResourceExhausted": "a quota is used up; wait, or ask for more",
+    "TooManyRequests": "a quota is used up; wait, or ask for more",
+    "DeadlineExceeded": "no answer in time",
+    "GatewayTimeout": "no answer in time",
+    "ServiceUnavailable": "the API is not available now",
+    "RetryError": "the API did not answer after several tries",
+    "DefaultCredentialsError": "no credentials found: `gcloud auth application-default login`",
+    "RefreshError": "the credentials could not be refreshed: `gcloud auth application-default login`",
+    "ConnectionError": "the API cannot be reached",
+    "Timeout": "no answer in time",
+}
+
+
+def errored(error: Exception, doing: str) -> Result:
+    """ERRORED, with what was being done, what the API said and the next step. Any exception of the clients will do."""
+    said = str(getattr(error, "message", "") or error).strip() or type(error).__name__
+    return Result(Outcome.ERRORED, (f"{doing}: {type(error).__name__}: {said[:500]}{_advice(type(error))}",))
+
+
+def _advice(kind: type[BaseException]) -> str:
+    """The advice for the closest class that has one; none for our own bugs."""
+    for cls in kind.__mro__:
+        if cls.__name__ in _ADVICE:
+            return f" ({_ADVICE[cls.__name__]})"
+    return ""

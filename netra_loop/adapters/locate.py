@@ -1,0 +1,32 @@
+"""Where a target is reached in an iteration, and which revision answers there, asked of the world each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.core.events import Act
+from netra_loop.core.plan import Target
+from netra_loop.core.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL and the one revision behind it; empty where the traffic is split or not known."""
+
+    url: str
+    revision: str
+
+
+async def locate(cloud: CloudRun, session: Session, act: Act, target: Target) -> Address | None:
+    """The candidate of the act's iteration, else what serves at the base URL; None for a service that is not there."""
+    service = await to_thread.run_sync(cloud.service, target.service)
+    if service is None:
+        return None
+    deployed = session.iterations[act.iteration - 1].deployed(target.name)
+    if deployed is None or deployed.candidate_url == deployed.url:
+        return Address(service.url, service.serving)
+    behind = [share.revision for share in service.effective if share.url == deployed.candidate_url]
+    return Address(deployed.candidate_url, behind[0] if behind else "")

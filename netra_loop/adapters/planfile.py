@@ -1,0 +1,115 @@
+"""The one way to a Plan: reads a plan, its environment and the suite index, and joins them or tells every mistake."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from netra_loop.adapters.planvalues import Wrong, environment_name
+from netra_loop.adapters.suggest import known_words
+from netra_loop.adapters.yamlfile import Document, Scalar, quoted, read_document
+from netra_loop.core.errors import PlanError
+from netra_loop.core.plan import Budget, Plan
+
+PLANS = "phases"
+CONFIG = "config"
+DEFAULT_PLAN = Path(PLANS) / "default.yaml"
+SUITES = Path(CONFIG) / "suites.yaml"
+
+
+def load_plan(project: Path, plan_file: Path | None = None, environment: str | None = None) -> Plan:
+    """The plan in a file (relative to the project; `phases/default.yaml`), for an environment (the plan's own).
+
+    Nothing is selected yet: `focused` does that. The digest is the sha256 of everything in the plan and stays the same
+    as long as that does. Raises PlanError with every mistake of the plan, its environment and the suite index.
+    """
+    plan_document = _plan_document(project, plan_file or DEFAULT_PLAN)
+    suites_document = read_document(project / SUITES, SUITES.as_posix())
+    environment_document = _environment_document(project, environment or _written_environment(plan_document))
+    documents = [plan_document, suites_document, environment_document]
+    plan = _joined(project, *documents)
+    mistakes = [mistake for document in documents for mistake in document.mistakes]
+    if plan is None or mistakes:
+        raise PlanError(list(dict.fromkeys(mistakes)))
+    return replace(plan, digest=digest(plan))
+
+
+def known_environments(project: Path) -> list[str]:
+    """The names of the environments a project describes, sorted."""
+    return sorted(path.stem for path in (project / CONFIG).glob("*.yaml") if _is_environment(path.stem))
+
+
+def digest(plan: Plan) -> str:
+    """The sha256 of a plan, in hex: the same for equal plans, whatever the order of their mappings."""
+    canonical = json.dumps(replace(plan, digest=""), default=_plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """What JSON holds in place of a value that it does not know."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"is": type(value).__name__} | {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"no part of a plan: {value!r}")
+
+
+def _joined(
+    project: Path, plan_document: Document, suites_document: Document, environment_document: Document
+) -> Plan | None:
+    """The plan the documents describe together; None, or full of stand-ins, where a mistake was reported."""
+    # What needs pydantic is imported here: commands that read no plan shall not wait for it.
+    from netra_loop.adapters.planmodels import BudgetModel, PlanModel
+    from netra_loop.adapters.planphases import read_phases
+    from netra_loop.adapters.planstructure import read
+    from netra_loop.adapters.settings import read_environment
+    from netra_loop.adapters.suiteindex import read_suites
+
+    environment = read_environment(environment_document, project)
+    index = read_suites(suites_document, environment, project)
+    model = read(PlanModel, plan_document, ())
+    budget = read(BudgetModel, plan_document, ("budget",)) if plan_document.at(("budget",)) else BudgetModel()
+    phases = read_phases(plan_document, environment, index)
+    if model is None or budget is None or environment is None or index is None:
+        return None
+    return Plan(model.name, "", environment, phases, index.suites, Budget(budget.wall, budget.iterations))
+
+
+def _plan_document(project: Path, plan_file: Path) -> Document:
+    path = project / plan_file
+    shown = path.relative_to(project).as_posix() if path.is_relative_to(project) else str(path)
+    if path.exists():
+        return read_document(path, shown)
+    document = Document(shown)
+    known = sorted(f"{PLANS}/{each.name}" for each in (project / PLANS).glob("*.yaml"))
+    document.refuse("there is no such plan", known_words(shown, known))
+    return document
+
+
+def _written_environment(plan_document: Document) -> str:
+    """The environment that the plan names; empty where it names none, or none that could be: the plan tells that."""
+    name = plan_document.text(("environment",))
+    return name if _is_environment(name) else ""
+
+
+def _environment_document(project: Path, name: str) -> Document:
+    document = Document(f"{CONFIG}/{name}.yaml")
+    known = known_environments(project)
+    if name in known:
+        return read_document(project / document.file, document.file)
+    if name:
+        document.refuse(f"there is no environment {quoted(name)}", known_words(name, known))
+    return document
+
+
+def _is_environment(name: str) -> bool:
+    try:
+        environment_name(Scalar(name, plain=True))
+    except Wrong:
+        return False
+    return True

@@ -1,0 +1,191 @@
+"""What each mapping of the YAML files may hold: one flat model a mapping. What hangs below has its own model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from netra_loop.adapters import planvalues as values
+from netra_loop.adapters import servicevalues
+from netra_loop.adapters.yamlfile import Scalar
+from netra_loop.core.plan import ResumeClass, Tolerance, When
+from netra_loop.core.plan import Scalar as JsonScalar
+
+Line = Annotated[str, PlainValidator(values.line)]
+Name = Annotated[str, PlainValidator(values.name)]
+Id = Annotated[str, PlainValidator(values.identifier)]
+Flag = Annotated[bool, PlainValidator(values.flag)]
+Duration = Annotated[float, PlainValidator(values.duration)]
+Words = Annotated[tuple[str, ...], PlainValidator(values.words)]
+Lines = tuple[Line, ...]
+Ids = tuple[Id, ...]
+HttpPath = Annotated[str, PlainValidator(servicevalues.http_path)]
+Pointer = Annotated[str, PlainValidator(servicevalues.pointer_text)]
+Expected = Annotated[
+    dict[
+        Annotated[str, AfterValidator(servicevalues.pointer)],
+        Annotated[JsonScalar, PlainValidator(servicevalues.json_scalar)],
+    ],
+    BeforeValidator(values.without_extensions),
+]
+ServiceVariables = Annotated[
+    dict[
+        Annotated[str, AfterValidator(servicevalues.service_variable)],
+        Annotated[str, PlainValidator(values.written)],
+    ],
+    BeforeValidator(values.without_extensions),
+]
+SuiteVariables = Annotated[
+    dict[
+        Annotated[str, AfterValidator(servicevalues.variable)],
+        Annotated[str | None, PlainValidator(values.written_or_nothing)],
+    ],
+    BeforeValidator(values.without_extensions),
+]
+Count = Annotated[int, PlainValidator(values.whole(0, 1_000_000))]
+PositiveCount = Annotated[int, PlainValidator(values.whole(1, 1_000_000))]
+Mappings = Annotated[object, PlainValidator(values.mapping)]
+SomeMappings = Annotated[object, PlainValidator(values.some_mapping)]
+Items = Annotated[object, PlainValidator(values.items)]
+SomeItems = Annotated[object, PlainValidator(values.some_items)]
+
+_SOMETHING = Scalar("something", plain=True)
+
+
+class Model(BaseModel):
+    """Keys without a default must be there; keys that are not fields are refused.
+
+    `stand_ins` take the place of keys that are missing or wrong, so that the rest of a mapping can still be checked.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    stand_ins: ClassVar[Mapping[str, object]] = {}
+
+
+class PlanModel(Model):
+    version: Annotated[int, PlainValidator(values.whole(1, 1))]
+    name: Name
+    environment: Annotated[str, PlainValidator(values.environment_name)]
+    budget: object = None
+    phases: SomeItems
+
+
+class BudgetModel(Model):
+    wall: Duration = 8 * 3600.0
+    iterations: Annotated[int, PlainValidator(values.whole(1, 100))] = 1
+
+
+class PhaseModel(Model):
+    stand_ins = {"id": _SOMETHING, "steps": [_SOMETHING]}
+
+    id: Id
+    title: Name = ""
+    needs: Lines = ()
+    when: Annotated[When, PlainValidator(values.member_of(When))] = When.PASSED
+    required: Flag = True
+    focus: Ids = ()
+    on_fail: Annotated[str, PlainValidator(values.one_of("stop", "continue"))] = "stop"
+    steps: SomeItems
+
+
+class StepModel(Model):
+    stand_ins = {"id": _SOMETHING}
+
+    id: Id
+    deploy: Words = ()
+    health: Words = ()
+    websocket: Words = ()
+    suite: Words = ()
+    run: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
+    logs: Words = ()
+    timeout: Annotated[float | None, PlainValidator(values.duration)] = None
+    focus: Ids = ()
+    resume: Annotated[ResumeClass | None, PlainValidator(values.member_of(ResumeClass))] = Field(None, alias="class")
+    gate: object = None
+
+
+class GateModel(Model):
+    allowed_failures: Annotated[Tolerance | None, PlainValidator(values.tolerance)] = None
+    min_tests: PositiveCount = 1
+    max_skipped: Count = 0
+    min_duration: Duration = 0.0
+
+
+class EnvironmentModel(Model):
+    endpoint: Annotated[str, PlainValidator(values.one_of("google", "embedded"))]
+    project: Name
+    region: Id
+    services: SomeMappings
+
+
+class ServiceModel(Model):
+    service: Annotated[str, PlainValidator(servicevalues.cloud_run_name)] = ""
+    source: Line = ""
+    image: Line = ""
+    env: ServiceVariables = Field(default_factory=dict)
+    health: object = None
+    websocket: object = None
+    dependencies: Mappings = None
+    identity: object = None
+
+
+class HealthModel(Model):
+    stand_ins = {"path": Scalar("/", plain=True)}
+
+    path: HttpPath
+    status: Annotated[int, PlainValidator(values.whole(100, 599))] = 200
+    expect: Expected = Field(default_factory=dict)
+    consecutive: Annotated[int, PlainValidator(values.whole(1, 100))] = 3
+    interval: Duration = 0.2
+    deadline: Duration = 30.0
+
+
+class WebSocketModel(Model):
+    path: HttpPath
+    first: Expected = Field(default_factory=dict)
+    send: Annotated[str, PlainValidator(servicevalues.message)] = ""
+    event: Expected = Field(default_factory=dict)
+    deadline: Duration = 10.0
+
+
+class DependencyModel(Model):
+    pointer: Pointer
+    required: Flag = True
+
+
+class IdentityModel(Model):
+    path: HttpPath = ""
+    header: Annotated[str, PlainValidator(servicevalues.header)] = ""
+    pointer: Pointer = ""
+
+
+class SuitesModel(Model):
+    priorities: Mappings = None
+    suites: Items
+
+
+class PriorityModel(Model):
+    tolerance: Annotated[Tolerance, PlainValidator(values.tolerance)] = Tolerance()
+    value: Name = ""
+
+
+class SuiteModel(Model):
+    stand_ins = {"id": _SOMETHING, "priority": _SOMETHING, "paths": [Scalar(".", plain=True)]}
+
+    id: Id
+    title: Name = ""
+    priority: Line
+    runner: Annotated[str, PlainValidator(values.one_of("pytest"))] = "pytest"
+    python: Line = ""
+    cwd: Line = "."
+    paths: Annotated[Lines, Field(min_length=1)]
+    args: tuple[Annotated[str, PlainValidator(values.written)], ...] = ()
+    env: SuiteVariables = Field(default_factory=dict)
+    declared_tests: Annotated[int | None, PlainValidator(values.whole(1, 1_000_000))] = None
+    focus: Ids = ()
+    targets: Lines = ()
+    exclusive: Lines = ()
+    value: Name = ""
+    timeout: Duration = 600.0

@@ -1,0 +1,37 @@
+"""Paths that plans and configuration name: they lead to something, and not out of the folder they belong to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netra_loop.adapters.planvalues import Wrong
+from netra_loop.adapters.suggest import did_you_mean, nearest
+from netra_loop.adapters.yamlfile import quoted
+
+
+def folder_below(base: Path, written: str) -> Path:
+    """The folder written relative to base. Raises Wrong when it is none, or not below base."""
+    path = path_below(base, written)
+    if not path.is_dir():
+        raise Wrong(f"{quoted(written)} is not a folder")
+    return path
+
+
+def path_below(base: Path, written: str) -> Path:
+    """The file or folder written relative to base. Raises Wrong when there is none, or it is not below base."""
+    path = base / written
+    try:
+        if not path.resolve().is_relative_to(base.resolve()):
+            raise Wrong(f"{quoted(written)} leads out of the folder it is relative to")
+        if not path.exists():
+            raise Wrong(f"{quoted(written)} does not exist", _nearest(path))
+    except OSError as error:
+        raise Wrong(f"{quoted(written)} cannot be read: {error.strerror}") from error
+    return path
+
+
+def _nearest(path: Path) -> str:
+    """A suggestion from the names that are where the path leads."""
+    if not path.parent.is_dir():
+        return ""
+    return did_you_mean(nearest(path.name, (each.name for each in path.parent.iterdir())))

@@ -1,0 +1,105 @@
+"""How the text of an environment becomes what a service is told and asked: HTTP, JSON, environment variables."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from netra_loop.adapters.planvalues import Wrong, single, text
+from netra_loop.adapters.yamlfile import Scalar, quoted
+from netra_loop.core.plan import Scalar as JsonScalar
+
+_POINTER = re.compile(r"(/([^/~]|~[01])*)+")
+_HTTP_PATH = re.compile(r"/(?!/)[!-~]*")
+_JSON = re.compile(r"true|false|null|-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2})?")
+_AMBIGUOUS = re.compile(
+    r"~|yes|no|on|off|true|false|null|[-+]?\.(inf|nan)|0[xob][0-9a-f_]+"
+    r"|[-+]?[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|[-+]?\.[0-9]+",
+    re.IGNORECASE,
+)
+
+
+def pointer(given: str) -> str:
+    """A JSON pointer (RFC 6901) to something within a document."""
+    if not _POINTER.fullmatch(given):
+        raise Wrong(f"is no JSON pointer: {quoted(given)}", "it starts with /, like /status")
+    return given
+
+
+def pointer_text(value: object) -> str:
+    """A JSON pointer that is a value."""
+    return pointer(text(value))
+
+
+def json_scalar(value: object) -> JsonScalar:
+    """What JSON would read: quoted is text; plain is true, false, null, a number, else text.
+
+    Plain `yes`, `0123`, `.inf` and the like are refused: one YAML reads them as text, another as something else.
+    """
+    scalar = single(value)
+    if not scalar.plain:
+        return scalar.text
+    if not scalar.text:
+        raise Wrong("must not be empty", 'write null or ""')
+    if _JSON.fullmatch(scalar.text):
+        read: JsonScalar = json.loads(scalar.text)
+        return read
+    if _AMBIGUOUS.fullmatch(scalar.text):
+        raise Wrong(f"can be read in two ways: {quoted(scalar.text)}", "quotes make it text")
+    return scalar.text
+
+
+def message(value: object) -> str:
+    """What to send: a text as it is, a mapping as compact JSON."""
+    if isinstance(value, Scalar):
+        return text(value)
+    if not isinstance(value, dict):
+        raise Wrong("must be text or a mapping")
+    return json.dumps(_json(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _json(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    return json_scalar(value)
+
+
+def http_path(value: object) -> str:
+    """The path of a URL, with a query if need be; two slashes at its start would name another host."""
+    given = text(value)
+    if not _HTTP_PATH.fullmatch(given):
+        raise Wrong(f"is no path: {quoted(given)}", "it starts with one / and has no spaces")
+    return given
+
+
+def header(value: object) -> str:
+    """The name of an HTTP header."""
+    given = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9-]+", given):
+        raise Wrong(f"is no name of a header: {quoted(given)}")
+    return given
+
+
+def cloud_run_name(value: object) -> str:
+    """What Cloud Run takes as the name of a service."""
+    given = text(value)
+    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?", given):
+        hint = "on Cloud Run: lower case letters, digits and -, a letter first, no - at the end, shorter than 50"
+        raise Wrong(f"cannot be {quoted(given)}", hint)
+    return given
+
+
+def variable(given: str) -> str:
+    """The name of an environment variable."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", given):
+        raise Wrong(f"is no name of an environment variable: {quoted(given)}")
+    return given
+
+
+def service_variable(given: str) -> str:
+    """The name of an environment variable that a service may be given."""
+    if given == "PORT" or given.startswith("K_"):
+        raise Wrong(f"cannot be {quoted(given)}", "Cloud Run sets PORT and K_... itself")
+    return variable(given)

@@ -1,0 +1,140 @@
+"""Reads config/<environment>.yaml into the Environment: where the services live, and what each of them is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from netra_loop.adapters.planmodels import (
+    DependencyModel,
+    EnvironmentModel,
+    HealthModel,
+    IdentityModel,
+    ServiceModel,
+    WebSocketModel,
+)
+from netra_loop.adapters.planpaths import folder_below
+from netra_loop.adapters.planstructure import has_unknown_keys, read
+from netra_loop.adapters.planvalues import ALL, Wrong
+from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.core.plan import Dependency, Environment, HealthCheck, Identity, Target, WebSocketCheck
+
+_KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")
+_WEB = re.compile(r"^web:[ \t]*\S", re.MULTILINE)
+
+
+def read_environment(document: Document, project: Path) -> Environment | None:
+    """The environment a document describes, None without one; every mistake is reported.
+
+    It always knows each service by name. Where there were mistakes it holds stand-ins, good for checking other files
+    against it and for nothing else.
+    """
+    if document.value is None:
+        return None
+    name = Path(document.file).stem
+    model = read(EnvironmentModel, document, ())
+    embedded = model is not None and model.endpoint == "embedded"
+    targets = tuple(_target(document, place, project, embedded) for place in document.entries(("services",)))
+    _refuse_same_service(document, targets)
+    if model is None:
+        return Environment(name, "", "", "", targets)
+    return Environment(name, model.endpoint, model.project, model.region, targets)
+
+
+def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> None:
+    first: dict[str, str] = {}
+    for target in targets:
+        other = first.setdefault(target.service, target.name)
+        if other != target.name:
+            place = ("services", target.name, "service")
+            document.report(
+                place,
+                f"{quoted(target.name)} is the same service on Cloud Run as {quoted(other)}",
+                "give each its own name",
+            )
+
+
+def _target(document: Document, place: Location, project: Path, embedded: bool) -> Target:
+    key = str(place[-1])
+    _check_key(document, place, key)
+    model = read(ServiceModel, document, place)
+    if model is None:
+        return Target(key, key)
+    _check_origin(document, place, project, embedded)
+    return Target(
+        name=key,
+        service=model.service or key,
+        source=model.source,
+        image=model.image,
+        env=model.env,
+        health=_health(document, (*place, "health")),
+        websocket=_websocket(document, (*place, "websocket")),
+        dependencies=_dependencies(document, place),
+        identity=_identity(document, (*place, "identity")),
+    )
+
+
+def _check_key(document: Document, place: Location, key: str) -> None:
+    if key == ALL or not _KEY.fullmatch(key):
+        hint = "lower case letters, digits and -, starting with a letter, at most 39; not 'all'"
+        document.report(place, f"a service cannot be called {quoted(key)}", hint, key=True)
+    elif document.at((*place, "service")) is None and key.endswith("-"):
+        document.report(
+            place, f"{quoted(key)} is no name on Cloud Run", "name the service there with 'service'", key=True
+        )
+
+
+def _check_origin(document: Document, place: Location, project: Path, embedded: bool) -> None:
+    given = [key for key in ("source", "image") if document.at((*place, key)) is not None]
+    if len(given) > 1 or not (given or has_unknown_keys(ServiceModel, document, place)):
+        document.report(place, f"{quoted(str(place[-1]))} needs exactly one of 'source' and 'image'", key=True)
+    source = document.text((*place, "source"))
+    if not source:
+        return
+    try:
+        folder = folder_below(project, source)
+    except Wrong as wrong:
+        document.report((*place, "source"), str(wrong), wrong.hint)
+        return
+    if embedded and not _has_web_process(folder):
+        message = f"{quoted(source)} has no Procfile with a 'web:' line"
+        document.report((*place, "source"), message, "it says how the embedded Cloud Run starts the service")
+
+
+def _has_web_process(folder: Path) -> bool:
+    procfile = folder / "Procfile"
+    return procfile.is_file() and bool(_WEB.search(procfile.read_text("utf-8", "replace")))
+
+
+def _health(document: Document, place: Location) -> HealthCheck | None:
+    if document.at(place) is None:
+        return None
+    model = read(HealthModel, document, place)
+    return HealthCheck(**dict(model)) if model else HealthCheck("/")
+
+
+def _websocket(document: Document, place: Location) -> WebSocketCheck | None:
+    if document.at(place) is None:
+        return None
+    model = read(WebSocketModel, document, place)
+    return WebSocketCheck(**dict(model)) if model else WebSocketCheck("/")
+
+
+def _dependencies(document: Document, service: Location) -> tuple[Dependency, ...]:
+    place = (*service, "dependencies")
+    if document.at(place) is not None and document.at((*service, "health")) is None:
+        document.report(place, "'dependencies' needs 'health'", "its answer is where they are read", key=True)
+    models = [(str(each[-1]), read(DependencyModel, document, each)) for each in document.entries(place)]
+    return tuple(Dependency(name, **dict(model)) for name, model in models if model)
+
+
+def _identity(document: Document, place: Location) -> Identity | None:
+    if document.at(place) is None:
+        return None
+    model = read(IdentityModel, document, place)
+    given = [key for key in ("header", "pointer") if document.at((*place, key)) is not None]
+    if len(given) > 1 or not (given or has_unknown_keys(IdentityModel, document, place)):
+        document.report(place, "'identity' needs exactly one of 'header' and 'pointer'", key=True)
+    elif given == ["pointer"] and document.at((*place, "path")) is None:
+        document.report(place, "missing key 'path'", "the pointer leads into the answer to it", key=True)
+    return Identity(model.path or "/", model.header, model.pointer) if model else None

@@ -1,0 +1,1 @@
+"""Runners of suites, one kind of suite a file."""

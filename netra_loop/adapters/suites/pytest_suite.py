@@ -1,0 +1,217 @@
+"""Kind `suite`, runner `pytest`: the project's own pytest in a process of its own, watched by our plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import anyio
+
+import netra_loop
+from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.files import SessionFolder, write_whole
+from netra_loop.adapters.google_errors import errored
+from netra_loop.adapters.locate import Address, locate
+from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.suites.evidence_stream import EvidenceStream, News
+from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
+from netra_loop.adapters.websocket import websocket_url
+from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen, TestsCollected, TestsObserved
+from netra_loop.core.outcome import Outcome
+from netra_loop.core.plan import Suite
+from netra_loop.core.session import Session, results_of
+from netra_loop.core.suites import judge
+from netra_loop.ports import Say
+
+PLUGIN = "netra_loop_evidence"
+PLUGIN_FOLDER = Path(netra_loop.__file__).parent / "evidence"
+BEAT = 0.25  # seconds between two looks at the plugin's stream
+BATCH = 100  # tests in one event
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One try to run a suite: where its files are and what it is pointed at."""
+
+    act: Act
+    suite: Suite
+    number: int
+    folder: Path
+    nonce: str
+    addresses: Mapping[str, Address]
+
+    @property
+    def stream(self) -> Path:
+        return self.folder / "evidence.jsonl"
+
+
+class PytestRunner:
+    def __init__(
+        self, cloud: CloudRun, project: Path, folder: SessionFolder, kids: Path, pycache: Path, redactor: Redactor
+    ) -> None:
+        """pycache: compiled files of ours alone; those of others may lack the assertion hook and would count none."""
+        self._cloud = cloud
+        self._project = project
+        self._folder = folder
+        self._kids = kids
+        self._pycache = pycache
+        self._redactor = redactor
+
+    async def run(self, act: Act, session: Session, say: Say) -> Result:
+        """The suite's outcome by the rules of `core.suites`; every finished test is kept however the process ends."""
+        suite = session.plan.suite(act.subject)
+        try:
+            addresses = await self._locate(act, session, suite)
+        except Exception as error:
+            return errored(error, f"finding the targets of {suite.id}")
+        gone = [name for name, address in addresses.items() if address is None]
+        if gone:
+            return Result(Outcome.ERRORED, (f"not deployed: {', '.join(gone)}",))
+        number = session.record(act.id).attempt
+        attempt = _Attempt(
+            act,
+            suite,
+            number,
+            self._folder.artifact_folder(act.id, number),
+            secrets.token_hex(8),
+            {name: address for name, address in addresses.items() if address},
+        )
+        return await self._attempt(attempt, say)
+
+    async def _locate(self, act: Act, session: Session, suite: Suite) -> dict[str, Address | None]:
+        environment = session.plan.environment
+        return {name: await locate(self._cloud, session, act, environment.target(name)) for name in suite.targets}
+
+    async def _attempt(self, attempt: _Attempt, say: Say) -> Result:
+        argv = command_line(attempt.suite)
+        say(HandleKnown(attempt.act.id, {"command": shlex.join(argv)}))
+        output = Output(attempt.folder / "output.txt", self._redactor)
+        stream = EvidenceStream(attempt.stream, attempt.nonce)
+        ended = await self._followed(attempt, argv, output, stream, say)
+        with anyio.CancelScope(shield=True):
+            return await self._judged(attempt, ended, output, stream, say)
+        raise AssertionError("a shield swallows nothing")
+
+    async def _followed(
+        self, attempt: _Attempt, argv: list[str], output: Output, stream: EvidenceStream, say: Say
+    ) -> Ended:
+        """Run the process and tell of its tests while it runs, and once more when it has ended."""
+        supervision = Supervision(
+            argv,
+            cwd=self._project / attempt.suite.cwd,
+            env=self._environment(attempt),
+            timeout=attempt.suite.timeout,
+            output=output,
+            kids=self._kids,
+        )
+        with contextlib.suppress(anyio.get_cancelled_exc_class()):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_follow, attempt.act.id, stream, say)
+                await supervision.run(lambda pid: say(HandleKnown(attempt.act.id, {"pid": str(pid)})))
+                tasks.cancel_scope.cancel()
+        _tell(attempt.act.id, stream, say)
+        return supervision.ended
+
+    def _environment(self, attempt: _Attempt) -> dict[str, str]:
+        """What CONTRACTS section 6 promises, and nothing of ours or of the cloud beyond it."""
+        env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        asked = {name: os.environ.get(name) if value is None else value for name, value in attempt.suite.env.items()}
+        env |= {name: value for name, value in asked.items() if value is not None}
+        interpreter = str(Path(python_of(attempt.suite)).parent)
+        python_path = os.pathsep.join(filter(None, (str(PLUGIN_FOLDER), env.get("PYTHONPATH", ""))))
+        env |= {
+            "PATH": os.pathsep.join((interpreter, os.environ.get("PATH", os.defpath))),
+            "PYTHONPATH": python_path,
+            "PYTHONPYCACHEPREFIX": str(self._pycache),
+            "CLOUDSDK_CONFIG": env.get("CLOUDSDK_CONFIG", str(attempt.folder / "no-cloud-credentials")),
+            "NETRA_LOOP_SESSION_ID": self._folder.id,
+            FOLDER_VARIABLE: str(self._folder.path),
+            "NETRA_LOOP_SUITE": attempt.suite.id,
+            "NETRA_LOOP_ATTEMPT": str(attempt.number),
+            "NETRA_LOOP_EVIDENCE_STREAM": str(attempt.stream),
+            "NETRA_LOOP_EVIDENCE_NONCE": attempt.nonce,
+            "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps([_host_port(a.url) for a in attempt.addresses.values()]),
+            "TRACEPARENT": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+        }
+        for name, address in attempt.addresses.items():
+            variable = name.upper().replace("-", "_")
+            env[f"{variable}_URL"] = address.url
+            env[f"{variable}_WS_URL"] = websocket_url(address.url)
+        return env
+
+    async def _judged(
+        self, attempt: _Attempt, ended: Ended, output: Output, stream: EvidenceStream, say: Say
+    ) -> Result:
+        session = say(HandleKnown(attempt.act.id, {"ended_by": ended.ended_by}))
+        after = await self._revisions_after(attempt, session)
+        seen = SuiteSeen(
+            suite=attempt.suite.id,
+            exit_code=ended.exit_code,
+            ended_by=ended.ended_by,
+            finished=stream.finished,
+            leaked=ended.leaked,
+            revisions={name: address.revision for name, address in attempt.addresses.items()},
+            revisions_after=after,
+            collection_errors=tuple(stream.collection_errors),
+        )
+        record = session.record(attempt.act.id)
+        step = next(step for step in session.plan.steps if step.id == attempt.act.step)
+        duration = (session.at - record.started).total_seconds()
+        outcome, reasons = judge(attempt.suite, step.gate, seen, results_of(session, record), duration)
+        self._mask_stream(attempt)
+        return Result(outcome, reasons, seen, (output.evidence(f"output of {attempt.suite.id}", self._folder),))
+
+    async def _revisions_after(self, attempt: _Attempt, session: Session) -> dict[str, str]:
+        try:
+            addresses = await self._locate(attempt.act, session, attempt.suite)
+        except Exception:  # what cannot be looked at is not known, and not known is never the same
+            return dict.fromkeys(attempt.addresses, "")
+        return {name: address.revision if address else "" for name, address in addresses.items()}
+
+    def _mask_stream(self, attempt: _Attempt) -> None:
+        """The plugin knows no secrets: what it wrote is masked once nobody reads it by offset any more."""
+        if attempt.stream.exists():
+            text = attempt.stream.read_text(encoding="utf-8", errors="replace")
+            write_whole(attempt.stream, self._redactor.text(text).encode("utf-8", "replace"), 0o600)
+
+
+def python_of(suite: Suite) -> str:
+    """The suite's interpreter: its own, or the one we run on."""
+    return suite.python or sys.executable
+
+
+def command_line(suite: Suite) -> list[str]:
+    """How the suite is run; the plugin itself is configured by the environment only."""
+    plugin = ["-p", PLUGIN, "-p", "no:cacheprovider", "-o", "enable_assertion_pass_hook=true"]
+    return [python_of(suite), "-m", "pytest", *plugin, *suite.args, *suite.paths]
+
+
+async def _follow(act_id: str, stream: EvidenceStream, say: Say) -> None:
+    while True:
+        await anyio.sleep(BEAT)
+        _tell(act_id, stream, say)
+
+
+def _tell(act_id: str, stream: EvidenceStream, say: Say) -> None:
+    """Record what is new, in batches."""
+    news: News = stream.look()
+    for first in range(0, len(news.collected), BATCH):
+        say(TestsCollected(act_id, tuple(news.collected[first : first + BATCH])))
+    started = tuple(news.started)
+    for first in range(0, max(len(news.results), 1 if started else 0), BATCH):
+        say(TestsObserved(act_id, tuple(news.results[first : first + BATCH]), started, stream.offset))
+        started = ()
+
+
+def _host_port(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

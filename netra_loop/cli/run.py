@@ -1,0 +1,83 @@
+"""`run` and `resume`: a session from the command line to its exit code."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from netra_loop.core.durations import seconds
+from netra_loop.core.session import Session
+from netra_loop.views.encode import visible
+from netra_loop.views.sessions import headline_of
+from netra_loop.wiring import Ask, Place, Progress, read_plan, resume_session, run_session
+
+EXIT_CODES = (
+    "Exit codes: 0 GREEN, 1 RED, 3 INCOMPLETE, 4 ERROR, 30 UNSAFE; 2 usage or plan invalid, 8 preflight failed, "
+    "75 locked (nothing touched); 5 budget spent or no progress, 7 outcome of a once-only act unknown, "
+    "70 internal error, 74 storage, 129/130/143 signal."
+)
+
+
+def _budget(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(epilog=EXIT_CODES)(run)
+    app.command(epilog=EXIT_CODES)(resume)
+
+
+def run(
+    context: typer.Context,
+    focus: str = typer.Option("all", help="Ids, tags or priorities of steps and suites, comma-separated."),
+    env: str | None = typer.Option(None, help="The environment; default the plan's."),
+    plan: Path | None = typer.Option(None, help="The plan; default phases/default.yaml."),
+    max_iterations: int | None = typer.Option(None, min=1, help="Passes from deploy to verdict at most."),
+    budget: str | None = typer.Option(None, help="Wall time at most, like 30m or 8h."),
+    no_deploy: bool = typer.Option(False, "--no-deploy", help="Test what serves now."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Show what would run, and do nothing."),
+    fail_fast: bool = typer.Option(False, "--fail-fast", help="Stop at the first act that does not pass."),
+    slots: int | None = typer.Option(None, min=1, help="Suites that run at the same time at most."),
+    output: Progress = typer.Option(Progress.AUTO, help="How progress is shown."),
+) -> None:
+    """Deploy, check, test, and promote what is proven; write the worklog."""
+    place: Place = context.obj
+    ask = Ask(focus, env, plan, max_iterations, _budget(budget), not no_deploy, fail_fast, slots)
+    asked = read_plan(place, ask)
+    if dry_run:
+        from netra_loop.views.dry_run import dry_run as told
+
+        typer.echo(told(asked))
+        return
+    _tell_end(*run_session(place, asked, _literal(), output), output)
+
+
+def resume(
+    context: typer.Context,
+    session: str = typer.Argument(help="A session's id, a unique prefix of it, or last."),
+    output: Progress = typer.Option(Progress.AUTO, help="How progress is shown."),
+) -> None:
+    """Continue a session after a crash, Ctrl-C or reboot."""
+    _tell_end(*resume_session(context.obj, session, _literal(), output), output)
+
+
+def _literal() -> str:
+    return shlex.join(["ultimate-test-deploy-loop", *sys.argv[1:]])
+
+
+def _tell_end(session: Session, worklog: Path, output: Progress) -> NoReturn:
+    """Print the last two lines and end with the verdict's code."""
+    assert session.verdict is not None
+    if output is not Progress.JSONL:
+        typer.echo(visible(headline_of(session)))
+        typer.echo(f"worklog: {visible(str(worklog))}")
+    raise typer.Exit(session.verdict.exit_code)
