@@ -1,0 +1,55 @@
+"""`python -m netra_loop.localrun --state DIR`: starts the embedded Cloud Run and serves until it is stopped."""
+
+import argparse
+import asyncio
+import resource
+import sys
+from pathlib import Path
+
+from netra_loop.localrun.home import Busy, Home
+from netra_loop.localrun.server import Server, Settings
+
+MOST_FILES = 8192
+LOCKED = 75  # EX_TEMPFAIL
+
+
+def main() -> int:
+    """Returns the exit code: 0 after an orderly end, 75 when another server uses the folder."""
+    arguments = _parser().parse_args()
+    _allow_many_connections()
+    settings = Settings(arguments.port, arguments.idle_minutes * 60, arguments.grace_seconds)
+    home = Home(arguments.state)
+    try:
+        with home.locked():
+            asyncio.run(_serve(home, settings))
+    except Busy as error:
+        sys.stderr.write(f"{error}\n")
+        return LOCKED
+    except OSError as error:
+        sys.stderr.write(f"cannot serve: {error}\n")
+        return 1
+    return 0
+
+
+async def _serve(home: Home, settings: Settings) -> None:
+    await Server(home, settings).run()
+
+
+def _allow_many_connections() -> None:
+    """Each request to a service holds two sockets, and the usual limit of 1024 is soon reached."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m netra_loop.localrun", description="The embedded Cloud Run.")
+    parser.add_argument("--state", type=Path, required=True, help="folder for images, logs of changes and the address")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1, any free one by default")
+    parser.add_argument("--idle-minutes", type=float, default=15, help="end after so long without a request, 0: never")
+    parser.add_argument("--grace-seconds", type=float, default=10, help="between SIGTERM and SIGKILL for an instance")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

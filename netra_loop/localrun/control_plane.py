@@ -1,0 +1,138 @@
+"""The control plane's connections: HTTP/1.1 in, one handler each, JSON out, and nothing brings the server down."""
+
+import asyncio
+import hmac
+import json
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import h11
+
+from netra_loop.localrun.activity import Activity
+from netra_loop.localrun.audit import Audit
+from netra_loop.localrun.errors import ApiError, forbidden, too_large
+from netra_loop.localrun.fields import Document
+from netra_loop.localrun.http1 import Peer
+from netra_loop.localrun.http_api import Answer, ApiRequest, Route, find_route, parse_target
+
+LARGEST_BODY = 8 * 1024 * 1024
+PATIENCE = 120.0  # seconds a connection may stay silent, within a request or between two
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+TOKEN_HEADER = "x-netra-local-token"
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """Serves a route table. `token` is what /_local/ calls that change something must carry."""
+
+    routes: list[Route]
+    audit: Audit
+    activity: Activity
+    token: str
+    _connections: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it is over."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        client = Peer(h11.SERVER, reader, writer)
+        try:
+            while await self._serve_one(client):
+                client.protocol.start_next_cycle()
+            await client.close()
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            client.abort()
+        except Exception:
+            traceback.print_exc()
+            client.abort()
+        finally:
+            self._connections.discard(task)
+
+    def close(self) -> None:
+        """Drop all connections."""
+        for task in self._connections:
+            task.cancel()
+
+    async def _serve_one(self, client: Peer) -> bool:
+        """Answer the next request of a connection; False when the connection has had its last."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                head = await client.receive()
+            if not isinstance(head, h11.Request):
+                return False
+            with self.activity.request():
+                status, document = await self._answer(client, head)
+                await _send(client, status, document)
+        except h11.RemoteProtocolError as error:
+            if client.protocol.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                await _send(client, error.error_status_hint, _http_error(error.error_status_hint, str(error)))
+            return False
+        return client.protocol.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+
+    async def _answer(self, client: Peer, head: h11.Request) -> tuple[int, Document]:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        method = head.method.decode("latin-1")
+        try:
+            path, query = parse_target(head.target.decode("latin-1"))
+            _require_local(headers)
+            body = await _read_body(client, headers)
+            route, args = find_route(self.routes, method, path)
+            return await self._handle(route, ApiRequest(method, path, query, headers, body, args))
+        except ApiError as error:
+            return error.code, error.document()
+        except ValueError as error:
+            return 400, _http_error(400, str(error))
+
+    async def _handle(self, route: Route, request: ApiRequest) -> tuple[int, Document]:
+        """Run a handler; what changes something is audited, whether it succeeds or not."""
+        answer, status = Answer({}, request.args.get("service", "") or request.parameter("serviceId")), 200
+        try:
+            if route.needs_token and not hmac.compare_digest(
+                request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode()
+            ):
+                raise forbidden(f"This needs the header {TOKEN_HEADER} with the token from server.json.")
+            answer = await route.handler(request)
+        except ApiError as error:
+            status, answer = error.code, Answer(error.document(), answer.service)
+        except Exception:
+            traceback.print_exc()
+            status, answer = 500, Answer(_http_error(500, "Internal error, see the server's stderr."), answer.service)
+        if route.action and not request.flag("validateOnly"):
+            self.audit.record(request.method, request.path, route.action, answer.service, answer.revision, status)
+        return status, answer.document
+
+
+def _require_local(headers: Mapping[str, str]) -> None:
+    """Refuse what a web page could have sent: other origins, and names that were made to resolve to loopback."""
+    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    if "origin" in headers or host not in LOCAL_HOSTS:
+        raise forbidden("Only programs on this machine may talk to this server, by 127.0.0.1 or localhost.")
+
+
+async def _read_body(client: Peer, headers: Mapping[str, str]) -> bytes:
+    if int(headers.get("content-length", 0)) > LARGEST_BODY:
+        raise too_large(f"The request body is larger than {LARGEST_BODY} bytes.")
+    if client.protocol.they_are_waiting_for_100_continue:
+        await client.send(h11.InformationalResponse(status_code=100, headers=[]))
+    body = bytearray()
+    async with asyncio.timeout(PATIENCE):
+        while isinstance(event := await client.receive(), h11.Data):
+            body += event.data
+            if len(body) > LARGEST_BODY:
+                raise too_large(f"The request body is larger than {LARGEST_BODY} bytes.")
+    return bytes(body)
+
+
+async def _send(client: Peer, status: int, document: Document) -> None:
+    body = json.dumps(document).encode()
+    headers = [("content-type", "application/json; charset=UTF-8"), ("content-length", str(len(body)))]
+    response = h11.Response(status_code=status, headers=headers, reason=b"")
+    await client.send(response, h11.Data(data=body), h11.EndOfMessage())
+
+
+def _http_error(status: int, message: str) -> Document:
+    names = {400: "INVALID_ARGUMENT", 500: "INTERNAL"}
+    return ApiError(status, names.get(status, "INVALID_ARGUMENT"), message).document()

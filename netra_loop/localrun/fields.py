@@ -1,0 +1,135 @@
+"""Typed reading of JSON that strangers sent: a wrong shape becomes one INVALID_ARGUMENT that names the field."""
+
+import json
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from netra_loop.localrun.errors import ApiError, invalid
+
+Document = dict[str, Any]
+
+DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of strict JSON: NaN and Infinity, which no other reader would accept back, raise ValueError too."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Fields:
+    """One JSON object and where it stands in the request, for messages such as `template.containers[0].env: ...`."""
+
+    def __init__(self, document: Any, path: str = "") -> None:
+        if not isinstance(document, dict):
+            raise invalid(f"{path or 'request body'}: must be a JSON object")
+        self.document: Document = document
+        self.path = path
+
+    def where(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def wrong(self, key: str, problem: str) -> ApiError:
+        """The error to raise about one field."""
+        return invalid(f"{self.where(key)}: {problem}")
+
+    def has(self, key: str) -> bool:
+        """True when the field is there; protobuf's JSON treats null as absent."""
+        return self.document.get(key) is not None
+
+    def expect_only(self, known: Collection[str], unsupported: Collection[str] = ()) -> None:
+        """Refuse fields that the API does not know, and those that it knows but that have no effect here."""
+        for key in self.document:
+            if key in unsupported and self.document[key] not in (None, "", 0, [], {}):
+                raise self.wrong(key, "the embedded Cloud Run does not support this field")
+            if key not in known and key not in unsupported:
+                raise invalid(
+                    f'Invalid JSON payload received. Unknown name "{key}" at "{self.path}": Cannot find field.'
+                )
+
+    def text(self, key: str, default: str = "") -> str:
+        value = self.document.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self.wrong(key, "must be a string")
+        return value
+
+    def number(self, key: str, default: int) -> int:
+        """An integer; protobuf's JSON also writes it as a string."""
+        value = self.document.get(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
+            return int(value)
+        if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(key, "must be an integer")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.document.get(key)
+        if value not in (None, True, False):
+            raise self.wrong(key, "must be true or false")
+        return bool(value)
+
+    def seconds(self, key: str, default: float) -> float:
+        """A duration such as `300s` or `1.5s`, in seconds."""
+        text = self.text(key)
+        if not text:
+            return default
+        found = DURATION.fullmatch(text)
+        if found is None:
+            raise self.wrong(key, f"'{text}' is not a duration such as '300s'")
+        return float(found[1])
+
+    def enum(self, key: str, names: Mapping[int, str], default: str) -> str:
+        """The name of an enum value that came as its number or its name."""
+        value = self.document.get(key)
+        if value is None:
+            return default
+        name = names.get(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if name not in names.values():
+            raise self.wrong(key, f"{value!r} is not one of {', '.join(names.values())}")
+        return str(name)
+
+    def texts(self, key: str) -> list[str]:
+        values = self._list(key)
+        if not all(isinstance(value, str) for value in values):
+            raise self.wrong(key, "must be a list of strings")
+        return values
+
+    def mapping(self, key: str) -> dict[str, str]:
+        """An object whose values are all strings, such as labels."""
+        value = self.document.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise self.wrong(key, "must be an object of strings")
+        return dict(value)
+
+    def fields(self, key: str) -> "Fields":
+        """The object under a key, empty when absent."""
+        value = self.document.get(key)
+        return Fields({} if value is None else value, self.where(key))
+
+    def each(self, key: str) -> Iterable["Fields"]:
+        """The objects of a list, each knowing its index."""
+        return [Fields(value, f"{self.where(key)}[{index}]") for index, value in enumerate(self._list(key))]
+
+    def _list(self, key: str) -> list[Any]:
+        value = self.document.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.wrong(key, "must be a list")
+        return value

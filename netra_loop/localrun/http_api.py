@@ -1,0 +1,102 @@
+"""The control plane's requests, answers and route table."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from netra_loop.localrun.errors import ApiError, invalid, not_found, unimplemented
+from netra_loop.localrun.fields import Document, parse_json
+
+API_PATH = re.compile(r"/(v1|v2|apis|storage|upload)(/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One request; `args` are the names in its path. Query keys may be written in snake or camel case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    args: Mapping[str, str] = field(default_factory=dict)
+
+    def json(self) -> Document:
+        """The body as a JSON object, empty when there is none. Raises INVALID_ARGUMENT."""
+        try:
+            document = parse_json(self.body) if self.body.strip() else {}
+        except ValueError as error:
+            raise invalid(f"Invalid JSON payload received. {error}") from None
+        if not isinstance(document, dict):
+            raise invalid("Invalid JSON payload received. The body must be a JSON object.")
+        return document
+
+    def parameter(self, camel: str) -> str:
+        """A query parameter, empty when absent."""
+        snake = re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), camel)
+        return self.query.get(camel) or self.query.get(snake, "")
+
+    def flag(self, camel: str) -> bool:
+        return self.parameter(camel).lower() == "true"
+
+    def number(self, camel: str, default: int) -> int:
+        text = self.parameter(camel)
+        if text and not re.fullmatch(r"\d{1,9}", text):
+            raise invalid(f"{camel}: '{text}' must be a number")
+        return int(text or 0) or default
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON document; `service` and `revision` are for the audit: what the call was about and what it created."""
+
+    document: Document
+    service: str = ""
+    revision: str = ""
+
+
+def page_document(key: str, items: list[Document], next_token: str) -> Document:
+    """One page of a list; clients go on asking for as long as there is a token."""
+    return {key: items} | ({"nextPageToken": next_token} if next_token else {})
+
+
+Handler = Callable[[ApiRequest], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path such as `/v2/projects/{project}`. A route with an action changes something: it is audited."""
+
+    method: str
+    path: str
+    handler: Handler
+    action: str = ""
+    needs_token: bool = False
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The names in a path, or None when it is another's."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(self.path))
+        found = re.fullmatch(pattern, path)
+        return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+def parse_target(target: str) -> tuple[str, dict[str, str]]:
+    """The path and the query of a request target."""
+    parts = urlsplit(target)
+    return parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+
+
+def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The route of a request and the names in its path; raises NOT_FOUND or UNIMPLEMENTED."""
+    for route in routes:
+        args = route.match(path)
+        if args is not None and route.method == method:
+            return route, args
+    raise _unknown(method, path)
+
+
+def _unknown(method: str, path: str) -> ApiError:
+    if API_PATH.match(path):
+        return unimplemented(f"The embedded Cloud Run does not implement {method} {path}.")
+    return not_found(f"There is nothing at {method} {path}.")

@@ -1,0 +1,61 @@
+"""What an instance is started with: the command line, the environment and a free port."""
+
+import os
+import random
+import socket
+import sys
+from pathlib import Path
+
+from netra_loop.localrun.fields import Document
+from netra_loop.localrun.images import Image
+from netra_loop.localrun.model import Revision
+
+# Below the range from which the kernel takes the ports of outgoing connections, so that none of these is in our way.
+PORTS = range(20000, 30000)
+
+
+def command_line(image: Image, container: Document) -> list[str]:
+    """The container's own command, else the Procfile's `web:` line through a shell, so that $PORT expands in it."""
+    if container["command"]:
+        return [*container["command"], *container["args"]]
+    if container["args"]:
+        return ["/bin/sh", "-c", f'exec {image.command} "$@"', "sh", *container["args"]]
+    return ["/bin/sh", "-c", f"exec {image.command}"]
+
+
+def environment(revision: Revision, port: int) -> dict[str, str]:
+    """PATH with our interpreter's folder first, HOME, LANG, the service's own variables and the runtime contract's.
+
+    PYTHONDONTWRITEBYTECODE keeps an image unchanged even where file modes do not, for root.
+    """
+    variables = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": os.environ.get("LANG", "C.UTF-8"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    own = {variable["name"]: variable["value"] for variable in revision.template["containers"][0]["env"]}
+    return variables | own | contract(revision, port)
+
+
+def contract(revision: Revision, port: int) -> dict[str, str]:
+    """The variables of the Knative runtime contract."""
+    service = revision.id.service.name
+    return {"PORT": str(port), "K_SERVICE": service, "K_REVISION": revision.id.name, "K_CONFIGURATION": service}
+
+
+def free_port(taken: set[int]) -> int:
+    """A port that nobody listens on and that is not in `taken`. Raises OSError when there is none."""
+    for port in random.sample(PORTS, 500):
+        if port not in taken and _is_free(port):
+            return port
+    raise OSError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,76 @@
+"""The startup probe: when an instance counts as started, and when to give up on it."""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from netra_loop.localrun.fields import Document
+
+LOOK_AGAIN = 0.02  # seconds between two looks at a port on which nobody listens yet
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds, except `attempts`."""
+
+    delay: float
+    timeout: float
+    period: float
+    attempts: int
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after the start when the last attempt has timed out."""
+        return self.delay + (self.attempts - 1) * self.period + self.timeout
+
+
+async def started(probe: Document, port: int) -> bool:
+    """True as soon as the probe succeeds on a local port, False when its last attempt failed.
+
+    A port on which nobody listens yet is no failed attempt: it is looked at again until the deadline.
+    An HTTP probe sends one request a period and fails after `failureThreshold` answers outside 200..399.
+    """
+    timing = Timing(
+        probe.get("initialDelaySeconds", 0), probe["timeoutSeconds"], probe["periodSeconds"], probe["failureThreshold"]
+    )
+    end = time.monotonic() + timing.deadline
+    await asyncio.sleep(timing.delay)
+    if "tcpSocket" in probe:
+        return await _listens(port, end)
+    for _ in range(timing.attempts):
+        if not await _listens(port, end):
+            return False
+        sent = time.monotonic()
+        if await _answers(probe["httpGet"], port, timing.timeout):
+            return True
+        await asyncio.sleep(max(0.0, min(sent + timing.period, end) - time.monotonic()))
+    return False
+
+
+async def _listens(port: int, end: float) -> bool:
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+async def _answers(action: Document, port: int, timeout: float) -> bool:
+    headers = "".join(f"{header['name']}: {_one_line(header['value'])}\r\n" for header in action["httpHeaders"])
+    request = f"GET {action['path']} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: kube-probe/1.0\r\n{headers}\r\n"
+    with suppress(OSError, TimeoutError, ValueError):
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request.encode("utf-8", "replace"))
+            status_line = await reader.readline()
+            writer.close()
+        return status_line.startswith(b"HTTP/") and 200 <= int(status_line.split()[1]) < 400
+    return False
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.splitlines())

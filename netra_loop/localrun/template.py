@@ -1,0 +1,179 @@
+"""The revision template: checked, its enums named and its defaults filled in, so that equal ones compare equal."""
+
+import re
+
+from netra_loop.localrun.fields import Document, Fields
+
+DEFAULT_TIMEOUT = 300.0
+LONGEST_TIMEOUT = 3600.0
+DEFAULT_PORT = 8080
+LONGEST_NAME = 63
+EXECUTION_ENVIRONMENTS = {
+    0: "EXECUTION_ENVIRONMENT_UNSPECIFIED",
+    1: "EXECUTION_ENVIRONMENT_GEN1",
+    2: "EXECUTION_ENVIRONMENT_GEN2",
+}
+TEMPLATE_FIELDS = (
+    "revision", "labels", "annotations", "scaling", "timeout", "serviceAccount", "containers", "executionEnvironment",
+    "maxInstanceRequestConcurrency", "sessionAffinity", "healthCheckDisabled",
+)  # fmt: skip
+TEMPLATE_UNSUPPORTED = (
+    "vpcAccess", "volumes", "encryptionKey", "serviceMesh", "encryptionKeyRevocationAction",
+    "encryptionKeyShutdownDuration", "nodeSelector", "gpuZonalRedundancyDisabled",
+)  # fmt: skip
+CONTAINER_FIELDS = ("name", "image", "command", "args", "env", "resources", "ports", "startupProbe", "livenessProbe")
+CONTAINER_UNSUPPORTED = (
+    "sourceCode", "volumeMounts", "workingDir", "readinessProbe", "dependsOn", "baseImageUri", "buildInfo",
+)  # fmt: skip
+PROBE_FIELDS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold", "httpGet", "tcpSocket")
+
+
+def read_template(template: Fields) -> Document:
+    """A revision template with every default in place; raises INVALID_ARGUMENT for what Cloud Run would refuse."""
+    template.expect_only(TEMPLATE_FIELDS, TEMPLATE_UNSUPPORTED)
+    document: Document = {
+        "labels": template.mapping("labels"),
+        "annotations": template.mapping("annotations"),
+        "scaling": _scaling(template.fields("scaling")),
+        "timeout": _timeout(template),
+        "serviceAccount": template.text("serviceAccount"),
+        "containers": [_only_container(template)],
+        "maxInstanceRequestConcurrency": template.number("maxInstanceRequestConcurrency", 0) or 80,
+        "sessionAffinity": template.flag("sessionAffinity"),
+        "healthCheckDisabled": template.flag("healthCheckDisabled"),
+    }
+    environment = template.enum("executionEnvironment", EXECUTION_ENVIRONMENTS, EXECUTION_ENVIRONMENTS[0])
+    if environment != EXECUTION_ENVIRONMENTS[0]:
+        document["executionEnvironment"] = environment
+    return document
+
+
+def read_revision_name(template: Fields, service: str) -> str:
+    """The revision name the client chose, empty when it leaves it to us."""
+    name = template.text("revision")
+    if name and not re.fullmatch(rf"{re.escape(service)}-([a-z0-9-]*[a-z0-9])", name):
+        raise template.wrong("revision", f"'{name}' must be '{service}-' and lower case letters, digits or hyphens")
+    if len(name) > LONGEST_NAME:
+        raise template.wrong("revision", f"'{name}' is longer than {LONGEST_NAME} characters")
+    return name
+
+
+def _scaling(scaling: Fields) -> Document:
+    scaling.expect_only(("minInstanceCount", "maxInstanceCount"))
+    low, high = scaling.number("minInstanceCount", 0), scaling.number("maxInstanceCount", 0) or 100
+    return {"minInstanceCount": low, "maxInstanceCount": high}
+
+
+def _timeout(template: Fields) -> str:
+    seconds = template.seconds("timeout", DEFAULT_TIMEOUT)
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise template.wrong("timeout", f"must be more than 0 and at most {LONGEST_TIMEOUT:.0f} seconds")
+    return f"{seconds:g}s"
+
+
+def _only_container(template: Fields) -> Document:
+    containers = list(template.each("containers"))
+    if len(containers) != 1:
+        raise template.wrong("containers", "the embedded Cloud Run runs exactly one container in a revision")
+    return _container(containers[0])
+
+
+def _container(container: Fields) -> Document:
+    container.expect_only(CONTAINER_FIELDS, CONTAINER_UNSUPPORTED)
+    if not container.text("image"):
+        raise container.wrong("image", "must name an image")
+    port = _port(container)
+    document: Document = {
+        "name": container.text("name"),
+        "image": container.text("image"),
+        "command": container.texts("command"),
+        "args": container.texts("args"),
+        "env": _environment(container),
+        "resources": _resources(container.fields("resources")),
+        "ports": [port],
+        "startupProbe": _startup_probe(container, port["containerPort"]),
+    }
+    if container.has("livenessProbe"):
+        document["livenessProbe"] = _probe(container.fields("livenessProbe"), port["containerPort"])
+    return document
+
+
+def _port(container: Fields) -> Document:
+    ports = list(container.each("ports"))
+    if len(ports) > 1:
+        raise container.wrong("ports", "a container has at most one port")
+    if not ports:
+        return {"name": "http1", "containerPort": DEFAULT_PORT}
+    ports[0].expect_only(("name", "containerPort"))
+    number = ports[0].number("containerPort", DEFAULT_PORT)
+    if not 0 < number < 65536:
+        raise ports[0].wrong("containerPort", f"{number} is no port")
+    name = ports[0].text("name") or "http1"
+    if name != "http1":
+        raise ports[0].wrong("name", f"'{name}' is not supported, only 'http1' is")
+    return {"name": name, "containerPort": number}
+
+
+def _environment(container: Fields) -> list[Document]:
+    variables = []
+    for variable in container.each("env"):
+        variable.expect_only(("name", "value"), unsupported=("valueSource",))
+        if not re.fullmatch(r"[^=\0]+", variable.text("name")) or "\0" in variable.text("value"):
+            raise variable.wrong("name", "must be a name without '='")
+        variables.append({"name": variable.text("name"), "value": variable.text("value")})
+    names = [variable["name"] for variable in variables]
+    reserved = sorted(name for name in names if name == "PORT" or name.startswith("K_"))
+    if reserved:
+        listed = ", ".join(reserved)
+        raise container.wrong("env", f"the names {listed} are reserved, the system sets them itself")
+    if len(set(names)) != len(names):
+        raise container.wrong("env", "a name appears more than once")
+    return variables
+
+
+def _resources(resources: Fields) -> Document:
+    resources.expect_only(("limits", "cpuIdle", "startupCpuBoost"))
+    return {
+        "limits": {"cpu": "1000m", "memory": "512Mi"} | resources.mapping("limits"),
+        "cpuIdle": resources.flag("cpuIdle") if resources.has("cpuIdle") else True,
+        "startupCpuBoost": resources.flag("startupCpuBoost"),
+    }
+
+
+def _startup_probe(container: Fields, port: int) -> Document:
+    if container.has("startupProbe"):
+        return _probe(container.fields("startupProbe"), port)
+    slow_start = {"timeoutSeconds": 240, "periodSeconds": 240, "failureThreshold": 1}
+    return _probe(Fields(slow_start, container.where("startupProbe")), port)
+
+
+def _probe(probe: Fields, port: int) -> Document:
+    probe.expect_only(PROBE_FIELDS, unsupported=("grpc",))
+    document: Document = {
+        "initialDelaySeconds": probe.number("initialDelaySeconds", 0),
+        "timeoutSeconds": probe.number("timeoutSeconds", 0) or 1,
+        "periodSeconds": probe.number("periodSeconds", 0) or 10,
+        "failureThreshold": probe.number("failureThreshold", 0) or 3,
+    }
+    for key, value in document.items():
+        if value < 0:
+            raise probe.wrong(key, f"must not be negative, not {value}")
+    if probe.has("httpGet"):
+        document["httpGet"] = _http_get(probe.fields("httpGet"), port)
+    else:
+        document["tcpSocket"] = {"port": probe.fields("tcpSocket").number("port", 0) or port}
+    return document
+
+
+def _http_get(action: Fields, port: int) -> Document:
+    action.expect_only(("path", "port", "httpHeaders"))
+    headers = []
+    for header in action.each("httpHeaders"):
+        header.expect_only(("name", "value"))
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header.text("name")):
+            raise header.wrong("name", "is no header name")
+        headers.append({"name": header.text("name"), "value": header.text("value")})
+    path = action.text("path") or "/"
+    if not re.fullmatch(r"/[!-~]*", path):
+        raise action.wrong("path", f"{path!r} must begin with a slash and hold no spaces")
+    return {"path": path, "port": action.number("port", 0) or port, "httpHeaders": headers}

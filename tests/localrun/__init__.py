@@ -1,0 +1,1 @@
+"""The embedded Cloud Run, tested from outside: real processes, real sockets, the real Google clients."""
