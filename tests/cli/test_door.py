@@ -1,0 +1,141 @@
+"""The command line before anything runs: what it loads, what it says, how it refuses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.small_project import Project, clean_environment
+
+HEAVY = {"google", "httpx", "pydantic", "websockets", "asyncio"}
+COMMANDS = [
+    ("run",),
+    ("resume",),
+    ("health",),
+    ("report",),
+    ("plan", "validate"),
+    ("sessions", "list"),
+    ("sessions", "show"),
+    ("worklog", "rebuild"),
+    ("local", "up"),
+    ("local", "down"),
+    ("local", "status"),
+    ("local", "logs"),
+]
+
+PROBE = """
+import contextlib, io, sys
+sys.argv = ["netra-loop", *sys.argv[1:]]
+from netra_loop.__main__ import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("run", "--help")], ids=" ".join)
+def test_nothing_heavy_is_loaded_to_answer(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True, env=clean_environment()
+    )
+
+    assert HEAVY & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_help_ends_with_its_exit_codes(shared_project: Project, command: tuple[str, ...]) -> None:
+    done = shared_project.do(*command, "--help", COLUMNS="200")
+
+    assert done.code == 0
+    assert re.search(r"Exit codes: 0 [^╰]*$", done.out)
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--color", "never", "--version")], ids=" ".join)
+def test_the_version_is_told(shared_project: Project, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-m", "netra_loop", *arguments], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "ultimate-test-deploy-loop 0.1.0\n"
+
+
+def test_an_unknown_focus_lists_the_known_and_touches_nothing(project: Project) -> None:
+    done = project.run("--focus", "nonsense")
+
+    assert done.code == 2
+    assert "--focus names nothing known: nonsense" in done.err
+    assert "known are: all, P1, basics," in done.err
+    assert not (project.path / "worklogs").exists()
+    assert not (project.path / ".netra-loop").exists()
+
+
+def test_a_wrong_plan_reports_every_mistake_with_its_place_and_touches_nothing(project: Project) -> None:
+    project.change("phases/default.yaml", "iterations: 1", "iteration: 1").change(
+        "config/local.yaml", "deadline: 10s", "deadline: 10"
+    )
+    done = project.do("plan", "validate")
+
+    assert done.code == 2
+    assert "phases/default.yaml:5:21: error: unknown key 'iteration'; did you mean 'iterations'?" in done.err
+    assert "config/local.yaml:14:17: error: 'deadline' needs a unit, like 30s or 5m" in done.err
+    assert done.err.rstrip().endswith("nothing was touched")
+    assert not (project.path / ".netra-loop").exists()
+
+
+def test_a_valid_plan_is_told_so(shared_project: Project) -> None:
+    done = shared_project.do("plan", "validate")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("valid: 3 phases, 3 steps, 1 suites, digest ")
+
+
+def test_a_dry_run_shows_the_steps_and_does_nothing(project: Project) -> None:
+    done = project.run("--dry-run", "--focus", "basics")
+
+    assert done.code == 0
+    assert [line.split()[:3] for line in done.out.splitlines()[2:5]] == [
+        ["deploy", "deploy-backend", "deploy"],
+        ["health", "health-backend", "health"],
+        ["suites", "basics", "suite"],
+    ]
+    assert done.out.splitlines()[-2:] == ["then, if all is proven: promote backend", "nothing was done"]
+    assert not (project.path / ".netra-loop").exists()
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [("8", "it needs a unit, like 30s or 5m"), ("0s", "out of range"), ("9000d", "out of range")],
+    ids=["a bare number", "nothing", "years"],
+)
+def test_a_wrong_budget_is_refused(shared_project: Project, budget: str, message: str) -> None:
+    done = shared_project.run("--budget", budget, COLUMNS="200")
+
+    assert done.code == 2
+    assert message in done.err
+
+
+@pytest.mark.parametrize("word", ["last", "nothing", "../../etc/passwd", "a\x1b[31m"], ids=repr)
+def test_a_session_that_is_not_there_is_a_usage_error(project: Project, word: str) -> None:
+    done = project.do("sessions", "show", word)
+
+    assert done.code == 2
+    assert done.err.splitlines() == ["there is no session yet", "next: `run` makes one"]
+
+
+def test_local_status_without_a_server_says_how_to_start_it(project: Project) -> None:
+    done = project.do("local", "status")
+
+    assert done.code == 4
+    assert done.err.splitlines()[-1] == "next: `local up` starts it, `run` deploys to it"
+
+
+def test_health_without_a_server_could_not_look(project: Project) -> None:
+    assert project.do("health").code == 4
+
+
+def test_health_of_an_unknown_service_lists_the_known(project: Project) -> None:
+    done = project.do("health", "frontend")
+
+    assert done.code == 2
+    assert done.err.splitlines() == ["no such service: frontend", "next: known are: backend"]

@@ -1,0 +1,240 @@
+"""Whole sessions from the command line, on a real service on the embedded Cloud Run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import netra_loop
+from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.supervise import marked_processes
+from tests.small_project import Project, clean_environment
+
+SCHEMA = json.loads((Path(netra_loop.__file__).parent / "views" / "result.schema.json").read_text(encoding="utf-8"))
+
+
+def serving(project: Project) -> str:
+    """The revision that the base URL's answer names."""
+    (service,) = project.result["services"]
+    with urllib.request.urlopen(service["url"] + "/health", timeout=10) as answer:
+        return str(answer.headers["X-Revision"])
+
+
+def test_a_green_session_promotes_what_it_proved_and_a_red_one_leaves_the_old_revision_serving(
+    project: Project,
+) -> None:
+    done = project.run()
+    assert (done.code, done.err) == (0, "")
+    green = project.result
+    assert green["verdict"] == "GREEN"
+    jsonschema.validate(green, SCHEMA)
+    (service,) = green["services"]
+    assert serving(project) == service["revision"] == service["serving_revision"]
+    for told in (service["revision"], service["image_digest"], "create service backend with revision", "-m pytest"):
+        assert told in project.worklog
+    rows = [line for line in project.worklog.splitlines() if line.startswith("| `test_basics.py::")]
+    assert [row.split(" | ")[1:3] for row in rows] == [["passed", "proven"]] * 3
+
+    project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
+    done = project.run()
+    assert done.code == 1
+    red = project.result
+    jsonschema.validate(red, SCHEMA)
+    (tested,) = red["services"]
+    assert red["verdict"] == "RED"
+    assert tested["revision"] != service["revision"]
+    assert serving(project) == tested["serving_revision"] == tested["previous_revision"] == service["revision"]
+    assert red["previous"] == {"session_id": green["session_id"]}
+    assert f"- Traffic before: `{service['revision']}` 100 %" in project.worklog.splitlines()
+
+
+CASES = {
+    "a suite that is cut by its timeout": (
+        "\nimport time\ndef test_zz_hangs():\n    get('/health')\n    time.sleep(600)\ndef test_zzz_never(): pass\n",
+        {"collected": 5, "passed": 3, "timeout": 1, "not_run": 1},
+        ["timed_out", "partial"],
+    ),
+    "a suite that skips everything": (
+        "\npytestmark = pytest.mark.skip(reason='not today')\n",
+        {"collected": 3, "skipped": 3},
+        ["all_skipped"],
+    ),
+    "a suite that never touches the target": (
+        "\ndef get(path):\n    return {'status': 'healthy', 'items': [1, 2, 3]}\n"
+        "def test_unknown_path():\n    assert True\n",
+        {"collected": 3, "passed": 3},
+        ["unproven"],
+    ),
+    "a suite that exits by itself in the middle": (
+        "\nimport os\ndef test_zz_leaves():\n    get('/health')\n    os._exit(0)\n",
+        {"collected": 4, "passed": 3, "timeout": 1},
+        ["disagreement"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("added", "expected", "reasons"), CASES.values(), ids=CASES)
+def test_what_was_not_seen_to_pass_is_incomplete(
+    project: Project, added: str, expected: dict[str, int], reasons: list[str]
+) -> None:
+    project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + added)
+    project.change("config/suites.yaml", "timeout: 60s", "timeout: 5s")
+
+    assert project.run().code == 3
+    suite = project.suite
+    counts = {name: number for name, number in suite["counts"].items() if number}
+    assert (counts, suite["outcome"], suite["reasons"]) == (expected, "incomplete", reasons)
+    assert sum(number for name, number in counts.items() if name != "collected") == counts["collected"]
+    assert marked_processes(SessionFolder(project.sessions[-1])) == []
+
+
+def test_a_suite_that_collects_nothing_is_incomplete(project: Project) -> None:
+    project.write("e2e/test_basics.py", "")
+
+    assert project.run().code == 3
+    assert (project.suite["outcome"], project.suite["reasons"]) == ("incomplete", ["empty"])
+
+
+def test_a_service_that_does_not_start_is_red_and_nothing_is_tested(project: Project) -> None:
+    project.change("backend/app.py", "import json, os", "import json, os, no_such_module")
+
+    assert project.run().code == 1
+    result = project.result
+    deploy = result["iterations"][0]["phases"][0]["steps"][0]
+    assert deploy["outcome"] == "failed"
+    assert "is not ready" in deploy["reasons"][0]
+    assert (project.suite["outcome"], project.suite["reasons"]) == ("incomplete", ["blocked"])
+
+
+def test_a_required_dependency_that_is_down_is_red_and_an_optional_one_is_degraded(project: Project) -> None:
+    project.change("config/local.yaml", "STORE: connected", "STORE: unreachable")
+    assert project.run().code == 0
+    assert project.worklog.startswith("# GREEN, DEGRADED: ")
+    assert project.do("health").code == 0
+    assert project.do("health", "--strict").code == 1
+
+    project.change("config/local.yaml", "required: false", "required: true")
+    project.change("config/local.yaml", "deadline: 10s", "deadline: 1s")
+    assert project.run().code == 1
+    assert "required dependency store is unreachable" in project.worklog
+
+
+def test_without_a_deploy_what_serves_is_tested_and_nothing_is_made(project: Project) -> None:
+    assert project.run("--no-deploy").code == 4, "nothing is deployed yet"
+    assert project.run().code == 0
+    made = len(project.audit())
+
+    assert project.run("--no-deploy").code == 0
+    assert len(project.audit()) == made
+    (service,) = project.result["services"]
+    assert service["revision"] == serving(project)
+    deploy = next(row for row in project.result["selection"] if row["kind"] == "deploy")
+    assert (deploy["selected"], deploy["why"]) == (False, "no deploy was asked for")
+
+
+def test_a_focus_runs_what_it_names_and_what_that_needs(project: Project) -> None:
+    project.write("e2e/test_more.py", "def test_nothing():\n    assert True\n")
+    project.change(
+        "config/suites.yaml",
+        "suites:\n",
+        "suites:\n  - {id: more, title: More, priority: P2, runner: pytest, cwd: e2e, paths: [test_more.py]}\n",
+    )
+    for focus in ("P1", "basics"):
+        assert project.run("--focus", focus).code == 0
+        suites = {suite["id"]: suite for suite in project.result["iterations"][0]["suites"]}
+        assert suites["basics"]["outcome"] == "passed"
+        assert (suites["more"]["outcome"], suites["more"]["reasons"]) == ("skipped", ["not in focus"])
+        assert f"-{focus.lower()}-" in project.result["session_id"]
+
+
+def test_health_tells_a_table_and_json(project: Project) -> None:
+    assert project.run().code == 0
+
+    done = project.do("health")
+    assert done.code == 0
+    assert done.out.splitlines()[1].split()[:2] == ["backend", "healthy"]
+    document = json.loads(project.do("health", "--json").out)
+    (service,) = document["services"]
+    assert (service["health"], service["revision"]) == ("healthy", serving(project))
+    assert service["dependencies"] == [{"name": "store", "state": "connected", "required": False}]
+
+
+def test_views_of_a_session_come_from_its_journal(project: Project) -> None:
+    assert project.run().code == 0
+    session, worklog = project.result["session_id"], project.worklog
+
+    assert project.do("report", "last").out == worklog
+    assert json.loads(project.do("report", session, "--format", "json").out) == project.result
+    assert session in project.do("sessions", "list").out
+    path = project.path / "worklogs" / f"{session}.md"
+    path.write_text("# GREEN: everything is wonderful\n", encoding="utf-8")
+    assert project.do("worklog", "rebuild", "last").code == 0
+    assert project.worklog == worklog
+    assert path.with_suffix(".md.edited").read_text(encoding="utf-8") == "# GREEN: everything is wonderful\n"
+
+
+def test_a_secret_never_reaches_a_file(project: Project) -> None:
+    canary = "s3cr3t-canary-9471"
+    leak = f"\ndef test_leaks():\n    print('{canary}')\n    assert get('/health') == '{canary}'\n"
+    project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + leak)
+
+    done = project.run(SERVICE_PASSWORD=canary)
+    assert done.code == 1
+    assert canary not in done.out + done.err
+    kept = [path for path in project.path.rglob("*") if path.is_file() and "e2e" not in path.parts]
+    assert len(kept) > 8
+    assert [path for path in kept if canary.encode() in path.read_bytes()] == []
+    assert "[masked]" in project.worklog
+
+
+def test_one_deploying_session_per_environment(project: Project) -> None:
+    project.change("e2e/test_basics.py", "import pytest\n", "import pytest, time\n")
+    project.change("e2e/test_basics.py", "def test_health():\n", "def test_health():\n    time.sleep(60)\n")
+    first = subprocess.Popen(
+        project.command("run", "--output", "none"), env=clean_environment(), start_new_session=True
+    )
+    wait_for_pid(project)
+    second = project.run()
+    first.send_signal(signal.SIGINT)
+
+    assert first.wait(timeout=30) == 130
+    assert second.code == 75
+    assert f"environment local is held by session {project.result['session_id']}" in second.err
+    assert len(project.sessions) == 1
+
+
+def wait_for_pid(project: Project) -> int:
+    """Until the suite's process is known; its pid."""
+    while True:
+        worklog = project.worklog if project.sessions and (project.path / "worklogs").exists() else ""
+        if found := re.search(r"^- pid: `(\d+)`$", worklog, re.M):
+            return int(found[1])
+        time.sleep(0.05)
+
+
+def test_an_interrupted_session_keeps_what_it_saw_and_leaves_nothing_running(project: Project) -> None:
+    hang = "\nimport time\ndef test_zz_hangs():\n    get('/health')\n    time.sleep(600)\n"
+    project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + hang)
+    process = subprocess.Popen(
+        project.command("run", "--output", "none"), env=clean_environment(), start_new_session=True
+    )
+    pid = wait_for_pid(project)
+    while project.suite["counts"]["passed"] < 3:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(timeout=30) == 143
+    assert project.result["verdict"] == "INCOMPLETE"
+    assert project.suite["counts"] | {"collected": 4, "passed": 3, "timeout": 1} == project.suite["counts"]
+    assert "stopped" in project.suite["reasons"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

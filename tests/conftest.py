@@ -1,0 +1,28 @@
+"""What tests of several folders need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.small_project import Project, small_project
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project of its own for one test."""
+    with small_project(tmp_path / "project") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project that the tests of a module share, one after the other."""
+    with small_project(tmp_path_factory.mktemp("shared") / "project") as found:
+        yield found

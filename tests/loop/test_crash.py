@@ -1,0 +1,93 @@
+"""Killed at any entry of its journal and resumed, a session ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.supervise import marked_processes
+from tests.small_project import Project, clean_environment
+
+KILLS_PER_SESSION = 4
+USUAL_ENTRIES = 24  # about what an undisturbed session of the small project writes
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        kills = metafunc.config.getoption("--kills")
+        metafunc.parametrize("seed", range(-(-kills // KILLS_PER_SESSION)))
+
+
+def entries_of(session: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{session / 'journal.db'}?mode=ro", uri=True, timeout=5) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM entry").fetchone()
+    except sqlite3.Error:
+        return 0
+    return int(count)
+
+
+def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        project.command(*arguments, "--output", "none"),
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill_at_entry(project: Project, process: subprocess.Popen[bytes], entry: int) -> bool:
+    """Kill -9 as soon as the journal has that many entries; False when the session ended before."""
+    while process.poll() is None:
+        if project.sessions and entries_of(project.sessions[-1]) >= entry:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def disturbed(project: Project, seed: int) -> int:
+    """Run one session with its kills at seeded random entries; the exit code of the last resume."""
+    at = sorted(random.Random(seed).sample(range(1, USUAL_ENTRIES), KILLS_PER_SESSION))
+    process = started(project, "run")
+    for number, entry in enumerate(at):
+        ahead = entry + 2 * number  # every resume writes entries of its own
+        if not kill_at_entry(project, process, ahead):
+            break
+        process = started(project, "resume", "last")
+    return process.wait(timeout=120)
+
+
+def create_calls(project: Project) -> Counter[str]:
+    return Counter(str(call["revision"]) for call in project.audit() if call.get("revision"))
+
+
+def test_a_killed_session_ends_as_if_nothing_had_happened(project: Project, seed: int) -> None:
+    red = seed % 2 == 1
+    if red:
+        project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
+
+    code = disturbed(project, seed)
+
+    assert code == (1 if red else 0), project.worklog
+    assert len(project.sessions) == 1
+    result = project.result
+    assert (result["verdict"], result["headline"]["collected"]) == ("RED" if red else "GREEN", 3)
+    assert result["headline"]["counted"] == (2 if red else 3)
+    created = create_calls(project)
+    assert list(created.values()) == [1], f"one create per key, not {created}"
+    assert marked_processes(SessionFolder(project.sessions[-1])) == []
+    footer = project.worklog.rstrip().rsplit("\n", 1)[1]
+    assert re.search(rf"seq={result['last_entry']} state=final ", footer)
