@@ -122,14 +122,14 @@ class Project:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "netra_loop", "--project-dir", str(self.path), *arguments]
 
-    def do(self, *arguments: str, timeout: float = 120.0, **variables: str) -> Done:
+    def do(self, *arguments: str, **variables: str) -> Done:
         done = subprocess.run(
             self.command(*arguments),
             env=clean_environment() | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=120,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)

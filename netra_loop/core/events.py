@@ -91,7 +91,7 @@ class DependencyState:
 
 @dataclass(frozen=True, slots=True)
 class HealthSeen:
-    """What a health check saw; latencies in seconds."""
+    """What a health check saw; url is the base that was asked, latencies in seconds."""
 
     target: str
     url: str
