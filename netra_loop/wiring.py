@@ -118,7 +118,7 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
 def resume_session(place: Place, word: str, command: str, progress: Progress) -> tuple[Session, Path]:
     """Take up a session that died: end what is left of it, then go on where its journal ends.
 
-    A session that has its verdict is only told again.
+    One that a signal stopped goes on too; one that came to its own verdict is only told again.
     """
     from netra_loop.adapters.clock import SystemClock
     from netra_loop.adapters.supervise import end_leftovers
@@ -133,7 +133,7 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
             if not stream.is_open:
                 raise UsageError(f"{folder.id} was never opened", "it died before its first entry; run again")
             plan = stream.session.plan
-            if stream.session.verdict is not None:
+            if stream.session.verdict is not None and not stream.session.interrupted:
                 rebuild_worklog(place, folder.id)
             else:
                 with _environment(place, plan, folder.id):

@@ -12,6 +12,7 @@ import typer
 import netra_loop
 from netra_loop.adapters.files import State
 from netra_loop.cli import health, local, plan, run, sessions
+from netra_loop.cli.say import say
 from netra_loop.core.errors import InternalError, LoopError
 from netra_loop.views.encode import visible
 from netra_loop.wiring import Place
@@ -34,7 +35,7 @@ app.add_typer(local.app, name="local")
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"ultimate-test-deploy-loop {netra_loop.__version__}")
+        say(f"ultimate-test-deploy-loop {netra_loop.__version__}")
         raise typer.Exit
 
 
@@ -64,9 +65,6 @@ def enter() -> int:
     except LoopError as error:
         _tell(error.message, error.hint)
         return error.exit_code
-    except BrokenPipeError:  # whoever read our output has gone; nothing is wrong with what was done
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception:
         traceback.print_exc()
         _tell("this is a bug of ours", "the session, if there was one, can be resumed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from netra_loop.cli.say import say
 from netra_loop.wiring import Ask, Place, check_health, read_plan
 
 EXIT_CODES = (
@@ -30,9 +31,9 @@ def health(
     if json:
         from netra_loop.views.checkup import checkup_json
 
-        typer.echo(checkup_json(checkup))
+        say(checkup_json(checkup))
     else:
         from netra_loop.views.checkup import checkup_text
 
-        typer.echo(checkup_text(checkup))
+        say(checkup_text(checkup))
     raise typer.Exit(checkup.exit_code(strict=strict))

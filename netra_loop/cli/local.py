@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from netra_loop.cli.say import say
 from netra_loop.views.encode import visible
 from netra_loop.wiring import Ask, Place, embedded_log_lines, read_plan, running_embedded, start_embedded, stop_embedded
 
@@ -16,13 +17,13 @@ _CODES = "Exit codes: 0 done, 4 it does not run, 8 it did not start or did not e
 def up(context: typer.Context) -> None:
     """Start it, or join it; it ends on `down` or after 15 idle minutes."""
     place: Place = context.obj
-    typer.echo(f"the embedded Cloud Run answers at {start_embedded(place).url}; `local down` ends it")
+    say(f"the embedded Cloud Run answers at {start_embedded(place).url}; `local down` ends it")
 
 
 @app.command(epilog=_CODES)
 def down(context: typer.Context) -> None:
     """End it and every service it runs."""
-    typer.echo("the embedded Cloud Run is down" if stop_embedded(context.obj) else "it was not running")
+    say("the embedded Cloud Run is down" if stop_embedded(context.obj) else "it was not running")
 
 
 @app.command(epilog=_CODES)
@@ -30,7 +31,7 @@ def status(context: typer.Context) -> None:
     """Show services, revisions, traffic, instances and URLs."""
     from netra_loop.views.local_status import local_status
 
-    typer.echo(local_status(running_embedded(context.obj).status()))
+    say(local_status(running_embedded(context.obj).status()))
 
 
 @app.command(epilog=_CODES)
@@ -42,4 +43,4 @@ def logs(
     """Print the newest log entries."""
     plan = read_plan(context.obj, Ask())
     for line in embedded_log_lines(context.obj, plan, service, limit):
-        typer.echo(visible(line))
+        say(visible(line))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from netra_loop.cli.say import say
 from netra_loop.wiring import Ask, Place, read_plan
 
 app = typer.Typer(help="Look at a plan without running it.", no_args_is_help=True)
@@ -21,4 +22,4 @@ def validate(
     place: Place = context.obj
     plan = read_plan(place, Ask(plan_file=file, environment=env))
     suites = sum(step.kind.value == "suite" for step in plan.steps)
-    typer.echo(f"valid: {len(plan.phases)} phases, {len(plan.steps)} steps, {suites} suites, digest {plan.digest}")
+    say(f"valid: {len(plan.phases)} phases, {len(plan.steps)} steps, {suites} suites, digest {plan.digest}")

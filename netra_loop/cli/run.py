@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 
+from netra_loop.cli.say import say
 from netra_loop.core.durations import seconds
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
@@ -56,7 +57,7 @@ def run(
     if dry_run:
         from netra_loop.views.dry_run import dry_run as told
 
-        typer.echo(told(asked))
+        say(told(asked))
         return
     _tell_end(*run_session(place, asked, _literal(), output), output)
 
@@ -78,6 +79,6 @@ def _tell_end(session: Session, worklog: Path, output: Progress) -> NoReturn:
     """Print the last two lines and end with the verdict's code."""
     assert session.verdict is not None
     if output is not Progress.JSONL:
-        typer.echo(visible(headline_of(session)))
-        typer.echo(f"worklog: {visible(str(worklog))}")
+        say(visible(headline_of(session)))
+        say(f"worklog: {visible(str(worklog))}")
     raise typer.Exit(session.verdict.exit_code)

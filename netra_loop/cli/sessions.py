@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from netra_loop.cli.say import say
 from netra_loop.core.errors import UsageError
 from netra_loop.views.encode import visible
 from netra_loop.wiring import REPORTS, Place, read_session, rebuild_worklog
@@ -28,7 +29,7 @@ def list_sessions(context: typer.Context) -> None:
 
     place: Place = context.obj
     for name in place.state.session_ids():
-        typer.echo(session_line(read_session(place, name)))
+        say(session_line(read_session(place, name)))
 
 
 @sessions.command(epilog=_CODES)
@@ -38,8 +39,8 @@ def show(context: typer.Context, session: str = _SESSION) -> None:
 
     place: Place = context.obj
     found = read_session(place, session)
-    typer.echo(session_text(found))
-    typer.echo(f"worklog: {visible(str(place.worklog(found.id)))}")
+    say(session_text(found))
+    say(f"worklog: {visible(str(place.worklog(found.id)))}")
 
 
 def report(
@@ -50,11 +51,11 @@ def report(
     """Print a session in one of its forms."""
     if form not in REPORTS:
         raise UsageError(f"no report format {form!r}", f"known are: {', '.join(REPORTS)}")
-    typer.echo(REPORTS[form](read_session(context.obj, session)), nl=False)
+    say(REPORTS[form](read_session(context.obj, session)))
 
 
 @worklog.command(epilog=_CODES)
 def rebuild(context: typer.Context, session: str = _SESSION) -> None:
     """Write a session's worklog and result.json anew from its journal; an edited one is kept beside it."""
     path = rebuild_worklog(context.obj, session)
-    typer.echo(visible(str(path)))
+    say(visible(str(path)))

@@ -31,7 +31,7 @@ from netra_loop.core.events import (
     Verdict,
 )
 from netra_loop.core.outcome import RED_OUTCOMES, Proof, TestOutcome
-from netra_loop.core.plan import Kind, Plan
+from netra_loop.core.plan import Kind, Plan, ResumeClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,11 @@ class Session:
 
     @property
     def running(self) -> tuple[ActRecord, ...]:
-        return tuple(r for i in self.iterations for r in i.acts.values() if r.running)
+        return tuple(record for record in _records(self) if record.running)
 
     @property
     def adrift(self) -> tuple[ActRecord, ...]:
-        return tuple(r for i in self.iterations for r in i.acts.values() if r.adrift)
+        return tuple(record for record in _records(self) if record.adrift)
 
     def record(self, act_id: str) -> ActRecord:
         return next(i.acts[act_id] for i in self.iterations if act_id in i.acts)
@@ -191,11 +191,15 @@ def _opened(event: SessionOpened, entry: Entry) -> Session:
 
 
 def _resumed(session: Session, command: str) -> Session:
-    """Whatever ran when the session died is adrift now; an earlier signal no longer stops it."""
-    session = replace(session, resumed=(*session.resumed, command), interrupted=0)
-    for record in session.running:
-        session = _amended(session, record.act.id, adrift=True)
-    return session
+    """Whatever ran when the session died is adrift now, and so is what a signal cut short; the signal is forgotten."""
+    cut = [r for r in _records(session) if r.stop and r.result and r.act.resume is not ResumeClass.ONCE]
+    for record in (*session.running, *(cut if session.interrupted else ())):
+        session = _amended(session, record.act.id, adrift=True, result=None, ended=None, stop="")
+    return replace(session, resumed=(*session.resumed, command), interrupted=0, verdict=None)
+
+
+def _records(session: Session) -> Iterable[ActRecord]:
+    return (record for iteration in session.iterations for record in iteration.acts.values())
 
 
 def _started(session: Session, act: Act, at: datetime) -> Session:

@@ -8,11 +8,12 @@ from netra_loop.core.agenda import candidates, phase_outcome, shifts_of
 from netra_loop.core.events import HealthSeen, Verdict
 from netra_loop.core.outcome import EXIT_CODES, RED_OUTCOMES, Colour, Outcome
 from netra_loop.core.plan import Kind
-from netra_loop.core.session import Iteration, Session, suite_seen, results_of
+from netra_loop.core.session import Iteration, Session, results_of, suite_seen
 from netra_loop.core.suites import count_proofs
 
 _COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}
 _ORDER = list(Colour)
+_GREEN_REASON = "every suite within its gate, every pass proven"
 
 Finding = tuple[Colour, str]
 
@@ -29,7 +30,7 @@ def conclude(session: Session) -> Verdict:
         *_revisions(session, iteration),
     ]
     if not findings:
-        return _verdict(Colour.GREEN, "degraded" if degraded(iteration) else "every test passed with proof")
+        return _verdict(Colour.GREEN, "degraded" if degraded(iteration) else _GREEN_REASON)
     colour = min((colour for colour, _ in findings), key=_ORDER.index)
     reasons = dict.fromkeys(reason for each, reason in findings if each is colour)
     return _verdict(colour, "; ".join(reasons))

@@ -238,3 +238,25 @@ def test_an_interrupted_session_keeps_what_it_saw_and_leaves_nothing_running(pro
     assert "stopped" in project.suite["reasons"]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+    project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert True\n")
+    assert project.do("resume", "last").code == 0
+    assert (project.result["verdict"], project.suite["counts"]["passed"]) == ("GREEN", 4)
+    assert len(project.sessions) == 1
+
+
+def test_a_reader_of_the_output_that_goes_away_changes_nothing(project: Project) -> None:
+    piped = subprocess.Popen(
+        project.command("run", "--output", "plain"),
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert piped.stdout is not None and piped.stderr is not None
+    piped.stdout.readline()
+    piped.stdout.close()
+
+    assert piped.wait(timeout=60) == 0
+    assert piped.stderr.read() == b""
+    assert [reader["reader"] for reader in project.result["unplugged_readers"]] == ["lines"]

@@ -10,12 +10,16 @@ from netra_loop.core import codec
 from netra_loop.core.events import (
     ActStarted,
     HandleKnown,
+    Interrupted,
     IterationBegun,
+    SessionFinished,
     SessionResumed,
+    StopAsked,
     TestsCollected,
     TestsObserved,
+    Verdict,
 )
-from netra_loop.core.outcome import Outcome, Proof, TestOutcome
+from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
 from netra_loop.core.session import replay, results_of
 from tests.stories import Story, ended_test, usual_plan
 
@@ -121,6 +125,16 @@ def test_what_ran_when_the_session_died_is_adrift_until_it_is_started_again() ->
     assert (record.attempt, record.adrift, record.running) == (2, False, True)
     assert record.handle == {"pid": "7"}, "a second try must know what the first one had begun"
     assert record.tests.collected == (), "tests of a broken attempt are not mixed with those of the next"
+
+
+def test_what_a_signal_cut_short_is_taken_up_again() -> None:
+    story = a_story().start("p1").emit(Interrupted(2)).emit(StopAsked("1/p1", "interrupted"))
+    story.end("p1", Outcome.INCOMPLETE, "stopped").emit(SessionFinished(Verdict(Colour.INCOMPLETE, "interrupted", 130)))
+    session = story.emit(SessionResumed("resume")).session
+
+    assert (session.verdict, session.interrupted) == (None, 0)
+    assert [record.act.id for record in session.adrift] == ["1/p1"]
+    assert session.record("1/health-backend").result is not None
 
 
 def test_iterations_are_numbered_from_one() -> None:

@@ -26,7 +26,7 @@ def test_nothing_ran_is_incomplete() -> None:
 def test_all_proven_and_promoted_is_green() -> None:
     story = up_to_health().tests("p1", ["a"]).tests("events", ["b"]).does("logs-backend").promotes()
 
-    assert verdict_of(story) == ("GREEN", "every test passed with proof")
+    assert verdict_of(story) == ("GREEN", "every suite within its gate, every pass proven")
 
 
 def test_an_optional_dependency_that_is_down_makes_green_degraded() -> None:
