@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check crash stop clean
+.PHONY: run test check crash picture stop clean
 
 run: .venv/.sample
 	$(BIN)/ultimate-test-deploy-loop run --focus all
@@ -21,6 +21,9 @@ check: .venv/.dev
 
 crash: .venv/.dev
 	$(BIN)/python -m pytest tests/loop/test_crash.py --kills 200
+
+picture: .venv/.dev
+	$(BIN)/python docs/picture.py
 
 stop:
 	@test ! -x $(BIN)/ultimate-test-deploy-loop || $(BIN)/ultimate-test-deploy-loop local down
