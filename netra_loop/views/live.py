@@ -31,9 +31,8 @@ _COLOURS = {
 
 def draw(session: Session) -> RenderableType:
     """The newest iteration, a row an act, and the verdict once there is one."""
-    head = Text.assemble(
-        (visible(session.id), "bold"), f"  focus {visible(session.plan.focus)}", f"  on {session.plan.environment.name}"
-    )
+    focus, environment = visible(session.plan.focus), visible(session.plan.environment.name)
+    head = Text.assemble((f"{visible(session.id)}  ", "bold"), f"focus {focus}  on {environment}")
     iteration = session.current
     if iteration is None:
         return head
@@ -82,4 +81,4 @@ def _record_row(session: Session, record: ActRecord) -> tuple[Text, ...]:
 def _verdict(session: Session) -> Text:
     assert session.verdict is not None
     verdict = session.verdict
-    return Text.assemble((verdict.colour.value, _COLOURS[verdict.colour]), f"  {visible(verdict.reason)}")
+    return Text.assemble((f"{verdict.colour.value}  ", _COLOURS[verdict.colour]), visible(verdict.reason))
