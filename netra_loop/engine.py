@@ -110,9 +110,9 @@ class Engine:
                 return await self._runners[act.kind].run(act, self._stream.session, self._stream.emit)
         except TimeoutError:
             return Result(Outcome.ERRORED, ("timed_out",))
-        except StorageError:
-            raise
         except Exception as error:
+            if (storage := _storage_error(error)) is not None:
+                raise storage from error
             return Result(Outcome.ERRORED, (f"bug in the runner of {act.kind.value}: {type(error).__name__}: {error}",))
 
     async def _tell(self, seat: Seat) -> None:
@@ -123,6 +123,13 @@ class Engine:
                 await changed.wait()
             self._stream.show(seat)
             await anyio.sleep(seat.reader.interval)
+
+
+def _storage_error(error: BaseException) -> StorageError | None:
+    """The StorageError that this is or wraps: a runner's own task group wraps even a single one."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _storage_error(each))), None)
+    return error if isinstance(error, StorageError) else None
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

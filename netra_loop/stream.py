@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netra_loop.core import codec
+from netra_loop.core.errors import StorageError
 from netra_loop.core.events import Entry, Event, ReaderUnplugged
 from netra_loop.core.session import Session, evolve, replay
 from netra_loop.ports import Clock, Journal, Reader
@@ -41,6 +42,7 @@ class Stream:
         self._clock = clock
         self._mask = mask
         self._session = replay(journal.entries())
+        self._failure: StorageError | None = None
         self.seats = tuple(Seat(reader) for reader in readers)
         self.on_change: Callable[[], None] = lambda: None
 
@@ -59,8 +61,11 @@ class Stream:
     def emit(self, event: Event) -> Session:
         """Commit one event and return the session that includes it. Raises StorageError and changes nothing then.
 
-        What is folded is what was masked and written, so that a session and its replay cannot differ.
+        A journal that failed once is not written again: whoever swallowed the error must not act on. What is folded
+        is what was masked and written, so that a session and its replay cannot differ.
         """
+        if self._failure is not None:
+            raise self._failure
         plain = codec.encode(codec.masked(event, self._mask))
         last = self._session.seq if self._session else 0
         at = self._clock.now()
@@ -68,7 +73,11 @@ class Stream:
             at = max(at, self._session.at)
         entry = Entry(last + 1, at, codec.decode(plain))
         folded = evolve(self._session, entry)
-        self._journal.append(entry, plain)
+        try:
+            self._journal.append(entry, plain)
+        except StorageError as error:
+            self._failure = error
+            raise
         self._session = folded
         for seat in self.seats:
             if not seat.unplugged:
@@ -84,5 +93,6 @@ class Stream:
 
     def show_all(self) -> None:
         """Let every reader catch up now."""
-        for seat in self.seats:
-            self.show(seat)
+        while any(seat.news for seat in self.seats):  # an unplugging is news for the others
+            for seat in self.seats:
+                self.show(seat)

@@ -2,12 +2,13 @@
 
     python -I -S supervisor.py CONTROL_FD STATUS_FD GRACE -- COMMAND [ARG ...]
 
-It makes itself the reaper of everything the command starts (Linux ``PR_SET_CHILD_SUBREAPER``), so that daemons
-that left their session are still found. Bytes read from CONTROL_FD are orders: ``I`` SIGINT and ``T`` SIGTERM to the command's
-process group, ``K`` SIGKILL to every descendant. The end of CONTROL_FD, which the kernel causes when whoever started us
-dies in whatever way, means: SIGTERM, GRACE seconds, SIGKILL. To STATUS_FD it writes one JSON line when the command
-runs, ``{"pid": n}``, and one when nothing is left, ``{"exit": code, "leaked": n}``: the code is the command's own, 128 + n
-after signal n, 127 when it could not be started, and leaked counts descendants that outlived the command.
+It makes itself the reaper of everything the command starts (Linux ``PR_SET_CHILD_SUBREAPER``), so that daemons that
+left their session are still found. Bytes read from CONTROL_FD are orders: ``I`` SIGINT and ``T`` SIGTERM to the
+command's process group, ``K`` SIGKILL to every descendant. The end of CONTROL_FD, which the kernel causes when
+whoever started us dies in whatever way, means: SIGTERM, GRACE seconds, SIGKILL. To STATUS_FD it writes one JSON line
+when the command runs, ``{"pid": n}``, and one when nothing is left, ``{"exit": code, "leaked": n}``: the code is the
+command's own, 128 + n after signal n, 127 when it could not be started, and leaked counts descendants that outlived
+the command.
 
 Standard library only, no package of ours: it also serves the embedded Cloud Run, and it starts in the time of a bare
 interpreter.

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import netra_loop
 from netra_loop.adapters.files import SessionFolder, State
+from netra_loop.core import codec
 from netra_loop.core.errors import NotRunningError, PreflightError, UsageError
 from netra_loop.core.events import Verdict
 from netra_loop.core.plan import Kind, Plan
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from netra_loop.adapters.locks import Lock
     from netra_loop.adapters.redact import Redactor
     from netra_loop.core.checkup import Checkup
-    from netra_loop.ports import Reader, Runner
+    from netra_loop.ports import Clock, Reader, Runner
     from netra_loop.stream import Stream
 
 
@@ -92,12 +93,14 @@ def read_plan(place: Place, ask: Ask) -> Plan:
 def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> tuple[Session, Path]:
     """A new session from its opening to its verdict, and where its worklog is.
 
-    Raises LockedError, PreflightError: then there is no session and nothing was touched.
+    Raises UsageError, LockedError, PreflightError: then there is no session and nothing was touched.
     """
     from netra_loop.adapters.clock import SystemClock
     from netra_loop.adapters.git import read_git
     from netra_loop.core.events import SessionOpened
 
+    redactor = _redactor()
+    _refuse_secrets(plan, redactor)
     place.state.prepare()
     clock = SystemClock()
     with _environment(place, plan, "a new session") as lock:
@@ -108,7 +111,7 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
         opening = SessionOpened(
             folder.id, plan, command, read_git(place.project), previous[-1] if previous else "", netra_loop.__version__
         )
-        with _session_lock(place, folder), _stream(place, folder, clock, progress) as (stream, redactor):
+        with _session_lock(place, folder), _stream(place, folder, clock, redactor, progress) as stream:
             stream.emit(opening)
             _keep_plan(folder, plan)
             _drive(stream, _runners(place, folder, plan, api_url, build, redactor), clock)
@@ -126,10 +129,11 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
 
     place.state.prepare()
     folder = place.state.find_session(word)
+    redactor = _redactor()
     clock = SystemClock()
     with _session_lock(place, folder):
         end_leftovers(folder, place.kids(folder.id))
-        with _stream(place, folder, clock, progress) as (stream, redactor):
+        with _stream(place, folder, clock, redactor, progress) as stream:
             if not stream.is_open:
                 raise UsageError(f"{folder.id} was never opened", "it died before its first entry; run again")
             plan = stream.session.plan
@@ -291,16 +295,37 @@ def _session_lock(place: Place, folder: SessionFolder) -> Iterator[None]:
         lock.release()
 
 
-@contextmanager
-def _stream(place: Place, folder: SessionFolder, clock: Any, progress: Progress) -> Iterator[tuple[Stream, Redactor]]:
-    from netra_loop.adapters.journal import SqliteJournal
+def _redactor() -> Redactor:
     from netra_loop.adapters.redact import Redactor, secrets_in
+
+    return Redactor(secrets_in(os.environ))
+
+
+def _refuse_secrets(plan: Plan, redactor: Redactor) -> None:
+    """A secret in a plan could only be kept masked, and a masked plan does something else when it is resumed."""
+    found: list[str] = []
+
+    def note(text: str) -> str:
+        masked = redactor.text(text)
+        found.extend([masked] if masked != text else [])
+        return masked
+
+    codec.masked(plan, note)
+    if found:
+        hint = "leave the variable without a value: it is taken from the environment then"
+        raise UsageError(f"the plan or its configuration holds a secret: {', '.join(found)}", hint)
+
+
+@contextmanager
+def _stream(
+    place: Place, folder: SessionFolder, clock: Clock, redactor: Redactor, progress: Progress
+) -> Iterator[Stream]:
+    from netra_loop.adapters.journal import SqliteJournal
     from netra_loop.stream import Stream
 
-    redactor = Redactor(secrets_in(os.environ))
     journal = SqliteJournal(folder.journal)
     try:
-        yield Stream(journal, clock, redactor.text, _readers(place, folder, progress)), redactor
+        yield Stream(journal, clock, redactor.text, _readers(place, folder, progress))
     finally:
         journal.close()
 
@@ -372,13 +397,12 @@ def _keep_plan(folder: SessionFolder, plan: Plan) -> None:
     import yaml
 
     from netra_loop.adapters.files import write_whole
-    from netra_loop.core.codec import plain
 
-    text = yaml.safe_dump(plain(plan), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(codec.plain(plan), sort_keys=False, allow_unicode=True)
     write_whole(folder.path / "plan.resolved.yaml", text.encode())
 
 
-def _drive(stream: Stream, runners: dict[Kind, Runner], clock: Any) -> Verdict:
+def _drive(stream: Stream, runners: dict[Kind, Runner], clock: Clock) -> Verdict:
     """Run the loop; signals ask it to stop, a second one kills what runs and ends us."""
     import anyio
 

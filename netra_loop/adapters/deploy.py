@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,15 @@ class DeployRunner:
 def _template(act: Act, target: Target, image: str) -> Template:
     """The revision's name is its key: session, iteration and step (the act's key) and the image decide it."""
     suffix = hashlib.sha256(f"{act.key}\n{image}".encode()).hexdigest()[:10]
-    return Template(f"{target.service}-{TAG_PREFIX}{suffix}", image, target.env, act.key)
+    return Template(f"{target.service}-{TAG_PREFIX}{suffix}", image, _variables(target), act.key)
+
+
+def _variables(target: Target) -> dict[str, str]:
+    """What the service is given. Raises PreflightError for a variable that our environment lacks."""
+    missing = [name for name, value in target.env.items() if value is None and name not in os.environ]
+    if missing:
+        raise PreflightError(f"{target.name} needs {', '.join(missing)} in the environment")
+    return {name: os.environ[name] if value is None else value for name, value in target.env.items()}
 
 
 def pinned(service: ServiceState) -> list[Share]:

@@ -1,4 +1,4 @@
-"""What git says of the project; read only, with the user's hooks and filters off."""
+"""What git says of the project; read only, with its hooks and file monitor off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_git(project: Path) -> Git | None:
     if sha is None:
         return None
     branch = _git(project, "rev-parse", "--abbrev-ref", "HEAD") or ""
-    dirt = _git(project, "status", "--porcelain", "--", ".", *_OURS)
+    dirt = _git(project, "status", "--porcelain", "--untracked-files=normal", "--", ".", *_OURS)
     return Git(sha.strip(), branch.strip(), dirty=bool(dirt is None or dirt.strip()))
 
 

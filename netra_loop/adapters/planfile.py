@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from pathlib import Path
 
 from netra_loop.adapters.planvalues import Wrong, environment_name
 from netra_loop.adapters.suggest import known_words
 from netra_loop.adapters.yamlfile import Document, Scalar, quoted, read_document
+from netra_loop.core import codec
 from netra_loop.core.errors import PlanError
 from netra_loop.core.plan import Budget, Plan
 
@@ -44,19 +44,8 @@ def known_environments(project: Path) -> list[str]:
 
 def digest(plan: Plan) -> str:
     """The sha256 of a plan, in hex: the same for equal plans, whatever the order of their mappings."""
-    canonical = json.dumps(replace(plan, digest=""), default=_plain, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(codec.plain(replace(plan, digest="")), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _plain(value: object) -> object:
-    """What JSON holds in place of a value that it does not know."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | {each.name: getattr(value, each.name) for each in fields(value)}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, frozenset):
-        return sorted(value)
-    raise TypeError(f"no part of a plan: {value!r}")
 
 
 def _joined(
@@ -83,12 +72,8 @@ def _joined(
 def _plan_document(project: Path, plan_file: Path) -> Document:
     path = project / plan_file
     shown = path.relative_to(project).as_posix() if path.is_relative_to(project) else str(path)
-    if path.exists():
-        return read_document(path, shown)
-    document = Document(shown)
     known = sorted(f"{PLANS}/{each.name}" for each in (project / PLANS).glob("*.yaml"))
-    document.refuse("there is no such plan", known_words(shown, known))
-    return document
+    return read_document(path, shown, if_missing=known_words(shown, known))
 
 
 def _written_environment(plan_document: Document) -> str:

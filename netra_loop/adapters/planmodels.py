@@ -33,7 +33,7 @@ Expected = Annotated[
 ServiceVariables = Annotated[
     dict[
         Annotated[str, AfterValidator(servicevalues.service_variable)],
-        Annotated[str, PlainValidator(values.written)],
+        Annotated[str | None, PlainValidator(values.written_or_nothing)],
     ],
     BeforeValidator(values.without_extensions),
 ]

@@ -31,7 +31,7 @@ def read_phases(document: Document, environment: Environment | None, index: Suit
 
 def _too_many(document: Document, count: int) -> bool:
     if count > MAX_STEPS:
-        document.report(_PHASES, f"{count} steps are too many", f"at most {MAX_STEPS}", key=True)
+        document.report(_PHASES, f"more than {MAX_STEPS} steps are too many", key=True)
     return count > MAX_STEPS
 
 

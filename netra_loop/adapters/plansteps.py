@@ -40,6 +40,7 @@ class StepReader:
         self._priorities = index.priorities if index else {}
         self._written: dict[str, Location] = {}
         self._made: dict[str, Location] = {}
+        self._deployed: dict[str, Location] = {}
         targets = environment.targets if environment else ()
         shifts = (Kind.PROMOTE, Kind.RESTORE)
         self._reserved = {f"{shift.value}-{target.name}" for shift in shifts for target in targets}
@@ -53,9 +54,11 @@ class StepReader:
             return
         self._check_class(place, kind, model)
         tags = phase_tags | {model.id, kind.value, *model.focus}
-        steps = self._expanded(place, kind, model)
-        if is_first and model.id == self._document.text((*place, "id")):
-            for step in steps[: MAX_STEPS + 1 - len(self._made)]:
+        counts = is_first and model.id == self._document.text((*place, "id"))
+        for step in self._expanded(place, kind, model):
+            if self._document.is_full or len(self._made) > MAX_STEPS:
+                return
+            if counts:
                 self._claim(step, place)
                 yield replace(step, tags=tags | step.tags | {step.id})
 
@@ -86,18 +89,18 @@ class StepReader:
             message = f"the class of a {kind.value} step cannot be {quoted(model.resume.value)}"
             self._document.report((*place, "class"), message, f"only {allowed}")
 
-    def _expanded(self, place: Location, kind: Kind, model: StepModel) -> list[Step]:
+    def _expanded(self, place: Location, kind: Kind, model: StepModel) -> Iterator[Step]:
         """One step for each subject, without the tags that all of them share."""
         if kind is not Kind.SUITE and self._document.at((*place, "gate")) is not None:
             self._document.report((*place, "gate"), "'gate' is for suite steps only", key=True)
         resume = model.resume or RESUME_CLASSES[kind]
         match kind:
             case Kind.SUITE:
-                return list(self._suite_steps(place, model, resume))
+                yield from self._suite_steps(place, model, resume)
             case Kind.RUN:
-                return [Step(model.id, kind, "", model.timeout or _TIMEOUTS[kind], resume, argv=model.run)]
+                yield Step(model.id, kind, "", model.timeout or _TIMEOUTS[kind], resume, argv=model.run)
             case _:
-                return list(self._target_steps(place, kind, model, resume))
+                yield from self._target_steps(place, kind, model, resume)
 
     def _target_steps(self, place: Location, kind: Kind, model: StepModel, resume: ResumeClass) -> Iterator[Step]:
         words: tuple[str, ...] = getattr(model, kind.value)
@@ -141,17 +144,22 @@ class StepReader:
         return Gate(chosen, gate.min_tests, gate.max_skipped, gate.min_duration)
 
     def _claim(self, step: Step, place: Location) -> None:
-        """Take the id of a step; report it where it is taken or reserved."""
-        first = self._made.setdefault(step.id, place)
-        if first != place:
-            taken = (
-                f"suite {quoted(step.id)} runs twice" if step.kind is Kind.SUITE else f"two steps are {quoted(step.id)}"
-            )
-            owner = f"step {quoted(self._document.text((*first, 'id')))} on line {self._document.line(first)}"
-            self._document.report((*place, step.kind.value), taken, f"first in {owner}")
-        elif step.id in self._reserved:
+        """Take the id of a step, and the service that it deploys; report what is taken or reserved."""
+        what = f"suite {quoted(step.id)} runs twice" if step.kind is Kind.SUITE else f"two steps are {quoted(step.id)}"
+        self._take(self._made, step.id, (*place, step.kind.value), what)
+        if step.kind is Kind.DEPLOY:
+            what = f"service {quoted(step.subject)} is deployed twice"
+            self._take(self._deployed, step.subject, (*place, step.kind.value), what)
+        if step.id in self._reserved:
             message = f"step id {quoted(step.id)} is reserved"
             self._document.report((*place, "id"), message, "the loop does that itself after a deploy")
+
+    def _take(self, taken: dict[str, Location], name: str, place: Location, message: str) -> None:
+        first = taken.setdefault(name, place)
+        if first != place:
+            step = first[:-1]
+            owner = f"step {quoted(self._document.text((*step, 'id')))} on line {self._document.line(step)}"
+            self._document.report(place, message, f"first in {owner}")
 
 
 def _share(tolerance: Tolerance) -> float:

@@ -73,25 +73,18 @@ def with_places(document: Document, location: Location, words: Sequence[str]) ->
 
 
 def _report(model: type[Model], document: Document, location: Location, errors: Sequence[Any]) -> None:
-    """A key that is missing because it is misspelt is one mistake, not two."""
-    meant = {
-        _report_unknown_key(model, document, (*location, *e["loc"])) for e in errors if e["type"] == "extra_forbidden"
-    }
+    """Report what pydantic found. A key that is missing because it is misspelt is one mistake, not two."""
+    missing = [error["loc"][0] for error in errors if error["type"] == "missing"]
     for error in errors:
-        if error["type"] == "missing":
+        if error["type"] == "extra_forbidden":
             key = error["loc"][0]
-            if key not in meant:
-                document.report((*location, key), f"missing key {quoted(key)}")
-        elif error["type"] != "extra_forbidden":
+            meant = "" if document.is_full else nearest(key, missing) or nearest(key, known_keys(model))
+            document.report((*location, key), f"unknown key {quoted(key)}", did_you_mean(meant), key=True)
+            missing = [each for each in missing if each != meant]
+        elif error["type"] != "missing":
             _report_value(document, location, error)
-
-
-def _report_unknown_key(model: type[Model], document: Document, location: Location) -> str:
-    """Report a key; returns the one that was probably meant."""
-    key = str(location[-1])
-    meant = "" if document.is_full else nearest(key, known_keys(model))
-    document.report(location, f"unknown key {quoted(key)}", did_you_mean(meant), key=True)
-    return meant
+    for key in missing:
+        document.report((*location, key), f"missing key {quoted(key)}")
 
 
 def _report_value(document: Document, location: Location, error: Any) -> None:

@@ -10,17 +10,15 @@ from typing import TypeVar
 
 from netra_loop.adapters.suggest import known_words
 from netra_loop.adapters.yamlfile import EXTENSION, Scalar, quoted
+from netra_loop.core.durations import seconds
 from netra_loop.core.plan import Tolerance
 
 AnyEnum = TypeVar("AnyEnum", bound=Enum)
 
 LONGEST_NAME = 120
-LONGEST_DURATION = 7 * 24 * 3600.0
 ALL = "all"
 RESERVED_ENVIRONMENTS = ("suites", "knowledge")
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _BARE_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _SHARE = re.compile(r"<([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
@@ -127,18 +125,10 @@ def flag(value: object) -> bool:
 
 def duration(value: object) -> float:
     """Seconds, from a number with a unit; more than 0 and at most 7 days."""
-    given = text(value)
-    if _BARE_NUMBER.fullmatch(given):
-        raise Wrong("needs a unit, like 30s or 5m")
-    found = _DURATION.fullmatch(given)
-    if not found:
-        raise Wrong(f"is no duration: {quoted(given)}", "write it like 500ms, 30s, 5m or 8h")
-    seconds = float(found[1]) * _UNITS[found[2]]
-    if seconds <= 0:
-        raise Wrong("must be more than 0")
-    if seconds > LONGEST_DURATION:
-        raise Wrong("must be at most 7 days (168h)")
-    return seconds
+    try:
+        return seconds(text(value))
+    except ValueError as error:
+        raise Wrong(str(error)) from None
 
 
 def tolerance(value: object) -> Tolerance:

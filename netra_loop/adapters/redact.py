@@ -56,10 +56,10 @@ def secrets_in(environment: Mapping[str, str]) -> list[str]:
 
 
 def _spellings(secret: str) -> Iterable[str]:
-    for part in {secret, secret.strip(), *secret.splitlines()}:
+    for part in {line.strip() for line in (secret, *secret.splitlines())}:
         if len(part) >= _SHORTEST:
             yield part
-            yield quote(part, safe="")
+            yield quote(part, safe="", errors="replace")
             yield json.dumps(part)[1:-1]
             for before in range(3):
                 encoded = _base64(part.encode("utf-8", "replace"), before)

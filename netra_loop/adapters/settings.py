@@ -15,10 +15,11 @@ from netra_loop.adapters.planmodels import (
 )
 from netra_loop.adapters.planpaths import folder_below
 from netra_loop.adapters.planstructure import has_unknown_keys, read
-from netra_loop.adapters.planvalues import ALL, Wrong
-from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.adapters.planvalues import ALL, Wrong, name
+from netra_loop.adapters.yamlfile import Document, Location, Scalar, quoted
 from netra_loop.core.plan import Dependency, Environment, HealthCheck, Identity, Target, WebSocketCheck
 
+MAX_SERVICES = 1000
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")
 _WEB = re.compile(r"^web:[ \t]*\S", re.MULTILINE)
 
@@ -31,14 +32,18 @@ def read_environment(document: Document, project: Path) -> Environment | None:
     """
     if document.value is None:
         return None
-    name = Path(document.file).stem
+    environment = Path(document.file).stem
     model = read(EnvironmentModel, document, ())
     embedded = model is not None and model.endpoint == "embedded"
-    targets = tuple(_target(document, place, project, embedded) for place in document.entries(("services",)))
+    places = list(document.entries(("services",)))
+    if len(places) > MAX_SERVICES:
+        document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)
+        places = []
+    targets = tuple(_target(document, place, project, embedded) for place in places)
     _refuse_same_service(document, targets)
     if model is None:
-        return Environment(name, "", "", "", targets)
-    return Environment(name, model.endpoint, model.project, model.region, targets)
+        return Environment(environment, "", "", "", targets)
+    return Environment(environment, model.endpoint, model.project, model.region, targets)
 
 
 def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> None:
@@ -103,7 +108,10 @@ def _check_origin(document: Document, place: Location, project: Path, embedded: 
 
 def _has_web_process(folder: Path) -> bool:
     procfile = folder / "Procfile"
-    return procfile.is_file() and bool(_WEB.search(procfile.read_text("utf-8", "replace")))
+    try:
+        return procfile.is_file() and bool(_WEB.search(procfile.read_text("utf-8", "replace")))
+    except OSError:
+        return False
 
 
 def _health(document: Document, place: Location) -> HealthCheck | None:
@@ -124,8 +132,18 @@ def _dependencies(document: Document, service: Location) -> tuple[Dependency, ..
     place = (*service, "dependencies")
     if document.at(place) is not None and document.at((*service, "health")) is None:
         document.report(place, "'dependencies' needs 'health'", "its answer is where they are read", key=True)
-    models = [(str(each[-1]), read(DependencyModel, document, each)) for each in document.entries(place)]
-    return tuple(Dependency(name, **dict(model)) for name, model in models if model)
+    found = (_dependency(document, each) for each in document.entries(place))
+    return tuple(dependency for dependency in found if dependency)
+
+
+def _dependency(document: Document, place: Location) -> Dependency | None:
+    key = str(place[-1])
+    try:
+        name(Scalar(key, plain=False))
+    except Wrong as wrong:
+        document.report(place, f"a key of 'dependencies' {wrong}", wrong.hint, key=True)
+    model = read(DependencyModel, document, place)
+    return Dependency(key, **dict(model)) if model else None
 
 
 def _identity(document: Document, place: Location) -> Identity | None:

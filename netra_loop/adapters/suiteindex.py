@@ -45,7 +45,7 @@ def read_suites(document: Document, environment: Environment | None, project: Pa
     is_whole = len(document.mistakes) == before
     places = list(document.items(("suites",)))
     if len(places) > MAX_SUITES:
-        document.report(("suites",), f"{len(places)} suites are too many", f"at most {MAX_SUITES}", key=True)
+        document.report(("suites",), f"more than {MAX_SUITES} suites are too many", key=True)
         return None
     priorities = _priorities(document)
     reader = _SuiteReader(document, environment, project, priorities if is_whole else None)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import json
 import os
+import re
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +26,7 @@ from anyio.abc import Process
 import netra_loop
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
-from netra_loop.core.errors import LockedError
+from netra_loop.core.errors import LockedError, StorageError
 from netra_loop.core.events import Evidence
 
 SUPERVISOR = Path(netra_loop.__file__).with_name("supervisor.py")
@@ -30,13 +34,18 @@ GRACE = 3.0  # seconds the supervisor gives after our death, between SIGTERM and
 LADDER = ((b"I", 3.0), (b"T", 2.0), (b"K", 5.0))  # order and seconds to wait: pytest reports on SIGINT only
 OUTPUT_CAP = 8 * 1024 * 1024  # bytes of head kept of one command's output; the tail is kept beside it
 TAIL_LINES = 200
+HELD = 65536  # characters of a line, or of a private key, that wait for their end
+OVERLAPS = (4096, 16384, 32768)  # how many of them are held back at the least, more where a secret would be cut
 EXCERPT_LINES, EXCERPT_BYTES = 50, 4096
 FOLDER_VARIABLE = "NETRA_LOOP_SESSION_FOLDER"  # an id may stand in two projects, a folder cannot
+COMMAND_VARIABLE = "NETRA_LOOP_COMMAND_ID"  # marks what one command starts, should its supervisor be killed
+PATIENCE = 5.0  # seconds for the orphans of a killed supervisor, and for the output of what hides from us
+_KEY_END = re.compile(r"-----END [A-Z ]+-----")
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended. exit_code None: it was never started. leaked: processes that outlived it, now gone."""
+    """How a command ended. exit_code None: its supervisor was killed. leaked: processes that outlived it, now gone."""
 
     exit_code: int | None
     leaked: int
@@ -49,47 +58,64 @@ class Output:
     def __init__(self, path: Path, redactor: Redactor) -> None:
         self.path = path
         self._redactor = redactor
-        self._file: BinaryIO = path.open("wb")
+        with self._kept():
+            self._file: BinaryIO = path.open("wb")
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
         self._written = 0
         self._dropped = 0
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
 
     def feed(self, chunk: bytes) -> None:
-        """Take what came; whole lines are written, a long line without an end in parts."""
-        self._pending += chunk.decode("utf-8", "replace")
-        if "\n" in chunk.decode("latin-1") and not self._inside_a_key():
-            whole, _, self._pending = self._pending.rpartition("\n")
-            self._keep(self._redactor.text(whole) + "\n")
-        elif len(self._pending) > 65536:
-            masked = self._redactor.text(self._pending)
-            self._keep(masked[:-4096])  # a secret may be cut at the end: it is masked with what follows
-            self._pending = masked[-4096:]
+        """Take what came; whole lines are written, a long line without an end in parts. Raises StorageError."""
+        self._pending += self._decoder.decode(chunk)
+        if b"\n" in chunk or len(self._pending) > HELD:
+            ready = self._whole_lines() or (self._cut() if len(self._pending) > HELD else 0)
+            self._keep(self._redactor.text(self._pending[:ready]))
+            self._pending = self._pending[ready:]
 
-    def _inside_a_key(self) -> bool:
-        """A private key spans lines and can only be masked whole."""
-        begun = self._pending.rfind("-----BEGIN")
-        return begun >= 0 and "-----END" not in self._pending[begun:] and len(self._pending) < 65536
+    def _whole_lines(self) -> int:
+        """Where the last whole line ends; a private key spans lines and can only be masked whole."""
+        end = self._pending.rfind("\n") + 1
+        begun = self._pending.rfind("-----BEGIN", 0, end)
+        return end if begun < 0 or _KEY_END.search(self._pending, begun, end) else begun
+
+    def _cut(self) -> int:
+        """Where a long line is cut so that no secret is: what may be the begin of one waits for what follows."""
+        masked = self._redactor.text(self._pending)
+        for back in OVERLAPS:
+            cut = len(self._pending) - back
+            if self._redactor.text(self._pending[:cut]) + self._redactor.text(self._pending[cut:]) == masked:
+                return cut
+        return len(self._pending)
 
     def _keep(self, text: str) -> None:
         self._tail.extend(line[:EXCERPT_BYTES] for line in text.splitlines())
         data = text.encode("utf-8", "replace")
         room = max(0, OUTPUT_CAP - self._written)
-        self._file.write(data[:room])
+        with self._kept():
+            self._file.write(data[:room])
         self._written += min(room, len(data))
         self._dropped += max(0, len(data) - room)
 
     def close(self) -> None:
-        """Write what is pending; after a cut say how much is missing, then the last lines."""
+        """Write what is pending; after a cut say how much is missing, then the last lines. Raises StorageError."""
         if self._file.closed:
             return
-        if self._pending:
-            self._keep(self._redactor.text(self._pending) + "\n")
-            self._pending = ""
-        if self._dropped:
-            note = f"\n[{self._dropped} bytes cut here; the last lines follow]\n" + "\n".join(self._tail) + "\n"
-            self._file.write(note.encode("utf-8", "replace"))
-        self._file.close()
+        with self._kept(), self._file:
+            self._pending += self._decoder.decode(b"", final=True)
+            if self._pending:
+                self._keep(self._redactor.text(self._pending) + "\n")
+            if self._dropped:
+                note = f"\n[{self._dropped} bytes cut here; the last lines follow]\n" + "\n".join(self._tail) + "\n"
+                self._file.write(note.encode("utf-8", "replace"))
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"cannot write {self.path}: {error.strerror}", "free space, then resume") from error
 
     def evidence(self, title: str, folder: SessionFolder) -> Evidence:
         """The last lines as an excerpt, with the artifact's name and digest."""
@@ -112,53 +138,68 @@ class Supervision:
         self._timeout = timeout
         self._output = output
         self._kids = kids
+        self._mark = secrets.token_hex(8)
         self._ended_by = "stop"
         self.ended = Ended(None, 0, "stop")
 
     async def run(self, started: Callable[[int], object]) -> None:
-        """Run it until it ends, its timeout passes, or we are cancelled; nothing of it is left after that."""
-        control_read, control = os.pipe()
-        status, status_write = os.pipe()
-        lock = os.open(self._kids, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        try:
+        """Run it until it ends, its timeout passes, or we are cancelled; nothing of it is left after that.
+
+        Raises StorageError, perhaps in a group, when its output cannot be kept or its start not be recorded.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._output.close)
+            control_read, control = _pipe(stack)
+            status, status_write = _pipe(stack)
+            lock = stack.enter_context(self._kids.open("ab"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
             with anyio.CancelScope(shield=True):
-                process = await self._open(control_read, status_write, lock)
-            for descriptor in (control_read, status_write):
-                os.close(descriptor)
-            told = os.read(status, 4096)
-            started(_pid(told))
+                process = await self._open(control_read.fileno(), status_write.fileno(), lock.fileno())
+            control_read.close()
+            status_write.close()
+            told = status.read(4096) or b""
+            leaked = 0
             try:
-                await self._until_ended(process, control)
+                leaked = await self._until_ended(process, control, lambda: started(_pid(told)))
             finally:
-                self.ended = Ended(*_how_it_ended(told + os.read(status, 4096)), self._ended_by)
-        finally:
-            self._output.close()
-            for descriptor in (control, status, lock):
-                os.close(descriptor)
+                exit_code, swept = _how_it_ended(told + (status.read(4096) or b""))
+                self.ended = Ended(exit_code, swept + leaked, self._ended_by)
 
     async def _open(self, control: int, status: int, lock: int) -> Process:
         supervisor = [sys.executable, "-I", "-S", str(SUPERVISOR), str(control), str(status), str(GRACE), "--"]
         return await anyio.open_process(
             [*supervisor, *self._argv],
             cwd=self._cwd,
-            env=dict(self._env),
+            env={**self._env, COMMAND_VARIABLE: self._mark},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=(control, status, lock),
         )
 
-    async def _until_ended(self, process: Process, control: int) -> None:
+    async def _until_ended(self, process: Process, control: FileIO, started: Callable[[], object]) -> int:
+        """Until nothing of the command runs; how much outlived its supervisor, were it killed."""
+        leaked = 0
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_pump, process, self._output)
+            pumped = anyio.CancelScope(shield=True)  # the last words come after a cancellation
+            tasks.start_soon(_pump, process, self._output, pumped, tasks.cancel_scope.cancel)
             try:
+                started()
                 with anyio.move_on_after(self._timeout) as limit:
                     await process.wait()
                 self._ended_by = "timeout" if limit.cancelled_caught else "itself"
             finally:
                 with anyio.CancelScope(shield=True):
                     await _descend(process, control)
+                    if (process.returncode or 0) < 0:
+                        leaked = await _end_orphans(f"{COMMAND_VARIABLE}={self._mark}")
+                pumped.deadline = anyio.current_time() + PATIENCE
+        return leaked
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    read, write = os.pipe()
+    return stack.enter_context(FileIO(read, "rb")), stack.enter_context(FileIO(write, "wb"))
 
 
 def _pid(told: bytes) -> int:
@@ -172,23 +213,45 @@ def _how_it_ended(told: bytes) -> tuple[int | None, int]:
     return last.get("exit"), last.get("leaked", 0)
 
 
-async def _pump(process: Process, output: Output) -> None:
-    """Everything the command writes; shielded, for the last words come after a cancellation."""
+async def _pump(process: Process, output: Output, scope: anyio.CancelScope, give_up: Callable[[], object]) -> None:
+    """Everything the command writes, while the scope lets us; what cannot be kept is read all the same."""
     assert process.stdout is not None
-    with anyio.CancelScope(shield=True), contextlib.suppress(anyio.ClosedResourceError):
+    failure: StorageError | None = None
+    with scope, contextlib.suppress(anyio.ClosedResourceError):
         async for chunk in process.stdout:
-            output.feed(chunk)
+            try:
+                if failure is None:
+                    output.feed(chunk)
+            except StorageError as error:
+                failure = error
+                give_up()
+    if failure is not None:
+        raise failure
 
 
-async def _descend(process: Process, control: int) -> None:
-    """INT, TERM, KILL, each with its time to work; nothing for a process that has ended."""
+async def _descend(process: Process, control: FileIO) -> None:
+    """INT, TERM, KILL, each with its time to work, then the supervisor itself; nothing for what has ended."""
     for order, patience in LADDER:
         if process.returncode is not None:
             return
         with contextlib.suppress(BrokenPipeError):
-            os.write(control, order)
+            control.write(order)
         with anyio.move_on_after(patience):
             await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def _end_orphans(marker: str) -> int:
+    """Kill what a killed supervisor could not: everything that carries the mark. Returns how many there were."""
+    ended: set[int] = set()
+    with anyio.move_on_after(PATIENCE):
+        while left := _processes_with(marker):
+            ended.update(left)
+            _kill(left)
+            await anyio.sleep(0.01)
+    return len(ended)
 
 
 def end_leftovers(folder: SessionFolder, kids: Path, patience: float = 15.0) -> None:
@@ -209,21 +272,29 @@ def end_leftovers(folder: SessionFolder, kids: Path, patience: float = 15.0) -> 
                 left = []
             if time.monotonic() > deadline:
                 raise LockedError(f"processes of {folder.id} still run", "end them, then resume again")
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            _kill(left)
             time.sleep(0.05)
     finally:
         os.close(descriptor)
 
 
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def marked_processes(folder: SessionFolder) -> list[int]:
     """The processes that a session's suites started, by the folder that their environment names."""
-    marker = f"{FOLDER_VARIABLE}={folder.path}".encode()
+    return _processes_with(f"{FOLDER_VARIABLE}={folder.path}")
+
+
+def _processes_with(marker: str) -> list[int]:
+    """The processes whose environment holds `NAME=value`; ourselves left out."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
-                if marker in (entry / "environ").read_bytes().split(b"\0"):
+                if marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
                     found.append(int(entry.name))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from netra_loop.adapters.yamlfile import INVISIBLE, MAX_MISTAKES, Document, Location, Mark, Place, Scalar, Value, quoted
+from netra_loop.adapters.yamlfile import INVISIBLE, Document, Location, Mark, Place, Scalar, Value, quoted
 
 MAX_DEPTH = 32
 _NO_TEXT = re.compile(r"~|null|true|false|[-+]?\.?[0-9][0-9_.eE+-]*", re.IGNORECASE)
@@ -108,10 +108,9 @@ class _Composer:
                 self._frames.pop()
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        frame = self._frames[-1]
-        if frame.expects_key:
+        if self._frames and self._frames[-1].expects_key:
             self._report(event, f"the key *{event.anchor} is not text")
-            frame.begin_value(None, None)
+            self._frames[-1].begin_value(None, None)
             return
         location = self._keep(event, Scalar("", plain=True))
         if location is not None:
@@ -125,10 +124,15 @@ class _Composer:
             return
         location = self._keep(event, Scalar(event.value, plain=not event.style))
         self._refuse_properties(event, location)
+        if self._hides_something(event):
+            self._spoil(location)
+
+    def _hides_something(self, event: yaml.ScalarEvent) -> bool:
+        """Whether a text has invisible characters; only escapes can still bring them here."""
         hidden = INVISIBLE.search(event.value)
         if hidden:
             self._report(event, f"invisible character U+{ord(hidden[0]):04X}", "remove it")
-            self._spoil(location)
+        return hidden is not None
 
     def _key(self, frame: _Frame, event: yaml.ScalarEvent) -> None:
         key, first = event.value, None
@@ -141,7 +145,7 @@ class _Composer:
             self._report(event, f"the key {quoted(key)} is not text", "put it in quotes")
         elif first:
             self._report(event, f"duplicate key {quoted(key)}", f"the first is on line {first[0]}")
-        else:
+        elif not self._hides_something(event):
             frame.begin_value(key, _mark(event.start_mark))
             return
         frame.begin_value(None, None)
@@ -169,10 +173,8 @@ class _Composer:
         frame = self._frames[-1]
         location = frame.take(value)
         if location is not None:
-            nothing = isinstance(value, Scalar) and not value.text and value.plain  # the parser puts it somewhere below
-            self._document.places[location] = Place(
-                frame.key_mark if nothing and frame.key_mark else mark, frame.key_mark
-            )
+            is_nothing = value == Scalar("", plain=True)  # for the parser it is where the next thing starts
+            self._document.places[location] = Place((is_nothing and frame.key_mark) or mark, frame.key_mark)
         return location
 
     def _refuse_properties(
@@ -192,5 +194,5 @@ class _Composer:
 
     def _report(self, event: yaml.Event, message: str, hint: str = "") -> None:
         self._document.add(_mark(event.start_mark), message, hint)
-        if len(self._document.mistakes) > MAX_MISTAKES:
+        if self._document.is_full:
             raise _Stop

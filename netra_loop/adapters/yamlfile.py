@@ -102,8 +102,8 @@ class Document:
 
     @property
     def is_full(self) -> bool:
-        """Whether further mistakes are only counted as more."""
-        return len(self.mistakes) >= MAX_MISTAKES
+        """Whether further mistakes are not kept."""
+        return len(self.mistakes) > MAX_MISTAKES
 
     def add(self, mark: Mark, message: str, hint: str = "") -> None:
         """Add a mistake at a line and column. Beyond MAX_MISTAKES only the fact that there are more is kept."""
@@ -132,10 +132,13 @@ def quoted(text: str) -> str:
     return "'" + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short) + "'"
 
 
-def read_document(path: Path, shown: str) -> Document:
-    """The file at `path`, called `shown` in mistakes. Nothing is raised: what is wrong is in the document."""
+def read_document(path: Path, shown: str, if_missing: str = "") -> Document:
+    """The file at `path`, called `shown` in mistakes, with a hint for when it is not there.
+
+    Nothing is raised: what is wrong is in the document.
+    """
     document = Document(shown)
-    data = _bytes(path, document)
+    data = _bytes(path, document, if_missing)
     text = None if data is None else _text(data, document)
     if text is not None and _visible(text, document):
         from netra_loop.adapters.yamlcompose import compose
@@ -144,7 +147,7 @@ def read_document(path: Path, shown: str) -> Document:
     return document
 
 
-def _bytes(path: Path, document: Document) -> bytes | None:
+def _bytes(path: Path, document: Document, if_missing: str) -> bytes | None:
     """The content of a regular file of a bearable size. Nothing else is read: a device or a pipe may never end."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -156,17 +159,16 @@ def _bytes(path: Path, document: Document) -> bytes | None:
                 data = file.read(MAX_BYTES + 1)
         finally:
             os.close(descriptor)
+    except FileNotFoundError:
+        document.refuse("there is no such file", if_missing)
+        return None
     except OSError as error:
-        document.refuse(_reason(error))
+        document.refuse(f"cannot be read: {error.strerror}")
         return None
     if len(data) > MAX_BYTES:
         document.refuse("larger than 1 MiB")
         return None
     return data
-
-
-def _reason(error: OSError) -> str:
-    return "there is no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
 
 
 def _text(data: bytes, document: Document) -> str | None:
@@ -185,6 +187,6 @@ def _visible(text: str, document: Document) -> bool:
     for found in INVISIBLE.finditer(text):
         before = re.split(r"\r\n|\r|\n", text[: found.start()])
         document.add((len(before), len(before[-1]) + 1), f"invisible character U+{ord(found[0]):04X}", "remove it")
-        if len(document.mistakes) >= MAX_MISTAKES:
+        if document.is_full:
             break
     return not document.mistakes

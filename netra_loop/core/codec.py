@@ -12,11 +12,12 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from netra_loop.core import events, plan
 
 Plain = dict[str, Any]
+T = TypeVar("T")
 _TAG = "is"
 _NAMES: dict[type, tuple[str, ...]] = {
     events.SessionOpened: ("session_id",),
@@ -39,9 +40,9 @@ def decode(record: Plain) -> events.Event:
     return cast(events.Event, _value(cast(type, events.Event), record))
 
 
-def masked(event: events.Event, mask: Callable[[str], str]) -> events.Event:
-    """The event with `mask` applied to every text in it, except to the names by which events refer to each other."""
-    return cast(events.Event, _masked(event, mask))
+def masked(value: T, mask: Callable[[str], str]) -> T:
+    """The value with `mask` applied to every text in it, except to the names by which events refer to each other."""
+    return cast(T, _masked(value, mask))
 
 
 def _masked(value: Any, mask: Callable[[str], str]) -> Any:

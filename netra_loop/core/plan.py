@@ -88,13 +88,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One service of the environment. `name` is its key in the YAML, `service` its name on Cloud Run."""
+    """One service of the environment. `name` is its key in the YAML, `service` its name on Cloud Run.
+
+    A variable in `env` without a value is taken from our own environment when the service is deployed.
+    """
 
     name: str
     service: str
     source: str = ""
     image: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | None] = field(default_factory=dict)
     health: HealthCheck | None = None
     websocket: WebSocketCheck | None = None
     dependencies: tuple[Dependency, ...] = ()

@@ -1,6 +1,6 @@
 """Cloud Run Admin API v2: services, revisions and operations over REST."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -101,9 +101,8 @@ class Admin:
     def _validated(self, identity: ServiceId, change: Change) -> Answer:
         settled = replace(change.service, observed=change.service.generation)
         document = render.service_document(settled, None, self.router.url)
-        return Answer(
-            self.operations.begin(identity.place, "Service", document, done(document)).document(), identity.name
-        )
+        operation = self.operations.begin(identity.place, "Service", document, done(document))
+        return Answer(operation.document(), identity.name)
 
     async def get_service(self, request: ApiRequest) -> Answer:
         return Answer(self._document(self.catalog.service(_service(request))))
@@ -117,15 +116,11 @@ class Admin:
         require_etag(service, request.parameter("etag"))
         document = self._document(service)
         if request.flag("validateOnly"):
-            return Answer(self.operations.begin(service.id.place, "Service", document, done(document)).document())
+            operation = self.operations.begin(service.id.place, "Service", document, done(document))
+            return Answer(operation.document(), service.id.name)
         self.catalog.remove_service(service.id)
-        stopped = self.rollouts.forget(service.id)
-
-        async def work() -> Document:
-            await stopped
-            return document
-
-        return Answer(self.operations.begin(service.id.place, "Service", document, work()).document(), service.id.name)
+        work = _after(self.rollouts.forget(service.id), document)
+        return Answer(self.operations.begin(service.id.place, "Service", document, work).document(), service.id.name)
 
     async def list_revisions(self, request: ApiRequest) -> Answer:
         """The newest first. The service `-` stands for all of them."""
@@ -149,10 +144,12 @@ class Admin:
                 f"Revision '{identity.name}' cannot be deleted: it is the latest one, or traffic or a tag is on it."
             )
         document = self._revision_document(revision)
-        if not request.flag("validateOnly"):
+        if request.flag("validateOnly"):
+            work = done(document)
+        else:
             self.catalog.remove_revision(identity)
-            await self.fleet.remove([identity])
-        operation = self.operations.begin(identity.service.place, "Revision", document, done(document))
+            work = _after(self.fleet.remove([identity]), document)
+        operation = self.operations.begin(identity.service.place, "Revision", document, work)
         return Answer(operation.document(), identity.service.name)
 
     async def get_operation(self, request: ApiRequest) -> Answer:
@@ -170,6 +167,12 @@ class Admin:
 
     def _revision_document(self, revision: Revision) -> Document:
         return render.revision_document(revision, f"{self.url}/_local/logs?revision={revision.id.name}")
+
+
+async def _after(event: Awaitable[object], document: Document) -> Document:
+    """Work whose result is known already, and that is done with an event."""
+    await event
+    return document
 
 
 def _place(request: ApiRequest) -> Place:

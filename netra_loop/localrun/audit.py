@@ -1,6 +1,7 @@
 """Who changed what: every mutating call, in order, in memory and on disk as it happens."""
 
 import json
+import sys
 from pathlib import Path
 
 from netra_loop.localrun import clock
@@ -26,5 +27,8 @@ class Audit:
             "status": status,
         }
         self.entries.append(entry)
-        with self._path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:  # the call was carried out, and its answer matters more
+            sys.stderr.write(f"cannot write the audit: {error}\n")

@@ -5,7 +5,7 @@ import hmac
 import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import h11
@@ -31,33 +31,9 @@ class ControlPlane:
     audit: Audit
     activity: Activity
     token: str
-    _connections: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until it is over."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        client = Peer(h11.SERVER, reader, writer)
-        try:
-            while await self._serve_one(client):
-                client.protocol.start_next_cycle()
-            await client.close()
-        except (OSError, TimeoutError, asyncio.CancelledError):
-            client.abort()
-        except Exception:
-            traceback.print_exc()
-            client.abort()
-        finally:
-            self._connections.discard(task)
-
-    def close(self) -> None:
-        """Drop all connections."""
-        for task in self._connections:
-            task.cancel()
-
-    async def _serve_one(self, client: Peer) -> bool:
-        """Answer the next request of a connection; False when the connection has had its last."""
+    async def serve_one(self, client: Peer) -> bool:
+        """Answer the next request of a client; False when there was none or it was no HTTP."""
         try:
             async with asyncio.timeout(PATIENCE):
                 head = await client.receive()
@@ -70,7 +46,7 @@ class ControlPlane:
             if client.protocol.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 await _send(client, error.error_status_hint, _http_error(error.error_status_hint, str(error)))
             return False
-        return client.protocol.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+        return True
 
     async def _answer(self, client: Peer, head: h11.Request) -> tuple[int, Document]:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
@@ -88,12 +64,10 @@ class ControlPlane:
 
     async def _handle(self, route: Route, request: ApiRequest) -> tuple[int, Document]:
         """Run a handler; what changes something is audited, whether it succeeds or not."""
-        answer, status = Answer({}, request.args.get("service", "") or request.parameter("serviceId")), 200
+        status, answer = 200, Answer({}, request.args.get("service") or request.parameter("serviceId"))
         try:
-            if route.needs_token and not hmac.compare_digest(
-                request.headers.get(TOKEN_HEADER, "").encode(), self.token.encode()
-            ):
-                raise forbidden(f"This needs the header {TOKEN_HEADER} with the token from server.json.")
+            if route.needs_token:
+                self._require_token(request)
             answer = await route.handler(request)
         except ApiError as error:
             status, answer = error.code, Answer(error.document(), answer.service)
@@ -103,6 +77,11 @@ class ControlPlane:
         if route.action and not request.flag("validateOnly"):
             self.audit.record(request.method, request.path, route.action, answer.service, answer.revision, status)
         return status, answer.document
+
+    def _require_token(self, request: ApiRequest) -> None:
+        sent = request.headers.get(TOKEN_HEADER, "")
+        if not hmac.compare_digest(sent.encode(), self.token.encode()):
+            raise forbidden(f"This needs the header {TOKEN_HEADER} with the token from server.json.")
 
 
 def _require_local(headers: Mapping[str, str]) -> None:
@@ -127,10 +106,7 @@ async def _read_body(client: Peer, headers: Mapping[str, str]) -> bytes:
 
 
 async def _send(client: Peer, status: int, document: Document) -> None:
-    body = json.dumps(document).encode()
-    headers = [("content-type", "application/json; charset=UTF-8"), ("content-length", str(len(body)))]
-    response = h11.Response(status_code=status, headers=headers, reason=b"")
-    await client.send(response, h11.Data(data=body), h11.EndOfMessage())
+    await client.answer(status, "application/json; charset=UTF-8", json.dumps(document).encode())
 
 
 def _http_error(status: int, message: str) -> Document:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -67,7 +67,7 @@ class Served:
     received: int = 0
     sent: int = 0
     seconds: float = 0.0
-    remote: str = field(default="127.0.0.1")
+    remote: str = "127.0.0.1"
 
 
 def system_entry(source: Source, severity: str, text: str) -> Document:
@@ -136,7 +136,7 @@ def _lift(payload: Document) -> tuple[Document, Document]:
         if clock.is_timestamp(rest.get(key)):
             lifted["timestamp"] = rest.pop(key)
     if isinstance(rest.get("httpRequest"), dict):
-        lifted["httpRequest"] = _http_request(rest.pop("httpRequest"))
+        lifted["httpRequest"] = http_request(rest.pop("httpRequest"))
     for key in ("trace", "spanId", "insertId"):
         if isinstance(rest.get(PREFIX + key), str):
             lifted[key] = rest.pop(PREFIX + key)
@@ -145,7 +145,7 @@ def _lift(payload: Document) -> tuple[Document, Document]:
     if isinstance(rest.get(PREFIX + "labels"), dict):
         lifted["labels"] = {key: str(value) for key, value in rest.pop(PREFIX + "labels").items()}
     if isinstance(rest.get(PREFIX + "sourceLocation"), dict):
-        lifted["sourceLocation"] = _source_location(rest.pop(PREFIX + "sourceLocation"))
+        lifted["sourceLocation"] = source_location(rest.pop(PREFIX + "sourceLocation"))
     if isinstance(rest.get(PREFIX + "operation"), dict):
         lifted["operation"] = _texts(rest.pop(PREFIX + "operation"), ("id", "producer"))
     return lifted, rest
@@ -155,14 +155,16 @@ def _texts(document: Document, keys: tuple[str, ...]) -> Document:
     return {key: str(document[key]) for key in keys if isinstance(document.get(key), str | int)}
 
 
-def _source_location(location: Document) -> Document:
+def source_location(location: Document) -> Document:
+    """What of a document a LogEntrySourceLocation can hold."""
     lifted = _texts(location, ("file", "function", "line"))
     if not re.fullmatch(r"\d{1,18}", lifted.get("line", "0")):
         del lifted["line"]
     return lifted
 
 
-def _http_request(request: Document) -> Document:
+def http_request(request: Document) -> Document:
+    """What of a document a google.logging.type.HttpRequest can hold."""
     lifted = _texts(request, tuple(REQUEST_TEXTS))
     for key in REQUEST_SIZES:
         if re.fullmatch(r"\d{1,18}", str(request.get(key))):

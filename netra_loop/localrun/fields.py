@@ -1,7 +1,6 @@
 """Typed reading of JSON that strangers sent: a wrong shape becomes one INVALID_ARGUMENT that names the field."""
 
 import json
-import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -64,16 +63,16 @@ class Fields:
         return value
 
     def number(self, key: str, default: int) -> int:
-        """An integer; protobuf's JSON also writes it as a string."""
+        """An int32; protobuf's JSON also writes it as a string or as a float without a fraction."""
         value = self.document.get(key)
         if value is None:
             return default
-        if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
-            return int(value)
-        if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-            return int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.wrong(key, "must be an integer")
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,10}", value):
+            value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not -(2**31) <= value < 2**31:
+            raise self.wrong(key, "must be an integer of 32 bits")
         return value
 
     def flag(self, key: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from netra_loop.localrun.errors import ApiError, invalid, not_found, unimplemented
@@ -76,9 +77,13 @@ class Route:
 
     def match(self, path: str) -> dict[str, str] | None:
         """The names in a path, or None when it is another's."""
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(self.path))
-        found = re.fullmatch(pattern, path)
+        found = _pattern(self.path).fullmatch(path)
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path)))
 
 
 def parse_target(target: str) -> tuple[str, dict[str, str]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from netra_loop.localrun.errors import invalid
 
+DRAFT = "draft-"
 SKIPPED_FOLDERS = {".git", "__pycache__", ".venv"}
 IMAGE_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*")
 REFERENCE = re.compile(r"(?P<name>[^@:]+(?::\d+/[^@:]+)?)(?::latest)?(?:@(?P<digest>sha256:[0-9a-f]{64}))?")
@@ -40,6 +41,8 @@ class Images:
         self._folder = folder
         self._index = folder / "index.json"
         folder.mkdir(mode=0o700, exist_ok=True)
+        for unfinished in folder.glob(f"{DRAFT}*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def build(self, name: str, source: Path, excluded: Path) -> Image:
         """Snapshot a source folder; equal content is the same image. Blocks while it copies.
@@ -47,7 +50,7 @@ class Images:
         `excluded` is a folder that never belongs to an image: our own state may lie inside the source.
         """
         _require_source(name, source)
-        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=self._folder))
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=self._folder))
         try:
             digest = _copy(source, draft, excluded)
             web_command(draft)

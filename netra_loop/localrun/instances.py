@@ -2,14 +2,14 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Collection, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from netra_loop.localrun import failures
 from netra_loop.localrun.entries import Source, line_entry, system_entry
 from netra_loop.localrun.images import Image, Images
-from netra_loop.localrun.launch import command_line, environment, free_port
+from netra_loop.localrun.launch import command_line, environment, free_ports
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Failure, Revision, RevisionId, ServiceId
 from netra_loop.localrun.probe import started
@@ -57,7 +57,7 @@ class Fleet:
     logs: LogStore
     grace: float
     _slots: dict[RevisionId, Slot] = field(init=False, default_factory=dict)
-    _ports: set[int] = field(init=False, default_factory=set)
+    _ports: Iterator[int] = field(init=False, default_factory=free_ports)
     _background: set[asyncio.Task[Any]] = field(init=False, default_factory=set)
 
     async def acquire(self, revision: Revision) -> Instance:
@@ -97,9 +97,10 @@ class Fleet:
                 slot.wanted = identity.name in names
                 self._stop_if_unwanted(slot)
 
-    def remove(self, revisions: Iterable[RevisionId]) -> Awaitable[None]:
-        """Take revisions out; await the end of their instances."""
-        return self._end([self._slots.pop(revision) for revision in revisions if revision in self._slots])
+    def remove(self, revisions: Iterable[RevisionId]) -> Awaitable[object]:
+        """Take revisions out and stop their instances; await the end of that."""
+        slots = [self._slots.pop(revision) for revision in revisions if revision in self._slots]
+        return asyncio.shield(asyncio.gather(*(self._in_background(self._end(slot)) for slot in slots)))
 
     def revisions(self, service: ServiceId) -> list[RevisionId]:
         """The revisions of a service that have, or had, an instance."""
@@ -107,7 +108,7 @@ class Fleet:
 
     async def stop_all(self) -> None:
         """Stop every instance, and wait for those that are being stopped already."""
-        await self.remove(list(self._slots))
+        self.remove(list(self._slots))
         if self._background:
             await asyncio.wait(self._background)
 
@@ -143,15 +144,13 @@ class Fleet:
     async def _spawn(self, revision: Revision, image: Image) -> Instance:
         source = Source(revision.id, secrets.token_hex(32))
         self.logs.append(system_entry(source, "INFO", "Starting new instance."))
-        port = free_port(self._ports)
-        self._ports.add(port)
+        port = next(self._ports)
         argv = command_line(image, revision.template["containers"][0])
 
         def on_line(stream: str, text: str) -> None:
             self.logs.append(line_entry(source, stream, text), len(text))
 
         process = await Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
-        self._in_background(self._free_port(process, port))
         return Instance(source.instance, port, process, source)
 
     async def _await_startup(self, instance: Instance, revision: Revision) -> None:
@@ -180,20 +179,13 @@ class Fleet:
             slot.instance = None
         self._say(instance, "INFO" if expected else "WARNING", f"Container called exit({code}).")
 
-    async def _free_port(self, process: Process, port: int) -> None:
-        await process.wait()
-        self._ports.discard(port)
-
     def _stop_if_unwanted(self, slot: Slot) -> None:
         instance = slot.instance
         if instance is not None and not slot.wanted and instance.in_flight == 0:
             slot.instance = None
             self._in_background(instance.process.stop())
 
-    async def _end(self, slots: Iterable[Slot]) -> None:
-        await asyncio.gather(*(self._end_one(slot) for slot in slots))
-
-    async def _end_one(self, slot: Slot) -> None:
+    async def _end(self, slot: Slot) -> None:
         if slot.starting is not None:
             slot.starting.cancel()
             await asyncio.wait({slot.starting})
@@ -204,10 +196,11 @@ class Fleet:
     def _say(self, instance: Instance, severity: str, text: str) -> None:
         self.logs.append(system_entry(instance.source, severity, text))
 
-    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
 
 def _take_note(slot: Slot, task: asyncio.Task[Instance]) -> None:

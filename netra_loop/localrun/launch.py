@@ -1,9 +1,11 @@
 """What an instance is started with: the command line, the environment and a free port."""
 
+import itertools
 import os
 import random
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from netra_loop.localrun.fields import Document
@@ -44,12 +46,12 @@ def contract(revision: Revision, port: int) -> dict[str, str]:
     return {"PORT": str(port), "K_SERVICE": service, "K_REVISION": revision.id.name, "K_CONFIGURATION": service}
 
 
-def free_port(taken: set[int]) -> int:
-    """A port that nobody listens on and that is not in `taken`. Raises OSError when there is none."""
-    for port in random.sample(PORTS, 500):
-        if port not in taken and _is_free(port):
-            return port
-    raise OSError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
+def free_ports() -> Iterator[int]:
+    """Ports that nobody listens on, one after another, so that instances that start at once never share one."""
+    for number in itertools.count(random.randrange(len(PORTS))):
+        port = PORTS[number % len(PORTS)]
+        if _is_free(port):
+            yield port
 
 
 def _is_free(port: int) -> bool:

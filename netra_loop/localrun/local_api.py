@@ -53,7 +53,7 @@ class LocalApi:
         revision = request.parameter("revision")
 
         def belongs(entry: Document) -> bool:
-            return revision in ("", entry["resource"].get("labels", {}).get("revision_name"))
+            return revision in ("", entry["resource"]["labels"].get("revision_name"))
 
         return Answer({"entries": await self.logs.matching(belongs)})
 

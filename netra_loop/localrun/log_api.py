@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from netra_loop.localrun import clock, log_filter
-from netra_loop.localrun.entries import severity_name
+from netra_loop.localrun.entries import http_request, severity_name, source_location
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_document
 from netra_loop.localrun.log_store import LogStore
@@ -74,24 +74,48 @@ def _newest_first(body: Fields) -> bool:
 
 def _entry(entry: Fields, body: Fields) -> Document:
     """One written entry, completed by what the request says for all of them and by the server's own values."""
-    entry.expect_only(ENTRY_FIELDS)
     log_name = entry.text("logName") or body.text("logName")
     if not LOG_NAME.fullmatch(log_name):
         raise entry.wrong("logName", f"'{log_name}' must be 'projects/PROJECT/logs/LOG' with LOG percent-encoded")
-    if sum(entry.has(key) for key in PAYLOADS) > 1:
-        raise entry.wrong("jsonPayload", "an entry has at most one payload")
     moment = clock.now()
     timestamp = entry.text("timestamp") or moment
     if not clock.is_timestamp(timestamp):
         raise entry.wrong("timestamp", f"'{timestamp}' is no RFC 3339 time")
-    default_resource = {"type": "global", "labels": {"project_id": log_name.split("/")[1]}}
-    resource = entry.fields("resource").document or body.fields("resource").document or default_resource
-    return entry.document | {
+    project = log_name.split("/")[1]
+    return _content(entry) | {
         "logName": log_name,
-        "resource": resource,
+        "resource": _resource(entry) or _resource(body) or {"type": "global", "labels": {"project_id": project}},
         "labels": body.mapping("labels") | entry.mapping("labels"),
         "timestamp": timestamp,
         "receiveTimestamp": moment,
         "severity": severity_name(entry.document.get("severity") or "DEFAULT"),
         "insertId": entry.text("insertId") or secrets.token_hex(10),
     }
+
+
+def _content(entry: Fields) -> Document:
+    """What the writer alone decides: the payload and what it belongs to."""
+    entry.expect_only(ENTRY_FIELDS)
+    if sum(entry.has(key) for key in PAYLOADS) > 1:
+        raise entry.wrong("jsonPayload", "an entry has at most one payload")
+    content: Document = {key: entry.text(key) for key in ("textPayload", "trace", "spanId") if entry.has(key)}
+    content |= {key: entry.fields(key).document for key in ("jsonPayload", "protoPayload") if entry.has(key)}
+    if entry.has("traceSampled"):
+        content["traceSampled"] = entry.flag("traceSampled")
+    if entry.has("httpRequest"):
+        content["httpRequest"] = http_request(entry.fields("httpRequest").document)
+    if entry.has("sourceLocation"):
+        content["sourceLocation"] = source_location(entry.fields("sourceLocation").document)
+    if entry.has("operation"):
+        entry.fields("operation").expect_only(("id", "producer", "first", "last"))
+        content["operation"] = entry.document["operation"]
+    return content
+
+
+def _resource(holder: Fields) -> Document | None:
+    """The monitored resource that an entry, or the whole request, names."""
+    if not holder.has("resource"):
+        return None
+    resource = holder.fields("resource")
+    resource.expect_only(("type", "labels"))
+    return {"type": resource.text("type"), "labels": resource.mapping("labels")}

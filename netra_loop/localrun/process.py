@@ -18,11 +18,13 @@ LineReader = Callable[[str, str], None]
 class Process:
     """A running command. Nothing of it outlives `stop`, nor this program, however that ends."""
 
-    def __init__(self, supervisor: asyncio.subprocess.Process, control: int, status: asyncio.StreamReader) -> None:
+    def __init__(
+        self, supervisor: asyncio.subprocess.Process, control: int, status: asyncio.StreamReader, on_line: LineReader
+    ) -> None:
         self._supervisor = supervisor
         self._control = control
         self._status = status
-        self._ended: asyncio.Task[int] | None = None
+        self._ended = asyncio.create_task(self._follow(on_line))
         self.pid = 0
 
     @classmethod
@@ -35,11 +37,9 @@ class Process:
         """
         control_read, control_write = os.pipe()
         status_read, status_write = os.pipe()
-        command = [sys.executable, "-I", "-S", str(SUPERVISOR), str(control_read), str(status_write), str(grace), "--"]
         try:
             supervisor = await asyncio.create_subprocess_exec(
-                *command,
-                *argv,
+                *_supervised(argv, control_read, status_write, grace),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -55,28 +55,26 @@ class Process:
         finally:
             os.close(control_read)
             os.close(status_write)
-        process = cls(supervisor, control_write, await _pipe_reader(status_read))
-        process._ended = asyncio.create_task(process._follow(on_line))
-        try:
-            process.pid = int(json.loads(await process._status.readline() or b"{}").get("pid", 0))
-        except BaseException:
-            process._let_go()
-            raise
+        process = cls(supervisor, control_write, await _pipe_reader(status_read), on_line)
+        await process._begun()
         return process
-
-    @property
-    def running(self) -> bool:
-        return self._ended is not None and not self._ended.done()
 
     async def wait(self) -> int:
         """The exit code, 128 + n after signal n, once nothing of the tree is left and its output is read."""
-        assert self._ended is not None
         return await asyncio.shield(self._ended)
 
     async def stop(self) -> int:
         """SIGTERM, then SIGKILL after the grace; returns as `wait`."""
         self._let_go()
         return await self.wait()
+
+    async def _begun(self) -> None:
+        """Wait until the supervisor says which process it started."""
+        try:
+            self.pid = int(json.loads(await self._status.readline() or b"{}").get("pid", 0))
+        except BaseException:
+            self._let_go()
+            raise
 
     def _let_go(self) -> None:
         if self._control >= 0:
@@ -112,6 +110,10 @@ def _hand_on(line: bytearray, on_line: Callable[[str], None]) -> None:
     text = line.decode("utf-8", "replace").rstrip("\r")
     if text:
         on_line(text)
+
+
+def _supervised(argv: Sequence[str], control: int, status: int, grace: float) -> list[str]:
+    return [sys.executable, "-I", "-S", str(SUPERVISOR), str(control), str(status), str(grace), "--", *argv]
 
 
 async def _pipe_reader(descriptor: int) -> asyncio.StreamReader:

@@ -22,7 +22,7 @@ class InstanceLost(Exception):
         self.status = status
 
 
-class ClientLeft(Exception):
+class ClientLeft(ConnectionError):
     """The client closed its connection before the answer was complete."""
 
 

@@ -54,7 +54,7 @@ class Rollouts:
             raise Failed(problem)
         return document(self._current(asked))
 
-    def forget(self, service: ServiceId) -> Awaitable[None]:
+    def forget(self, service: ServiceId) -> Awaitable[object]:
         """Close the doors of a service that was taken out of the catalog; await the end of its instances."""
         self.router.close(service)
         for identity in [identity for identity in self._starts if identity.service == service]:
@@ -77,6 +77,8 @@ class Rollouts:
         except Exception as error:
             traceback.print_exc()
             failure = failures.internal(revision, error)
+        if self.catalog.find_revision(revision.id) is not revision:
+            return  # deleted meanwhile
         state = RevisionState.FAILED if failure else RevisionState.READY
         self.catalog.put_revision(replace(revision, state=state, failure=failure, settled=clock.now()))
         service = self.catalog.service(revision.id.service)
@@ -93,8 +95,8 @@ class Rollouts:
         if starts:
             await asyncio.wait(starts)
         revisions = self.catalog.revisions(service)
-        failures = [revisions[name].failure for name in sorted(names) if name in revisions]
-        return next((failure for failure in failures if failure), None)
+        outcomes = [revisions[name].failure for name in sorted(names) if name in revisions]
+        return next((failure for failure in outcomes if failure), None)
 
     async def _prepare(self, asked: Service) -> None:
         """Have every tag's port open and an instance up behind every route before traffic comes."""

@@ -4,10 +4,10 @@ import asyncio
 import random
 import socket
 import time
-import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import h11
 
@@ -15,7 +15,7 @@ from netra_loop.localrun import trace
 from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.entries import Served, Source, request_entry
-from netra_loop.localrun.http1 import Peer, listen
+from netra_loop.localrun.http1 import Conversations, Peer, listen
 from netra_loop.localrun.instances import Fleet, Instance, StartFailed
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionId, ServiceId
@@ -42,69 +42,51 @@ class Door:
     tag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A port that is listened on, and who came through it."""
+
+    port: int
+    conversations: Conversations
+    listening: asyncio.Task[None]
+
+
 @dataclass(slots=True)
 class Router:
+    """Opens and closes doors, and serves who comes in by the routes that the catalog has at that moment."""
+
     catalog: Catalog
     fleet: Fleet
     logs: LogStore
     activity: Activity
-    _ports: dict[Door, int] = field(init=False, default_factory=dict)
-    _listening: dict[Door, asyncio.Task[None]] = field(init=False, default_factory=dict)
-    _connections: dict[asyncio.Task[None], Door] = field(init=False, default_factory=dict)
+    _doors: dict[Door, Opened] = field(init=False, default_factory=dict)
 
     def open(self, service: ServiceId, tag: str = "") -> None:
         """Listen for a service, or for one tag of it; the port stays the same until the service is deleted."""
         door = Door(service, tag)
-        if door not in self._ports:
+        if door not in self._doors:
             listener = listen()
-            self._ports[door] = listener.getsockname()[1]
-            self._listening[door] = asyncio.create_task(self._listen(door, listener))
+            conversations = Conversations(partial(self._serve_one, door))
+            listening = asyncio.create_task(_accept(conversations, listener))
+            self._doors[door] = Opened(listener.getsockname()[1], conversations, listening)
 
     def url(self, service: ServiceId, tag: str = "") -> str:
         """The address of a service or of a tag, empty while it is not open."""
-        port = self._ports.get(Door(service, tag))
-        return f"http://127.0.0.1:{port}" if port else ""
+        opened = self._doors.get(Door(service, tag))
+        return f"http://127.0.0.1:{opened.port}" if opened else ""
 
     def close(self, service: ServiceId | None = None) -> None:
         """Stop listening for a service, or for all, and drop their connections."""
-        for door in [door for door in self._ports if service in (None, door.service)]:
-            del self._ports[door]
-            self._listening.pop(door).cancel()
-        for task, door in self._connections.items():
-            if service in (None, door.service):
-                task.cancel()
-
-    async def _listen(self, door: Door, listener: socket.socket) -> None:
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._connected(door, reader, writer)
-
-        async with await asyncio.start_server(connected, sock=listener) as server:
-            await server.serve_forever()
-
-    async def _connected(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections[task] = door
-        client = Peer(h11.SERVER, reader, writer)
-        try:
-            while await self._serve_one(door, client):
-                client.protocol.start_next_cycle()
-            await client.close()
-        except (OSError, ClientLeft, asyncio.CancelledError):
-            client.abort()
-        except Exception:
-            traceback.print_exc()
-            client.abort()
-        finally:
-            del self._connections[task]
+        for door in [door for door in self._doors if service in (None, door.service)]:
+            opened = self._doors.pop(door)
+            opened.listening.cancel()
+            opened.conversations.drop()
 
     async def _serve_one(self, door: Door, client: Peer) -> bool:
-        """Serve the next request of a connection; False when the connection has served its last."""
+        """Serve the next request of a client; False when there was none or it was no HTTP."""
         try:
             async with asyncio.timeout(KEEP_ALIVE):
                 request = await client.receive()
-        except TimeoutError:
-            return False
         except h11.RemoteProtocolError as error:
             await _say(client, error.error_status_hint)
             return False
@@ -112,7 +94,7 @@ class Router:
             return False
         with self.activity.request():
             await self._serve(door, client, request)
-        return client.protocol.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
+        return True
 
     async def _serve(self, door: Door, client: Peer, request: h11.Request) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
@@ -167,22 +149,35 @@ class Router:
     @asynccontextmanager
     async def _upstream(self, revision: Revision) -> AsyncIterator[tuple[Instance, Peer]]:
         """A connection to an instance of a revision. One on whose port nobody listens is replaced once."""
-        for attempt in (1, 2):
+        for _ in range(2):
             instance = await self.fleet.acquire(revision)
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", instance.port)
-            except OSError:
-                self.fleet.discard(instance)
-                self.fleet.release(instance)
-                if attempt == 2:
-                    raise InstanceLost(503) from None
-                continue
-            try:
-                yield instance, Peer(h11.CLIENT, reader, writer)
+                peer = await _connect(instance.port)
+                if peer is None:
+                    self.fleet.discard(instance)
+                    continue
+                try:
+                    yield instance, peer
+                finally:
+                    peer.abort()
                 return
             finally:
-                writer.transport.abort()
                 self.fleet.release(instance)
+        raise InstanceLost(503)
+
+
+async def _accept(conversations: Conversations, listener: socket.socket) -> None:
+    async with await conversations.listen(listener) as server:
+        await server.serve_forever()
+
+
+async def _connect(port: int) -> Peer | None:
+    """Who listens on a local port, None when nobody does."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return None
+    return Peer(h11.CLIENT, reader, writer)
 
 
 async def _fail(client: Peer, status: int, served: Served) -> None:
@@ -195,9 +190,6 @@ async def _fail(client: Peer, status: int, served: Served) -> None:
 
 async def _say(client: Peer, status: int, served: Served | None = None) -> None:
     body = ANSWERS.get(status, "").encode()
-    headers = [("content-type", "text/plain; charset=UTF-8"), ("content-length", str(len(body)))]
     if served is not None:
         served.status, served.sent = status, len(body)
-    with suppress(h11.LocalProtocolError):
-        response = h11.Response(status_code=status, headers=headers, reason=b"")
-        await client.send(response, h11.Data(data=body), h11.EndOfMessage())
+    await client.answer(status, "text/plain; charset=UTF-8", body)

@@ -14,7 +14,7 @@ from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.control_plane import ControlPlane
 from netra_loop.localrun.home import Home
-from netra_loop.localrun.http1 import listen
+from netra_loop.localrun.http1 import Conversations, listen
 from netra_loop.localrun.http_api import Route
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
@@ -66,16 +66,18 @@ class Server:
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
         plane = ControlPlane(self._routes(url, identity), self._audit, self._activity, token)
-        async with await asyncio.start_server(plane.connected, sock=listener):
+        conversations = Conversations(plane.serve_one)
+        async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
             self._home.announce(identity | {"token": token})
             try:
                 await self._stopped.wait()
             finally:
                 self._home.withdraw()
+                server.close()
                 idle.cancel()
                 await self._stop()
-                plane.close()
+                conversations.drop()
 
     def _routes(self, url: str, identity: dict[str, object]) -> list[Route]:
         admin = Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, self._operations, url)

@@ -196,6 +196,29 @@ def test_a_secret_never_reaches_a_file(project: Project) -> None:
     assert "[masked]" in project.worklog
 
 
+def test_a_secret_in_the_configuration_is_refused_before_anything_is_touched(project: Project) -> None:
+    project.change("config/local.yaml", "STORE: connected", "STORE: s3cr3t-canary-9471")
+
+    done = project.run(SERVICE_PASSWORD="s3cr3t-canary-9471")
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "the plan or its configuration holds a secret: [masked]",
+        "next: leave the variable without a value: it is taken from the environment then",
+    ]
+    assert not (project.path / ".netra-loop").exists()
+
+
+def test_a_variable_without_a_value_comes_from_the_environment(project: Project) -> None:
+    project.change("config/local.yaml", "STORE: connected", "STORE_STATE: , STORE: connected")
+    project.change("backend/app.py", '"STORE", "connected"', '"STORE_STATE", "absent"')
+    project.change("config/local.yaml", "required: false", "required: true")
+
+    done = project.run(STORE_STATE="connected")
+    assert done.code == 0
+    assert project.run().code == 4
+    assert "backend needs STORE_STATE in the environment" in project.worklog
+
+
 def test_one_deploying_session_per_environment(project: Project) -> None:
     project.change("e2e/test_basics.py", "import pytest\n", "import pytest, time\n")
     project.change("e2e/test_basics.py", "def test_health():\n", "def test_health():\n    time.sleep(60)\n")

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 from google.api_core.client_options import ClientOptions
+from google.api_core.future.polling import DEFAULT_POLLING
 from google.api_core.operation import Operation
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
@@ -161,7 +162,8 @@ class Cloud:
 
 def finished(operation: Operation) -> Any:
     """What an operation of the real client leads to; raises what it ended with."""
-    return operation.result(timeout=PATIENCE)  # type: ignore[no-untyped-call]
+    often = DEFAULT_POLLING.with_delay(initial=0.05, maximum=0.05).with_timeout(PATIENCE)
+    return operation.result(polling=often)  # type: ignore[no-untyped-call]
 
 
 def start_server(home: Path, *options: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":

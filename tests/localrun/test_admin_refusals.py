@@ -3,7 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from netra_loop.localrun.declaration import read_declaration
+from netra_loop.localrun.errors import ApiError
 from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision
 
 
@@ -100,6 +104,33 @@ def test_a_wrong_service_is_refused_and_nothing_is_created(
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
     assert message in answer.json()["error"]["message"]
     assert cloud.http.get(f"/v2/{PLACE}/services/{name}").status_code == 404
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(data=st.data())
+def test_whatever_stands_in_a_field_is_understood_or_refused(data: st.DataObject) -> None:
+    body = data.draw(st.sampled_from([body for body, _ in REFUSED.values()]))
+    spoiled = replace_something(body, data)
+    try:
+        read_declaration(spoiled, "service")
+    except ApiError as refusal:
+        assert (refusal.code, refusal.status) == (400, "INVALID_ARGUMENT")
+
+
+def replace_something(value: Any, data: st.DataObject) -> Any:
+    """The same document with some part of it replaced by any JSON."""
+    if isinstance(value, dict) and value and data.draw(st.integers(0, 4)):
+        key = data.draw(st.sampled_from(sorted(value)))
+        return value | {key: replace_something(value[key], data)}
+    if isinstance(value, list) and value and data.draw(st.integers(0, 4)):
+        return [replace_something(value[0], data), *value[1:]]
+    return data.draw(JSON)
 
 
 @pytest.mark.parametrize("service", ["", "Upper", "1digit", "under_score", "ends-", "a" * 50], ids=repr)

@@ -57,6 +57,15 @@ def test_what_is_no_request_is_refused(cloud: Cloud, sent: bytes, status: int) -
     assert answer.startswith(b"HTTP/1.1 %d" % status)
 
 
+def test_a_head_request_gets_no_body_and_garbage_after_it_is_still_refused(cloud: Cloud) -> None:
+    with connection_to(cloud) as connection:
+        connection.sendall(b"HEAD /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nnothing like HTTP\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    first, second, body = answer.split(b"\r\n\r\n")
+    assert (first.split()[1], second.split()[1]) == (b"404", b"400")
+    assert json.loads(body)["error"]["code"] == 400
+
+
 def test_a_huge_body_without_a_length_is_refused(cloud: Cloud) -> None:
     answer = httpx.post(f"{cloud.url}/v2/entries:list", content=(b"x" * 65536 for _ in range(HUGE // 65536)))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, 413)

@@ -1,13 +1,18 @@
 """Every answer of the Google APIs is what their published messages allow, to the last field."""
 
+import json
 from typing import Any
 
 import pytest
 from google.cloud import run_v2
-from google.cloud.logging_v2.types import ListLogEntriesResponse
+from google.cloud.logging_v2.types import ListLogEntriesResponse, LogEntry
 from google.longrunning import operations_pb2
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 
+from netra_loop.localrun.entries import Source, line_entry
+from netra_loop.localrun.model import Place, RevisionId, ServiceId
 from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision
 
 HTTP_PROBE = {"httpGet": {"path": "/", "httpHeaders": [{"name": "x-probe", "value": "1"}]}, "timeoutSeconds": 5}
@@ -61,6 +66,22 @@ def test_operations(cloud: Cloud, echo: str, name: str) -> None:
     deleted = cloud.http.delete(f"/v2/{PLACE}/services/{name}")
     parse(deleted.text, operations_pb2.Operation())
     cloud.finish(deleted)
+
+
+SPECIAL = ["severity", "time", "timestamp", "httpRequest", "message", *(
+    f"logging.googleapis.com/{key}"
+    for key in ("trace", "spanId", "insertId", "trace_sampled", "labels", "sourceLocation", "operation")
+)]  # fmt: skip
+SIMPLE = st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from(["1s", "200", "INFO"])
+INNER = ["status", "latency", "requestSize", "requestMethod", "line", "file", "id", "first", "a"]
+VALUES = SIMPLE | st.dictionaries(st.sampled_from(INNER), SIMPLE | st.lists(SIMPLE, max_size=1))
+
+
+@given(st.dictionaries(st.sampled_from([*SPECIAL, "other"]), VALUES))
+def test_the_entry_of_any_json_line(line: dict[str, Any]) -> None:
+    source = Source(RevisionId(ServiceId(Place("demo", "here"), "backend"), "backend-1"), "instance")
+    entry = line_entry(source, "stdout", json.dumps(line))
+    parse(json.dumps(entry), LogEntry.pb()())
 
 
 LINES = [

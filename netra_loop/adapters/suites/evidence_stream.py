@@ -61,13 +61,15 @@ class EvidenceStream:
         try:
             record: dict[str, Any] = json.loads(line)
             self._sort(record, news)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.strange_lines += 1
 
     def _sort(self, record: dict[str, Any], news: News) -> None:
         if record["kind"] == "hello":
-            self.greeted = record["nonce"] == self._nonce
+            if record["nonce"] != self._nonce:
+                raise ValueError("the greeting of somebody else")
             self.asserts_counted = record["asserts"] == "counted"
+            self.greeted = True
             return
         if not self.greeted:
             raise ValueError("a record before the greeting")
@@ -96,7 +98,7 @@ class EvidenceStream:
         return TestResult(
             id=str(record["id"]),
             outcome=outcome,
-            duration_s=None if duration is None else round(float(duration), 4),
+            duration_s=None if duration is None else _seconds(duration),
             message=str(record["message"] or ""),
             attempt=int(record["attempt"]),
             proof=proof,
@@ -104,6 +106,12 @@ class EvidenceStream:
             facts=facts,
             properties={str(key): str(value) for key, value in record["properties"].items()},
         )
+
+
+def _seconds(duration: float) -> float:
+    if not 0 <= duration < float("inf"):
+        raise ValueError(f"not a duration: {duration}")
+    return round(float(duration), 4)
 
 
 def _facts(plain: dict[str, Any] | None, *, counted: bool) -> Facts | None:

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class PytestRunner:
         return {name: await locate(self._cloud, session, act, environment.target(name)) for name in suite.targets}
 
     async def _attempt(self, attempt: _Attempt, say: Say) -> Result:
-        argv = command_line(attempt.suite)
+        argv = command_line(attempt.suite, self._project)
         say(HandleKnown(attempt.act.id, {"command": shlex.join(argv)}))
         output = Output(attempt.folder / "output.txt", self._redactor)
         stream = EvidenceStream(attempt.stream, attempt.nonce)
@@ -126,7 +127,7 @@ class PytestRunner:
         env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         asked = {name: os.environ.get(name) if value is None else value for name, value in attempt.suite.env.items()}
         env |= {name: value for name, value in asked.items() if value is not None}
-        interpreter = str(Path(python_of(attempt.suite)).parent)
+        interpreter = str(Path(python_of(attempt.suite, self._project)).parent)
         python_path = os.pathsep.join(filter(None, (str(PLUGIN_FOLDER), env.get("PYTHONPATH", ""))))
         env |= {
             "PATH": os.pathsep.join((interpreter, os.environ.get("PATH", os.defpath))),
@@ -184,15 +185,17 @@ class PytestRunner:
             write_whole(attempt.stream, self._redactor.text(text).encode("utf-8", "replace"), 0o600)
 
 
-def python_of(suite: Suite) -> str:
-    """The suite's interpreter: its own, or the one we run on."""
-    return suite.python or sys.executable
+def python_of(suite: Suite, project: Path) -> str:
+    """The suite's interpreter: a path below the project or a command in PATH, else the one we run on."""
+    if "/" in suite.python:
+        return str(project / suite.python)
+    return shutil.which(suite.python) or suite.python if suite.python else sys.executable
 
 
-def command_line(suite: Suite) -> list[str]:
+def command_line(suite: Suite, project: Path) -> list[str]:
     """How the suite is run; the plugin itself is configured by the environment only."""
     plugin = ["-p", PLUGIN, "-p", "no:cacheprovider", "-o", "enable_assertion_pass_hook=true"]
-    return [python_of(suite), "-m", "pytest", *plugin, *suite.args, *suite.paths]
+    return [python_of(suite, project), "-m", "pytest", *plugin, *suite.args, *suite.paths]
 
 
 async def _follow(act_id: str, stream: EvidenceStream, say: Say) -> None:
