@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -20,7 +20,11 @@ from netra_loop.core.plan import Scalar, Target, WebSocketCheck
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
 MESSAGE_CAP = 1024 * 1024  # bytes
+CLOSING = 1.0  # seconds a peer may take to let go
 
 
 class WebSocketRunner:
@@ -77,12 +81,9 @@ async def check_websocket(target: Target, address: Address) -> Result:
 
 async def _talk(url: str, check: WebSocketCheck, progress: _Progress) -> str:
     """Go through the steps; the first thing that is not as declared, empty when all is."""
-    from websockets.asyncio.client import connect
-
     started = time.perf_counter()
-    async with connect(
-        url, open_timeout=None, max_size=MESSAGE_CAP, compression=None, proxy=None, user_agent_header=USER_AGENT
-    ) as socket:
+    socket = await _connected(url)
+    try:
         progress.connect_s, started = _lap(started)
         if check.first:
             progress.doing = "waiting for the first message"
@@ -96,10 +97,33 @@ async def _talk(url: str, check: WebSocketCheck, progress: _Progress) -> str:
             await socket.send(check.send)
         if check.event:
             progress.doing = "waiting for the event"
-            while _unmet(progress.heard, check.event) or progress.event_s is None:
+            progress.heard = _text(await socket.recv())
+            while _unmet(progress.heard, check.event):
                 progress.heard = _text(await socket.recv())
-                progress.event_s = _lap(started)[0]
+            progress.event_s = _lap(started)[0]
+    finally:  # how a peer lets go is no part of the check, and a connection is never left behind
+        with anyio.move_on_after(2 * CLOSING, shield=True):
+            await socket.close()
     return ""
+
+
+async def _connected(url: str) -> ClientConnection:
+    """A connection to exactly this address: a redirect is an answer like any other that is no handshake."""
+    from websockets.asyncio.client import connect
+
+    class Direct(connect):
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc
+
+    return await Direct(
+        url,
+        open_timeout=None,
+        close_timeout=CLOSING,
+        max_size=MESSAGE_CAP,
+        compression=None,
+        proxy=None,
+        user_agent_header=USER_AGENT,
+    )
 
 
 def _lap(started: float) -> tuple[float, float]:
