@@ -26,7 +26,7 @@ from netra_loop.core.policy import Begin, Decision, Finish, Start, Stop, decide
 from netra_loop.ports import Clock, Runner
 from netra_loop.stream import Seat, Stream
 
-PATIENCE = 10.0  # seconds an act may take to end by itself after its own timeout
+PATIENCE = 30.0  # seconds an act may take to end by itself after its own timeout
 
 
 class Engine:

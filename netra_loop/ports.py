@@ -48,6 +48,10 @@ class Reader(Protocol):
         """Show the session; news are the entries since the last reading."""
         ...
 
+    def close(self) -> None:
+        """Leave whatever it writes to as it was found; nothing is read after that."""
+        ...
+
 
 class Clock(Protocol):
     def now(self) -> datetime:

@@ -91,6 +91,12 @@ class Stream:
         if error is not None:
             self.emit(ReaderUnplugged(seat.reader.name, f"{type(error).__name__}: {error}"))
 
+    def close_readers(self) -> None:
+        """Nothing more is shown."""
+        for seat in self.seats:
+            seat.unplugged = True
+            seat.reader.close()
+
     def show_all(self) -> None:
         """Let every reader catch up now."""
         while any(seat.news for seat in self.seats):  # an unplugging is news for the others

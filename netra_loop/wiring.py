@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
 
 class Progress(Enum):
-    """How a session is shown while it runs. AUTO: live on a terminal, plain elsewhere."""
+    """How a session is shown. AUTO: live on a terminal, plain elsewhere. VERBOSE: plain with every handle."""
 
     AUTO = "auto"
     LIVE = "live"
     PLAIN = "plain"
     JSONL = "jsonl"
+    VERBOSE = "verbose"
     NONE = "none"
 
 
@@ -46,6 +47,7 @@ class Place:
 
     project: Path
     state: State
+    progress: Progress = Progress.AUTO
 
     @property
     def worklogs(self) -> Path:
@@ -325,7 +327,11 @@ def _stream(
 
     journal = SqliteJournal(folder.journal)
     try:
-        yield Stream(journal, clock, redactor.text, _readers(place, folder, progress))
+        stream = Stream(journal, clock, redactor.text, _readers(place, folder, progress))
+        try:
+            yield stream
+        finally:
+            stream.close_readers()
     finally:
         journal.close()
 
@@ -342,7 +348,7 @@ def _readers(place: Place, folder: SessionFolder, progress: Progress) -> Sequenc
 
 def _shown(progress: Progress) -> Iterator[Reader]:
     from netra_loop.adapters.readers import Lines, Screen
-    from netra_loop.views.plain import json_line, plain_line
+    from netra_loop.views.plain import json_line, plain_line, verbose_line
 
     if progress is Progress.AUTO:
         progress = Progress.LIVE if sys.stdout.isatty() and not os.environ.get("CI") else Progress.PLAIN
@@ -355,6 +361,8 @@ def _shown(progress: Progress) -> Iterator[Reader]:
             yield Screen(Console(), draw)
         case Progress.PLAIN:
             yield Lines(plain_line)
+        case Progress.VERBOSE:
+            yield Lines(verbose_line)
         case Progress.JSONL:
             yield Lines(json_line)
         case _:
@@ -428,6 +436,7 @@ async def _heed_signals(stream: Stream) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
         async for number in received:
             if stream.session.interrupted:
+                stream.close_readers()
                 os._exit(
                     128 + number
                 )  # the supervisors see our pipes close and end everything; resume goes on from here

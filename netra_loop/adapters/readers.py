@@ -28,6 +28,9 @@ class WholeFile:
     def read(self, session: Session, news: Sequence[Entry]) -> None:
         write_whole(self._path, self._render(session).encode("utf-8", "replace"))
 
+    def close(self) -> None:
+        """The file is whole at every moment."""
+
 
 class Lines:
     """Lines on standard output as things happen."""
@@ -43,6 +46,9 @@ class Lines:
         if lines:
             sys.stdout.write("".join(f"{line}\n" for line in lines))
             sys.stdout.flush()
+
+    def close(self) -> None:
+        """Every line was flushed."""
 
 
 class Screen:
@@ -61,5 +67,7 @@ class Screen:
         if not self._live.is_started:
             self._live.start()
         self._live.update(self._draw(session), refresh=True)
-        if session.verdict is not None:
-            self._live.stop()
+
+    def close(self) -> None:
+        """Give the terminal its cursor back."""
+        self._live.stop()

@@ -11,11 +11,12 @@ import typer
 
 import netra_loop
 from netra_loop.adapters.files import State
+from netra_loop.adapters.redact import Redactor, secrets_in
 from netra_loop.cli import health, local, plan, run, sessions
 from netra_loop.cli.say import say
 from netra_loop.core.errors import InternalError, LoopError
 from netra_loop.views.encode import visible
-from netra_loop.wiring import Place
+from netra_loop.wiring import Place, Progress
 
 app = typer.Typer(
     name="ultimate-test-deploy-loop",
@@ -45,6 +46,8 @@ def place(
     project_dir: Path = typer.Option(Path(), help="The project: config/, phases/ and worklogs/ are below it."),
     state_dir: Path | None = typer.Option(None, help="Where sessions are kept; default .netra-loop in the project."),
     color: str = typer.Option("auto", help="auto, always or never; NO_COLOR is heeded."),
+    quiet: bool = typer.Option(False, "-q", "--quiet", help="No progress, only how it ended."),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Progress with every handle: pids, operations, URLs."),
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Options that hold for every command."""
@@ -53,7 +56,8 @@ def place(
     if color != "auto":
         os.environ["FORCE_COLOR" if color == "always" else "NO_COLOR"] = "1"
     project = project_dir.resolve()
-    context.obj = Place(project, State((state_dir or project / ".netra-loop").resolve()))
+    progress = Progress.NONE if quiet else Progress.VERBOSE if verbose else Progress.AUTO
+    context.obj = Place(project, State((state_dir or project / ".netra-loop").resolve()), progress)
 
 
 def enter() -> int:
@@ -66,13 +70,13 @@ def enter() -> int:
         _tell(error.message, error.hint)
         return error.exit_code
     except Exception:
-        traceback.print_exc()
-        _tell("this is a bug of ours", "the session, if there was one, can be resumed")
+        _tell(f"{traceback.format_exc()}\nthis is a bug of ours", "the session, if there was one, can be resumed")
         return InternalError.exit_code
     return 0
 
 
 def _tell(message: str, hint: str) -> None:
-    """Print an error, every line of it safe for a terminal."""
+    """Print an error, secrets masked and every line safe for a terminal."""
+    message = Redactor(secrets_in(os.environ)).text(message)
     lines = [visible(line) for line in message.splitlines()] + ([f"next: {visible(hint)}"] if hint else [])
     sys.stderr.write("".join(f"{line}\n" for line in lines))

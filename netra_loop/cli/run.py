@@ -48,7 +48,7 @@ def run(
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would run, and do nothing."),
     fail_fast: bool = typer.Option(False, "--fail-fast", help="Stop at the first act that does not pass."),
     slots: int | None = typer.Option(None, min=1, help="Suites that run at the same time at most."),
-    output: Progress = typer.Option(Progress.AUTO, help="How progress is shown."),
+    output: Progress | None = typer.Option(None, help="How progress is shown; default live on a terminal, else plain."),
 ) -> None:
     """Deploy, check, test, and promote what is proven; write the worklog."""
     place: Place = context.obj
@@ -59,16 +59,19 @@ def run(
 
         say(told(asked))
         return
-    _tell_end(*run_session(place, asked, _literal(), output), output)
+    progress = output or place.progress
+    _tell_end(*run_session(place, asked, _literal(), progress), progress)
 
 
 def resume(
     context: typer.Context,
     session: str = typer.Argument(help="A session's id, a unique prefix of it, or last."),
-    output: Progress = typer.Option(Progress.AUTO, help="How progress is shown."),
+    output: Progress | None = typer.Option(None, help="How progress is shown; default live on a terminal, else plain."),
 ) -> None:
     """Continue a session after a crash, Ctrl-C or reboot."""
-    _tell_end(*resume_session(context.obj, session, _literal(), output), output)
+    place: Place = context.obj
+    progress = output or place.progress
+    _tell_end(*resume_session(place, session, _literal(), progress), progress)
 
 
 def _literal() -> str:

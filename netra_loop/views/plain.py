@@ -33,6 +33,14 @@ def plain_line(entry: Entry, session: Session) -> str:
     return visible(f"{entry.at:%H:%M:%S}Z {told}") if told else ""
 
 
+def verbose_line(entry: Entry, session: Session) -> str:
+    """As `plain_line`, with every handle of an act as it becomes known."""
+    if isinstance(entry.event, HandleKnown):
+        told = ", ".join(f"{name} {value}" for name, value in entry.event.handle.items())
+        return visible(f"{entry.at:%H:%M:%S}Z {_step(entry.event.act_id)}: {told}")
+    return plain_line(entry, session)
+
+
 def json_line(entry: Entry, session: Session) -> str:
     """The entry as one JSON line."""
     record = {"seq": entry.seq, "at": codec.timestamp(entry.at), "event": codec.encode(entry.event)}

@@ -188,11 +188,13 @@ def _act(act: Document) -> list[str]:
         f"**{code(act['id'])}** ({act['kind']}): {act['outcome'] or 'open'}{_because(act['reasons'])}. "
         f"Duration {figure(act['duration_s'], 's')}, attempts {figure(act['attempts'])}."
     ]
-    lines += [f"- {name}: {code(value)}" for name, value in sorted(act["handle"].items())]
-    if act["seen"]:
-        lines += [f"- {name}: {_seen(value)}" for name, value in act["seen"].items()]
+    seen = act["seen"] or {}
+    handle = {name: value for name, value in sorted(act["handle"].items()) if seen.get(name) != value}
+    lines += [f"- {name}: {code(value)}" for name, value in handle.items()]
+    lines += [f"- {name}: {_seen(value)}" for name, value in seen.items()]
     for evidence in act["evidence"]:
-        lines += [f"- evidence: {code(evidence['title'])} {code(evidence['ref'])} sha256 {code(evidence['sha256'])}"]
+        kept = f", kept in {code(evidence['ref'])}, sha256 {code(evidence['sha256'])}" if evidence["ref"] else ""
+        lines += [f"- evidence: {code(evidence['title'])}{kept}"]
         if evidence["excerpt"].strip() and act["outcome"] != "passed":
             lines += ["", fenced(evidence["excerpt"])]
     return lines
