@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_loop.adapters.planphases import cycles
+from netra_loop.adapters.planfile.phases import cycles
 
 PHASES = "abcdef"
 graphs = st.dictionaries(st.sampled_from(PHASES), st.lists(st.sampled_from(PHASES), unique=True, max_size=4))

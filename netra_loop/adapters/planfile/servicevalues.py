@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from netra_loop.adapters.planvalues import Wrong, single, text
-from netra_loop.adapters.yamlfile import Scalar, quoted
+from netra_loop.adapters.planfile.values import Wrong, single, text
+from netra_loop.adapters.planfile.yamldocument import Scalar, quoted
 from netra_loop.core.plan import Scalar as JsonScalar
 
 _POINTER = re.compile(r"(/([^/~]|~[01])*)+")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netra_loop.adapters.planstructure import report_unknown, with_places
-from netra_loop.adapters.planvalues import ALL
-from netra_loop.adapters.suiteindex import SuiteIndex
-from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.adapters.planfile.structure import report_unknown, with_places
+from netra_loop.adapters.planfile.suiteindex import SuiteIndex
+from netra_loop.adapters.planfile.values import ALL
+from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.plan import Environment, Kind, Suite, Target
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from netra_loop.adapters.suggest import known_words
-from netra_loop.adapters.yamlfile import EXTENSION, Scalar, quoted
+from netra_loop.adapters.planfile.suggest import known_words
+from netra_loop.adapters.planfile.yamldocument import EXTENSION, Scalar, quoted
 from netra_loop.core.durations import seconds
 from netra_loop.core.plan import Tolerance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from netra_loop.adapters.yamlfile import quoted
+from netra_loop.adapters.planfile.yamldocument import quoted
 
 LONGEST_WORD = 120
 MAX_LISTED = 20

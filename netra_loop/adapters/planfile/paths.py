@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netra_loop.adapters.planvalues import Wrong
-from netra_loop.adapters.suggest import did_you_mean, nearest
-from netra_loop.adapters.yamlfile import quoted
+from netra_loop.adapters.planfile.suggest import did_you_mean, nearest
+from netra_loop.adapters.planfile.values import Wrong
+from netra_loop.adapters.planfile.yamldocument import quoted
 
 
 def folder_below(base: Path, written: str) -> Path:

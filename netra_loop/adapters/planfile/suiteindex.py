@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from netra_loop.adapters.planmodels import PriorityModel, SuiteModel, SuitesModel
-from netra_loop.adapters.planpaths import folder_below, path_below
-from netra_loop.adapters.planstructure import read, report_unknown, with_places
-from netra_loop.adapters.planvalues import Wrong
-from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.adapters.planfile.models import PriorityModel, SuiteModel, SuitesModel
+from netra_loop.adapters.planfile.paths import folder_below, path_below
+from netra_loop.adapters.planfile.structure import read, report_unknown, with_places
+from netra_loop.adapters.planfile.values import Wrong
+from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.plan import Environment, Suite, Tolerance
 
 MAX_SUITES = 1000

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from netra_loop.adapters.yamlfile import INVISIBLE, Document, Location, Mark, Place, Scalar, Value, quoted
+from netra_loop.adapters.planfile.yamldocument import INVISIBLE, Document, Location, Mark, Place, Scalar, Value, quoted
 
 MAX_DEPTH = 32
 _NO_TEXT = re.compile(r"~|null|true|false|[-+]?\.?[0-9][0-9_.eE+-]*", re.IGNORECASE)

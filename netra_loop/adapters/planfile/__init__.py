@@ -7,9 +7,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from netra_loop.adapters.planvalues import Wrong, environment_name
-from netra_loop.adapters.suggest import known_words
-from netra_loop.adapters.yamlfile import Document, Scalar, quoted, read_document
+from netra_loop.adapters.planfile.suggest import known_words
+from netra_loop.adapters.planfile.values import Wrong, environment_name
+from netra_loop.adapters.planfile.yamldocument import Document, Scalar, quoted
+from netra_loop.adapters.planfile.yamlfile import read_document
 from netra_loop.core import codec
 from netra_loop.core.errors import PlanError
 from netra_loop.core.plan import Budget, Plan
@@ -53,11 +54,11 @@ def _joined(
 ) -> Plan | None:
     """The plan the documents describe together; None, or full of stand-ins, where a mistake was reported."""
     # What needs pydantic is imported here: commands that read no plan shall not wait for it.
-    from netra_loop.adapters.planmodels import BudgetModel, PlanModel
-    from netra_loop.adapters.planphases import read_phases
-    from netra_loop.adapters.planstructure import read
-    from netra_loop.adapters.settings import read_environment
-    from netra_loop.adapters.suiteindex import read_suites
+    from netra_loop.adapters.planfile.models import BudgetModel, PlanModel
+    from netra_loop.adapters.planfile.phases import read_phases
+    from netra_loop.adapters.planfile.settings import read_environment
+    from netra_loop.adapters.planfile.structure import read
+    from netra_loop.adapters.planfile.suiteindex import read_suites
 
     environment = read_environment(environment_document, project)
     index = read_suites(suites_document, environment, project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from netra_loop.adapters.planmodels import (
+from netra_loop.adapters.planfile.models import (
     DependencyModel,
     EnvironmentModel,
     HealthModel,
@@ -13,10 +13,10 @@ from netra_loop.adapters.planmodels import (
     ServiceModel,
     WebSocketModel,
 )
-from netra_loop.adapters.planpaths import folder_below
-from netra_loop.adapters.planstructure import has_unknown_keys, read
-from netra_loop.adapters.planvalues import ALL, Wrong, name
-from netra_loop.adapters.yamlfile import Document, Location, Scalar, quoted
+from netra_loop.adapters.planfile.paths import folder_below
+from netra_loop.adapters.planfile.structure import has_unknown_keys, read
+from netra_loop.adapters.planfile.values import ALL, Wrong, name
+from netra_loop.adapters.planfile.yamldocument import Document, Location, Scalar, quoted
 from netra_loop.core.plan import Dependency, Environment, HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000

@@ -7,9 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from netra_loop.adapters import planvalues as values
-from netra_loop.adapters import servicevalues
-from netra_loop.adapters.yamlfile import Scalar
+from netra_loop.adapters.planfile import servicevalues, values
+from netra_loop.adapters.planfile.yamldocument import Scalar
 from netra_loop.core.plan import ResumeClass, Tolerance, When
 from netra_loop.core.plan import Scalar as JsonScalar
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from netra_loop.adapters.planmodels import GateModel, StepModel
-from netra_loop.adapters.planselect import SuiteSelector, TargetSelector
-from netra_loop.adapters.planstructure import has_unknown_keys, read
-from netra_loop.adapters.planvalues import ALL
-from netra_loop.adapters.suiteindex import SuiteIndex
-from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.adapters.planfile.models import GateModel, StepModel
+from netra_loop.adapters.planfile.select import SuiteSelector, TargetSelector
+from netra_loop.adapters.planfile.structure import has_unknown_keys, read
+from netra_loop.adapters.planfile.suiteindex import SuiteIndex
+from netra_loop.adapters.planfile.values import ALL
+from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.plan import RESUME_CLASSES, Environment, Gate, Kind, ResumeClass, Step, Suite, Target, Tolerance
 
 MAX_STEPS = 1000

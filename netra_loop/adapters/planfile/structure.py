@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from netra_loop.adapters.planmodels import Model
-from netra_loop.adapters.planvalues import Wrong, without_extensions
-from netra_loop.adapters.suggest import did_you_mean, known_words, nearest
-from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.adapters.planfile.models import Model
+from netra_loop.adapters.planfile.suggest import did_you_mean, known_words, nearest
+from netra_loop.adapters.planfile.values import Wrong, without_extensions
+from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 _SHAPES = {

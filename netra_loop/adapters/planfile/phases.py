@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from netra_loop.adapters.planmodels import PhaseModel
-from netra_loop.adapters.plansteps import MAX_STEPS, StepReader
-from netra_loop.adapters.planstructure import read, report_unknown, with_places
-from netra_loop.adapters.suiteindex import SuiteIndex
-from netra_loop.adapters.yamlfile import Document, Location, quoted
+from netra_loop.adapters.planfile.models import PhaseModel
+from netra_loop.adapters.planfile.steps import MAX_STEPS, StepReader
+from netra_loop.adapters.planfile.structure import read, report_unknown, with_places
+from netra_loop.adapters.planfile.suiteindex import SuiteIndex
+from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.plan import Environment, Phase
 
 _PHASES: Location = ("phases",)
