@@ -14,7 +14,8 @@ from rich.text import Text
 from netra_loop.adapters.files import State
 from netra_loop.views.live import draw
 from netra_loop.views.sessions import headline_of
-from netra_loop.wiring import Place, read_session
+from netra_loop.wiring.place import Place
+from netra_loop.wiring.reports import read_session
 
 WIDTH = 112
 FRAME = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">

@@ -13,7 +13,7 @@ from anyio import to_thread
 from netra_loop.adapters.cloudrun import CloudRun, client_options
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.locate import locate
+from netra_loop.adapters.locate import found
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import Act, Evidence, HandleKnown, LogsSeen, Result
 from netra_loop.core.outcome import Outcome
@@ -70,10 +70,10 @@ class LogsRunner:
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED with entries. No entry of a live service, or a query that failed, is ERRORED, never `no errors`."""
         target = session.plan.environment.target(act.subject)
+        address = await found(self._cloud, session, act, target)
+        if isinstance(address, Result):
+            return address
         try:
-            address = await locate(self._cloud, session, act, target)
-            if address is None:
-                return Result(Outcome.ERRORED, (f"service {target.service} is not deployed",))
             begun = session.iterations[act.iteration - 1].begun
             since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
             query = log_query(target.service, address.revision, since)

@@ -19,10 +19,9 @@ from netra_loop.ports import Say
 
 
 class CommandRunner:
-    def __init__(self, project: Path, folder: SessionFolder, kids: Path, redactor: Redactor) -> None:
+    def __init__(self, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
         self._project = project
         self._folder = folder
-        self._kids = kids
         self._redactor = redactor
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
@@ -37,7 +36,7 @@ class CommandRunner:
             env={**os.environ, "NETRA_LOOP_SESSION_ID": session.id, FOLDER_VARIABLE: str(self._folder.path)},
             timeout=act.timeout,
             output=output,
-            kids=self._kids,
+            kids=self._folder.kids,
         )
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
             await supervision.run(lambda pid: say(HandleKnown(act.id, {"pid": str(pid)})))

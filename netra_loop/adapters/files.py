@@ -144,6 +144,16 @@ class SessionFolder:
         return self.path / "result.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by whoever runs the session."""
+        return self.path / "session.lock"
+
+    @property
+    def kids(self) -> Path:
+        """Held, shared, by everything the session has started."""
+        return self.path / "kids.lock"
+
+    @property
     def artifacts(self) -> Path:
         return self.path / "artifacts"
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 import anyio
 
 from netra_loop.adapters.cloudrun import CloudRun
-from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
-from netra_loop.adapters.locate import Address, locate
+from netra_loop.adapters.locate import Address, found
 from netra_loop.core.events import Act, DependencyState, Evidence, HandleKnown, HealthSeen, Result
 from netra_loop.core.health import MISSING, dependency_states, named_revision, parsed, problems
 from netra_loop.core.outcome import Outcome
@@ -27,12 +26,9 @@ class HealthRunner:
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED when healthy, FAILED when not by the deadline, ERRORED when there is nothing to look at."""
         target = session.plan.environment.target(act.subject)
-        try:
-            address = await locate(self._cloud, session, act, target)
-        except Exception as error:
-            return errored(error, f"finding {target.service}")
-        if address is None:
-            return Result(Outcome.ERRORED, (f"service {target.service} is not deployed",))
+        address = await found(self._cloud, session, act, target)
+        if isinstance(address, Result):
+            return address
         check = target.health or HealthCheck("/")
         say(HandleKnown(act.id, {"command": f"GET {address.url}{check.path}"}))
         return await check_health(target, address)

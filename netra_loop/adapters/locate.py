@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun
-from netra_loop.core.events import Act
+from netra_loop.adapters.google_errors import errored
+from netra_loop.core.events import Act, Result
+from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Target
 from netra_loop.core.session import Session
 
@@ -30,3 +32,12 @@ async def locate(cloud: CloudRun, session: Session, act: Act, target: Target) ->
         return Address(service.url, service.serving)
     behind = [share.revision for share in service.effective if share.url == deployed.candidate_url]
     return Address(deployed.candidate_url, behind[0] if behind else "")
+
+
+async def found(cloud: CloudRun, session: Session, act: Act, target: Target) -> Address | Result:
+    """The same for an act that has one target: where there is nothing to look at, its result."""
+    try:
+        address = await locate(cloud, session, act, target)
+    except Exception as error:
+        return errored(error, f"finding {target.service}")
+    return address or Result(Outcome.ERRORED, (f"service {target.service} is not deployed",))

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from netra_loop.adapters.cloudrun import CloudRun
-from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import USER_AGENT
-from netra_loop.adapters.locate import Address, locate
+from netra_loop.adapters.locate import Address, found
 from netra_loop.core.events import Act, Evidence, HandleKnown, Result, WebSocketSeen
 from netra_loop.core.health import MISSING, parsed, unmet
 from netra_loop.core.outcome import Outcome
@@ -34,12 +33,9 @@ class WebSocketRunner:
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED when everything came in time, FAILED with the step that did not, ERRORED with nothing to look at."""
         target = session.plan.environment.target(act.subject)
-        try:
-            address = await locate(self._cloud, session, act, target)
-        except Exception as error:
-            return errored(error, f"finding {target.service}")
-        if address is None:
-            return Result(Outcome.ERRORED, (f"service {target.service} is not deployed",))
+        address = await found(self._cloud, session, act, target)
+        if isinstance(address, Result):
+            return address
         check = target.websocket or WebSocketCheck("/")
         say(HandleKnown(act.id, {"command": f"WebSocket {websocket_url(address.url)}{check.path}"}))
         return await check_websocket(target, address)

@@ -16,7 +16,7 @@ from netra_loop.cli import health, local, plan, run, sessions
 from netra_loop.cli.say import say
 from netra_loop.core.errors import InternalError, LoopError
 from netra_loop.views.encode import visible
-from netra_loop.wiring import Place, Progress
+from netra_loop.wiring.place import Place, Progress
 
 app = typer.Typer(
     name="ultimate-test-deploy-loop",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from netra_loop.cli.say import say
-from netra_loop.wiring import Ask, Place, check_health, read_plan
+from netra_loop.wiring.cloud import check_health
+from netra_loop.wiring.place import Place
+from netra_loop.wiring.plans import Ask, read_plan
 
 EXIT_CODES = (
     "Exit codes: 0 healthy or degraded (with --strict 1 for degraded), 1 unhealthy, 2 unknown service or plan invalid, "

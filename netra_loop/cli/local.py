@@ -6,7 +6,9 @@ import typer
 
 from netra_loop.cli.say import say
 from netra_loop.views.encode import visible
-from netra_loop.wiring import Ask, Place, embedded_log_lines, read_plan, running_embedded, start_embedded, stop_embedded
+from netra_loop.wiring.cloud import embedded_log_lines, running_embedded, start_embedded, stop_embedded
+from netra_loop.wiring.place import Place
+from netra_loop.wiring.plans import Ask, read_plan
 
 app = typer.Typer(help="The embedded Cloud Run of this project.", no_args_is_help=True)
 

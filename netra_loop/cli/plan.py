@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 
 from netra_loop.cli.say import say
-from netra_loop.wiring import Ask, Place, read_plan
+from netra_loop.wiring.place import Place
+from netra_loop.wiring.plans import Ask, read_plan
 
 app = typer.Typer(help="Look at a plan without running it.", no_args_is_help=True)
 

@@ -14,7 +14,9 @@ from netra_loop.core.durations import seconds
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
 from netra_loop.views.sessions import headline_of
-from netra_loop.wiring import Ask, Place, Progress, read_plan, resume_session, run_session
+from netra_loop.wiring.place import Place, Progress
+from netra_loop.wiring.plans import Ask, read_plan
+from netra_loop.wiring.sessions import resume_session, run_session
 
 EXIT_CODES = (
     "Exit codes: 0 GREEN, 1 RED, 3 INCOMPLETE, 4 ERROR, 30 UNSAFE; 2 usage or plan invalid, 8 preflight failed, "

@@ -7,7 +7,8 @@ import typer
 from netra_loop.cli.say import say
 from netra_loop.core.errors import UsageError
 from netra_loop.views.encode import visible
-from netra_loop.wiring import REPORTS, Place, read_session, rebuild_worklog
+from netra_loop.wiring.place import Place
+from netra_loop.wiring.reports import REPORTS, read_session, rebuild_worklog
 
 _SESSION = typer.Argument(help="A session's id, a unique prefix of it, or last.")
 _CODES = "Exit codes: 0 done, 2 no such session, 74 the journal cannot be read."

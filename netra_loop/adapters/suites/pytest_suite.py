@@ -57,13 +57,12 @@ class _Attempt:
 
 class PytestRunner:
     def __init__(
-        self, cloud: CloudRun, project: Path, folder: SessionFolder, kids: Path, pycache: Path, redactor: Redactor
+        self, cloud: CloudRun, project: Path, folder: SessionFolder, pycache: Path, redactor: Redactor
     ) -> None:
         """pycache: compiled files of ours alone; those of others may lack the assertion hook and would count none."""
         self._cloud = cloud
         self._project = project
         self._folder = folder
-        self._kids = kids
         self._pycache = pycache
         self._redactor = redactor
 
@@ -112,7 +111,7 @@ class PytestRunner:
             env=self._environment(attempt),
             timeout=attempt.suite.timeout,
             output=output,
-            kids=self._kids,
+            kids=self._folder.kids,
         )
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
             async with anyio.create_task_group() as tasks:

@@ -1,0 +1,69 @@
+"""From what the command line asks to the plan of a session."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netra_loop.core import codec
+from netra_loop.core.errors import UsageError
+from netra_loop.core.plan import Plan
+from netra_loop.wiring.place import Place
+
+if TYPE_CHECKING:
+    from netra_loop.adapters.redact import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the command line asks of a plan; None leaves the plan's own."""
+
+    focus: str = "all"
+    environment: str | None = None
+    plan_file: Path | None = None
+    max_iterations: int | None = None
+    budget: float | None = None
+    deploys: bool = True
+    fail_fast: bool = False
+    slots: int | None = None
+
+
+def read_plan(place: Place, ask: Ask) -> Plan:
+    """The plan in focus. Raises PlanError or UsageError; nothing is touched."""
+    from netra_loop.adapters.planfile import load_plan
+
+    plan = load_plan(place.project, ask.plan_file, ask.environment)
+    budget = replace(
+        plan.budget,
+        iterations=ask.max_iterations or plan.budget.iterations,
+        wall=ask.budget or plan.budget.wall,
+    )
+    asked = replace(
+        plan, budget=budget, deploys=ask.deploys, fail_fast=ask.fail_fast, slots=ask.slots or plan.slots
+    ).focused(ask.focus)
+    if not asked.selected:
+        raise UsageError(f"--focus {ask.focus} leaves nothing to do", "choose more, or leave --no-deploy out")
+    return asked
+
+
+def redactor_of_our_environment() -> Redactor:
+    from netra_loop.adapters.redact import Redactor, secrets_in
+
+    return Redactor(secrets_in(os.environ))
+
+
+def refuse_secrets(plan: Plan, redactor: Redactor) -> None:
+    """A secret in a plan could only be kept masked, and a masked plan does something else when it is resumed."""
+    found: list[str] = []
+
+    def note(text: str) -> str:
+        masked = redactor.text(text)
+        found.extend([masked] if masked != text else [])
+        return masked
+
+    codec.masked(plan, note)
+    if found:
+        hint = "leave the variable without a value: it is taken from the environment then"
+        raise UsageError(f"the plan or its configuration holds a secret: {', '.join(found)}", hint)

@@ -1,0 +1,45 @@
+"""Which runner does a kind of act: a new kind is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netra_loop.core.plan import Kind, Plan
+from netra_loop.wiring.place import Place
+
+if TYPE_CHECKING:
+    from netra_loop.adapters.files import SessionFolder
+    from netra_loop.adapters.redact import Redactor
+    from netra_loop.ports import Runner
+
+
+def runners(
+    place: Place,
+    folder: SessionFolder,
+    plan: Plan,
+    api_url: str,
+    build: Callable[[str, Path], str] | None,
+    redactor: Redactor,
+) -> dict[Kind, Runner]:
+    from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
+    from netra_loop.adapters.cloudrun import CloudRun
+    from netra_loop.adapters.command import CommandRunner
+    from netra_loop.adapters.deploy import DeployRunner
+    from netra_loop.adapters.health import HealthRunner
+    from netra_loop.adapters.suites.pytest_suite import PytestRunner
+    from netra_loop.adapters.traffic import ShiftRunner
+    from netra_loop.adapters.websocket import WebSocketRunner
+
+    cloud = CloudRun(plan.environment, api_url)
+    return {
+        Kind.DEPLOY: DeployRunner(cloud, build, place.project),
+        Kind.HEALTH: HealthRunner(cloud),
+        Kind.WEBSOCKET: WebSocketRunner(cloud),
+        Kind.SUITE: PytestRunner(cloud, place.project, folder, place.state.pycache, redactor),
+        Kind.RUN: CommandRunner(place.project, folder, redactor),
+        Kind.LOGS: LogsRunner(cloud, CloudLogs(plan.environment, api_url), folder, redactor),
+        Kind.PROMOTE: ShiftRunner(cloud),
+        Kind.RESTORE: ShiftRunner(cloud),
+    }

@@ -1,0 +1,157 @@
+"""A session comes to life, runs, and is taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import netra_loop
+from netra_loop.core import codec
+from netra_loop.core.errors import UsageError
+from netra_loop.core.events import Verdict
+from netra_loop.core.plan import Kind, Plan
+from netra_loop.core.session import Session
+from netra_loop.wiring.cloud import endpoint
+from netra_loop.wiring.place import Place, Progress
+from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
+from netra_loop.wiring.reports import rebuild_worklog
+from netra_loop.wiring.runners import runners
+from netra_loop.wiring.streams import open_stream
+
+if TYPE_CHECKING:
+    from netra_loop.adapters.files import SessionFolder
+    from netra_loop.adapters.locks import Lock
+    from netra_loop.ports import Clock, Runner
+    from netra_loop.stream import Stream
+
+
+def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> tuple[Session, Path]:
+    """A new session from its opening to its verdict, and where its worklog is.
+
+    Raises UsageError, LockedError, PreflightError: then there is no session and nothing was touched.
+    """
+    from netra_loop.adapters.clock import SystemClock
+    from netra_loop.adapters.git import read_git
+    from netra_loop.core.events import SessionOpened
+
+    redactor = redactor_of_our_environment()
+    refuse_secrets(plan, redactor)
+    place.state.prepare()
+    clock = SystemClock()
+    with _environment(place, plan, "a new session") as lock:
+        api_url, build = endpoint(place, plan)
+        previous = place.state.session_ids()
+        folder = place.state.new_session(plan.focus, clock.now())
+        lock.name_holder(folder.id)
+        opening = SessionOpened(
+            folder.id, plan, command, read_git(place.project), previous[-1] if previous else "", netra_loop.__version__
+        )
+        with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
+            stream.emit(opening)
+            _keep_plan(folder, plan)
+            _drive(stream, runners(place, folder, plan, api_url, build, redactor), clock)
+            return stream.session, place.worklog(folder.id)
+
+
+def resume_session(place: Place, word: str, command: str, progress: Progress) -> tuple[Session, Path]:
+    """Take up a session that died: end what is left of it, then go on where its journal ends.
+
+    One that a signal stopped goes on too; one that came to its own verdict is only told again.
+    """
+    from netra_loop.adapters.clock import SystemClock
+    from netra_loop.adapters.supervise import end_leftovers
+    from netra_loop.core.events import SessionResumed
+
+    place.state.prepare()
+    folder = place.state.find_session(word)
+    redactor = redactor_of_our_environment()
+    clock = SystemClock()
+    with _session_lock(folder):
+        end_leftovers(folder, folder.kids)
+        with open_stream(place, folder, clock, redactor, progress) as stream:
+            if not stream.is_open:
+                raise UsageError(f"{folder.id} was never opened", "it died before its first entry; run again")
+            plan = stream.session.plan
+            if stream.session.verdict is not None and not stream.session.interrupted:
+                rebuild_worklog(place, folder.id)
+            else:
+                with _environment(place, plan, folder.id):
+                    api_url, build = endpoint(place, plan)
+                    stream.emit(SessionResumed(command))
+                    _drive(stream, runners(place, folder, plan, api_url, build, redactor), clock)
+            return stream.session, place.worklog(folder.id)
+
+
+@contextmanager
+def _environment(place: Place, plan: Plan, session_id: str) -> Iterator[Lock]:
+    """Alone in the environment, for a plan that deploys."""
+    from netra_loop.adapters.locks import environment_lock
+
+    deploys = any(step.kind is Kind.DEPLOY and step.id in plan.selected for step in plan.steps)
+    lock = environment_lock(place.state.locks, plan.environment.project, plan.environment.region, plan.environment.name)
+    if deploys:
+        lock.acquire(f"environment {plan.environment.name}", session_id)
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _session_lock(folder: SessionFolder) -> Iterator[None]:
+    from netra_loop.adapters.locks import Lock
+
+    lock = Lock(folder.lock)
+    lock.acquire(f"session {folder.id}", folder.id)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _keep_plan(folder: SessionFolder, plan: Plan) -> None:
+    """The resolved plan, for people; the journal's own copy is the one that counts."""
+    import yaml
+
+    from netra_loop.adapters.files import write_whole
+
+    text = yaml.safe_dump(codec.plain(plan), sort_keys=False, allow_unicode=True)
+    write_whole(folder.path / "plan.resolved.yaml", text.encode())
+
+
+def _drive(stream: Stream, runners: dict[Kind, Runner], clock: Clock) -> Verdict:
+    """Run the loop; signals ask it to stop, a second one kills what runs and ends us."""
+    import anyio
+
+    from netra_loop.engine import Engine
+
+    engine = Engine(stream, runners, clock)
+
+    async def main() -> Verdict:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_heed_signals, stream)
+            verdict = await engine.run()
+            tasks.cancel_scope.cancel()
+        return verdict
+
+    return anyio.run(main)
+
+
+async def _heed_signals(stream: Stream) -> None:
+    import anyio
+
+    from netra_loop.core.events import Interrupted
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+        async for number in received:
+            if stream.session.interrupted:
+                stream.close_readers()
+                os._exit(
+                    128 + number
+                )  # the supervisors see our pipes close and end everything; resume goes on from here
+            if stream.session.verdict is None:
+                stream.emit(Interrupted(int(number)))
