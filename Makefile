@@ -20,7 +20,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 
 crash: .venv/.dev
-	$(BIN)/python -m pytest tests/loop/test_crash.py --kills 200
+	$(BIN)/python -m pytest -n 4 tests/loop/test_crash.py --kills 200
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py

@@ -70,7 +70,7 @@ class CloudRun:
 
     def __init__(self, environment: Environment, api_url: str = "") -> None:
         """api_url: the embedded Cloud Run; empty for Google's, with the credentials of this machine."""
-        self._parent = f"projects/{environment.project}/locations/{environment.region}"
+        self.parent = f"projects/{environment.project}/locations/{environment.region}"
         self._options = client_options(api_url)
         self._services: run_v2.ServicesClient | None = None
         self._revisions: run_v2.RevisionsClient | None = None
@@ -79,7 +79,7 @@ class CloudRun:
         """The service, None when there is none of that name."""
         from google.api_core.exceptions import NotFound
 
-        path = f"{self._parent}/services/{name}"
+        path = f"{self.parent}/services/{name}"
         try:
             found = _call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
         except NotFound:
@@ -90,7 +90,7 @@ class CloudRun:
         """The revision, None when there is none of that name."""
         from google.api_core.exceptions import NotFound
 
-        path = f"{self._parent}/services/{service}/revisions/{name}"
+        path = f"{self.parent}/services/{service}/revisions/{name}"
         try:
             found = _call(lambda: self._revision_calls().get_revision(name=path, retry=None, timeout=CALL_TIMEOUT))
         except NotFound:
@@ -104,7 +104,7 @@ class CloudRun:
         wanted = run_v2.Service(template=_template(template), traffic=_traffic([Share(template.revision, 100)]))
         return _call(
             lambda: self._service_calls().create_service(
-                parent=self._parent, service=wanted, service_id=service, retry=None, timeout=CALL_TIMEOUT
+                parent=self.parent, service=wanted, service_id=service, retry=None, timeout=CALL_TIMEOUT
             )
         )
 
@@ -127,7 +127,7 @@ class CloudRun:
         from google.cloud import run_v2
         from google.protobuf.field_mask_pb2 import FieldMask
 
-        wanted = run_v2.Service(name=f"{self._parent}/services/{service.name}", etag=service.etag, **changes)
+        wanted = run_v2.Service(name=f"{self.parent}/services/{service.name}", etag=service.etag, **changes)
         request = run_v2.UpdateServiceRequest(service=wanted, update_mask=FieldMask(paths=sorted(changes)))
         return _call(lambda: self._service_calls().update_service(request=request, retry=None, timeout=CALL_TIMEOUT))
 

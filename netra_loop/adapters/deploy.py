@@ -98,11 +98,16 @@ class DeployRunner:
         """One call that makes the revision, and the wait for its operation."""
         name = deploy.target.service
         if before is None:
-            command = f"create service {name} with revision {deploy.template.revision} at 100 %"
+            command = (
+                f"POST v2/{self._cloud.parent}/services?serviceId={name} revision {deploy.template.revision} 100 %"
+            )
             deploy.say(HandleKnown(deploy.act.id, {"command": command, "strategy": "direct"}))
             operation = await to_thread.run_sync(self._cloud.create, name, deploy.template)
         else:
-            command = f"update service {name}: revision {deploy.template.revision} at 0 %, tag {deploy.tag}"
+            path = f"v2/{self._cloud.parent}/services/{name}"
+            command = (
+                f"PATCH {path}?updateMask=template,traffic revision {deploy.template.revision} 0 % tag {deploy.tag}"
+            )
             before_text = " ".join(f"{s.revision}={s.percent}" for s in before.effective if s.percent)
             handle = {"command": command, "strategy": "candidate", "traffic_before": before_text}
             deploy.say(HandleKnown(deploy.act.id, handle))

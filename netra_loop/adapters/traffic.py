@@ -41,8 +41,9 @@ class ShiftRunner:
         if before is None:
             return Result(Outcome.ERRORED, (f"service {target.service} is gone",))
         wanted = _wanted(act.kind, deployed, before)
+        path = f"v2/{self._cloud.parent}/services/{target.service}"
         words = " ".join(f"{share.revision}={share.percent}" for share in wanted if share.percent)
-        say(HandleKnown(act.id, {"command": f"update traffic of service {target.service}: {words}"}))
+        say(HandleKnown(act.id, {"command": f"PATCH {path}?updateMask=traffic {words}"}))
         if _percents(before.effective) != _percents(wanted) or _percents(before.wanted) != _percents(wanted):
             operation = await to_thread.run_sync(self._cloud.shift, before, wanted)
             say(HandleKnown(act.id, {"operation": operation.operation.name}))

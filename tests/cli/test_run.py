@@ -39,7 +39,7 @@ def test_a_green_session_promotes_what_it_proved_and_a_red_one_leaves_the_old_re
     jsonschema.validate(green, SCHEMA)
     (service,) = green["services"]
     assert serving(project) == service["revision"] == service["serving_revision"]
-    for told in (service["revision"], service["image_digest"], "create service backend with revision", "-m pytest"):
+    for told in (service["revision"], service["image_digest"], "services?serviceId=backend revision", "-m pytest"):
         assert told in project.worklog
     rows = [line for line in project.worklog.splitlines() if line.startswith("| `test_basics.py::")]
     assert [row.split(" | ")[1:3] for row in rows] == [["passed", "proven"]] * 3
