@@ -168,13 +168,13 @@ def sessions(draw: st.DrawFn) -> Story:
 
 
 @given(sessions())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(Check))
+@settings(max_examples=150, suppress_health_check=list(Check))
 def test_no_random_session_makes_the_worklog_print_a_figure_of_its_own(story: Story) -> None:
     assert unaccounted(story) == set()
 
 
 @given(sessions())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(Check))
+@settings(max_examples=60, suppress_health_check=list(Check))
 def test_the_counts_of_every_suite_sum_up(story: Story) -> None:
     for iteration in result_of(story.session)["iterations"]:
         for suite in iteration["suites"]:
