@@ -24,7 +24,7 @@ import time
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-QUIET_SCANS = 3  # a descendant may be forking while we look: nobody is left only when several looks in a row say so
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02  # seconds between two looks for what is left
 
 
 def prctl(option: int, value: int) -> None:
@@ -36,17 +36,22 @@ def prctl(option: int, value: int) -> None:
 
 def parents() -> dict[int, int]:
     """Every live process and its parent, zombies left out."""
-    found = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb") as stat:
-                    state, parent = stat.read().rpartition(b")")[2].split()[:2]
-            except (OSError, ValueError):
-                continue
-            if state not in (b"Z", b"X"):
-                found[int(entry)] = int(parent)
-    return found
+    return {pid: parent for pid in everybody() if (parent := parent_of(pid))}
+
+
+def everybody() -> list[int]:
+    """The processes there are, the newest first, as long as their numbers have not wrapped around."""
+    return sorted((int(entry) for entry in os.listdir("/proc") if entry.isdigit()), reverse=True)
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a live process, 0 for a zombie and for what is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            state, parent = stat.read().rpartition(b")")[2].split()[:2]
+    except (OSError, ValueError):
+        return 0
+    return 0 if state in (b"Z", b"X") else int(parent)
 
 
 def descendants() -> list[int]:
@@ -102,15 +107,15 @@ class Watch:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.pid = start(command)
 
-    def reap(self) -> None:
-        """Collect every child that ended, ours and those the kernel handed to us."""
+    def reap(self) -> bool:
+        """Collect every child that ended, ours and those the kernel handed to us; whether any is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             if pid == self.pid:
                 code = os.waitstatus_to_exitcode(status)
                 self.status = code if code >= 0 else 128 - code
@@ -151,17 +156,23 @@ class Watch:
         return self.status
 
     def sweep(self) -> int:
-        """Kill whatever outlived the command until nothing is left; returns how many there were."""
-        leaked: set[int] = set()
-        quiet = 0
-        while quiet < QUIET_SCANS:
-            left = descendants()
-            leaked.update(left)
-            quiet = 0 if left else quiet + 1
-            send(left, signal.SIGKILL)
-            self.reap()
-            if left:
-                time.sleep(0.002)
+        """Kill whatever outlived the command until nothing is left; returns how many there were.
+
+        Whose parent dies is handed to us, so nobody is left when we have no child: a look at /proc may miss who forks
+        and exits all the time, the kernel's count of our children does not. Such a one is met only by a kill that
+        follows at once.
+        """
+        leaked = set(descendants())
+        self.group(signal.SIGKILL)
+        send(sorted(leaked), signal.SIGKILL)
+        pause = SHORTEST_PAUSE
+        while self.reap():
+            for pid in everybody():
+                if parent_of(pid) == os.getpid():
+                    send([pid], signal.SIGKILL)
+                    leaked.add(pid)
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 1.2)
         return len(leaked)
 
 

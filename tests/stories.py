@@ -172,7 +172,7 @@ class Story:
         act_id = f"{self.iteration}/{step_id}"
         self.emit(TestsCollected(act_id, tuple(ends)))
         self.emit(TestsObserved(act_id, results, running, 1000))
-        seen = SuiteSeen(step_id, 0, ended_by, True, 0, {"backend": revision}, {"backend": revision})
+        seen = SuiteSeen(step_id, 0, ended_by, True, True, 0, {"backend": revision}, {"backend": revision})
         return self.end(step_id, outcome, *reasons, seen=seen)
 
     def promotes(self, outcome: Outcome = Outcome.PASSED) -> Story:

@@ -116,11 +116,15 @@ class WebSocketSeen:
 
 @dataclass(frozen=True, slots=True)
 class SuiteSeen:
-    """How a suite's process ended. ended_by: `itself`, `timeout` or `stop`. revisions: what its targets served."""
+    """How a suite's process ended. ended_by: `itself`, `timeout` or `stop`. revisions: what its targets served.
+
+    began: our plugin spoke at all. finished: it told of the end of the test session too.
+    """
 
     suite: str
     exit_code: int | None
     ended_by: str
+    began: bool
     finished: bool
     leaked: int
     revisions: Mapping[str, str]

@@ -77,7 +77,7 @@ Findings = Iterator[tuple[Outcome, str]]
 
 
 def _process(seen: SuiteSeen, counts: Counts) -> Findings:
-    if seen.exit_code is None and seen.ended_by == "itself":
+    if not seen.began and seen.ended_by == "itself":
         yield Outcome.ERRORED, "not_started"
     if seen.collection_errors:
         yield Outcome.ERRORED, "collection_error"

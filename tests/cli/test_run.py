@@ -105,6 +105,13 @@ def test_a_suite_that_collects_nothing_is_incomplete(project: Project) -> None:
     assert (project.suite["outcome"], project.suite["reasons"]) == ("incomplete", ["empty"])
 
 
+def test_a_suite_whose_runner_cannot_start_is_an_error(project: Project) -> None:
+    project.change("config/suites.yaml", "runner: pytest", "runner: pytest, python: /bin/false")
+
+    assert project.run().code == 4
+    assert (project.suite["outcome"], project.suite["reasons"][0]) == ("errored", "not_started")
+
+
 def test_a_service_that_does_not_start_is_red_and_nothing_is_tested(project: Project) -> None:
     project.change("backend/app.py", "import json, os", "import json, os, no_such_module")
 

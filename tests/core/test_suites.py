@@ -14,7 +14,7 @@ from tests.stories import ended_test, suite
 
 P, F, S = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
 N, T, X = TestOutcome.NOT_RUN, TestOutcome.TIMEOUT, TestOutcome.XFAILED
-CLEAN = SuiteSeen("p1", 0, "itself", True, 0, {"backend": "r1"}, {"backend": "r1"})
+CLEAN = SuiteSeen("p1", 0, "itself", True, True, 0, {"backend": "r1"}, {"backend": "r1"})
 RED = replace(CLEAN, exit_code=1)
 CUT = replace(CLEAN, exit_code=130, ended_by="timeout", finished=False)
 
@@ -56,7 +56,7 @@ TABLE: dict[str, tuple[list[TestOutcome], SuiteSeen, Gate, Outcome, tuple[str, .
     ),
     "it never started": (
         [],
-        replace(CLEAN, exit_code=None, finished=False),
+        replace(CLEAN, exit_code=127, began=False, finished=False),
         Gate(),
         Outcome.ERRORED,
         ("not_started", "disagreement", "empty"),

@@ -157,6 +157,7 @@ class PytestRunner:
             suite=attempt.suite.id,
             exit_code=ended.exit_code,
             ended_by=ended.ended_by,
+            began=stream.greeted,
             finished=stream.finished,
             leaked=ended.leaked,
             revisions={name: address.revision for name, address in attempt.addresses.items()},
