@@ -50,7 +50,7 @@ class Engine:
                 verdict = await self._loop(tasks)
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first_of(group) from None
         finally:
             self._stream.show_all()
         return verdict
@@ -132,7 +132,7 @@ def _storage_error(error: BaseException) -> StorageError | None:
     return error if isinstance(error, StorageError) else None
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The exception that ended the loop: anyio wraps even a single one."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

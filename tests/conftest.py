@@ -10,7 +10,6 @@ import pytest
 
 from tests.small_project import Project, small_project
 
-
 # No deadlines: the machine may be busy. The same examples every time: main stays green or tells why.
 hypothesis.settings.register_profile("ours", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ours")

@@ -162,7 +162,8 @@ class Project:
 
     def audit(self) -> list[dict[str, Any]]:
         """What the embedded Cloud Run says was asked of it."""
-        lines = (self.path / ".netra-loop" / "local" / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+        path = self.path / ".netra-loop" / "local" / "audit.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [json.loads(line) for line in lines]
 
 

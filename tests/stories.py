@@ -14,6 +14,7 @@ from netra_loop.core.events import (
     Entry,
     Event,
     Git,
+    HandleKnown,
     HealthSeen,
     IterationBegun,
     Result,
@@ -171,7 +172,8 @@ class Story:
         self.start(step_id)
         act_id = f"{self.iteration}/{step_id}"
         self.emit(TestsCollected(act_id, tuple(ends)))
-        self.emit(TestsObserved(act_id, results, running, 1000))
+        self.emit(TestsObserved(act_id, results, running))
+        self.emit(HandleKnown(act_id, {"ended_by": ended_by}))
         seen = SuiteSeen(step_id, 0, ended_by, True, True, 0, {"backend": revision}, {"backend": revision})
         return self.end(step_id, outcome, *reasons, seen=seen)
 

@@ -55,7 +55,7 @@ class CloudLogs:
         client = logging.Client(project=self._project, **options)  # type: ignore[no-untyped-call]
         order = "timestamp desc" if newest_first else "timestamp asc"
         found: Any = client.list_entries(  # type: ignore[no-untyped-call]
-            filter_=query, order_by=order, max_results=limit, page_size=min(limit, 1000)
+            filter_=query or None, order_by=order, max_results=limit, page_size=min(limit, 1000)
         )
         return [_line(entry) for entry in found]
 

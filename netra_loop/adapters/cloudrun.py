@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 CALL_TIMEOUT = 15.0  # seconds for one call
 RETRY_WINDOW = 20.0  # seconds in which a call that found the API unavailable is tried again
+_LOOPBACK = ("127.0.0.1", "localhost")
 KEY_LABEL = "netra-loop-key"
 
 
@@ -153,7 +154,9 @@ def client_options(api_url: str) -> dict[str, Any]:
     from google.api_core.client_options import ClientOptions
     from google.auth.credentials import AnonymousCredentials
 
-    os.environ["NO_PROXY"] = "127.0.0.1,localhost"  # the clients ask the environment; a proxy would catch loopback
+    for name in ("no_proxy", "NO_PROXY"):  # the clients ask the environment; a proxy would catch loopback
+        others = [host for host in os.environ.get(name, "").split(",") if host and host not in _LOOPBACK]
+        os.environ[name] = ",".join((*others, *_LOOPBACK))
     return {
         "credentials": AnonymousCredentials(),  # type: ignore[no-untyped-call]
         "client_options": ClientOptions(api_endpoint=api_url),

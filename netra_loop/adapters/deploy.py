@@ -75,7 +75,10 @@ class DeployRunner:
         return await to_thread.run_sync(self._build, target.service, self._project / target.source)
 
     async def _deploy(self, deploy: _Deploy) -> Result:
-        """Look whether the revision is there already, make it if not, then see what became of it."""
+        """Look whether the revision is there already, make it if not, then see what became of it.
+
+        An answer that was lost, or an operation that failed, says nothing by itself: what counts is the revision.
+        """
         before = await to_thread.run_sync(self._cloud.service, deploy.target.service)
         revision = await self._revision(deploy)
         adopted = revision is not None
@@ -84,9 +87,13 @@ class DeployRunner:
         try:
             if not adopted:
                 await self._make(deploy, before)
-            revision, after = await self._settled(deploy)
+        except TimeoutError:
+            raise
         except Exception as error:
-            return await self._not_made(deploy, error)
+            made = await self._revision(deploy)
+            if made is None or made.key != deploy.template.key:
+                return errored(error, f"deploying {deploy.target.service}")
+        revision, after = await self._settled(deploy)
         if not revision.ready:
             return Result(Outcome.FAILED, (f"revision {revision.name} is not ready: {revision.message}",))
         return await self._identified(deploy, revision, before, after, adopted=adopted)
@@ -96,22 +103,18 @@ class DeployRunner:
 
     async def _make(self, deploy: _Deploy, before: ServiceState | None) -> None:
         """One call that makes the revision, and the wait for its operation."""
-        name = deploy.target.service
+        parent, name, revision = self._cloud.parent, deploy.target.service, deploy.template.revision
         if before is None:
-            command = (
-                f"POST v2/{self._cloud.parent}/services?serviceId={name} revision {deploy.template.revision} 100 %"
-            )
+            command = f"POST v2/{parent}/services?serviceId={name} revision {revision} 100 %"
             deploy.say(HandleKnown(deploy.act.id, {"command": command, "strategy": "direct"}))
             operation = await to_thread.run_sync(self._cloud.create, name, deploy.template)
         else:
-            path = f"v2/{self._cloud.parent}/services/{name}"
-            command = (
-                f"PATCH {path}?updateMask=template,traffic revision {deploy.template.revision} 0 % tag {deploy.tag}"
-            )
-            before_text = " ".join(f"{s.revision}={s.percent}" for s in before.effective if s.percent)
-            handle = {"command": command, "strategy": "candidate", "traffic_before": before_text}
-            deploy.say(HandleKnown(deploy.act.id, handle))
-            traffic = [*pinned(before), Share(deploy.template.revision, 0, deploy.tag)]
+            serves = any(share.percent for share in before.effective)
+            traffic = [*pinned(before), Share(revision, 0, deploy.tag)] if serves else [Share(revision, 100)]
+            how = f"0 % tag {deploy.tag}" if serves else "100 %"
+            command = f"PATCH v2/{parent}/services/{name}?updateMask=template,traffic revision {revision} {how}"
+            strategy = "candidate" if serves else "direct"
+            deploy.say(HandleKnown(deploy.act.id, {"command": command, "strategy": strategy}))
             operation = await to_thread.run_sync(self._cloud.add_revision, before, deploy.template, traffic)
         deploy.say(HandleKnown(deploy.act.id, {"operation": operation.operation.name}))
         await wait_for(self._cloud, operation)
@@ -124,15 +127,6 @@ class DeployRunner:
             if revision and service and revision.ready is not None and not service.reconciling:
                 return revision, service
             await anyio.sleep(POLL)
-
-    async def _not_made(self, deploy: _Deploy, error: Exception) -> Result:
-        """A failed operation: FAILED if the revision exists and is not Ready, ERRORED if we cannot know."""
-        if isinstance(error, TimeoutError):
-            raise error
-        revision = await self._revision(deploy)
-        if revision is not None and revision.ready is False:
-            return Result(Outcome.FAILED, (f"revision {revision.name} is not ready: {revision.message}",))
-        return errored(error, f"deploying {deploy.target.service}")
 
     async def _identified(
         self,

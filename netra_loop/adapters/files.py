@@ -107,8 +107,10 @@ class State:
         raise StorageError(f"too many sessions named {base}")
 
     def session_ids(self) -> list[str]:
-        """Every session that has a journal, the oldest first."""
-        found = [path.parent.name for path in (self.root / "sessions").glob("*/journal.db")]
+        """Every session that was opened, the oldest first."""
+        from netra_loop.adapters.journal import is_begun
+
+        found = [path.parent.name for path in (self.root / "sessions").glob("*/journal.db") if is_begun(path)]
         return sorted((name for name in found if SESSION_ID.fullmatch(name)), key=_age)
 
     def find_session(self, word: str) -> SessionFolder:

@@ -6,6 +6,7 @@ only one connection ever writes, so the known WAL reset fault of SQLite before 3
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -81,7 +82,7 @@ class JournalFile:
     def entries(self) -> list[Entry]:
         """Every entry, the hash chain checked. Raises StorageError for a journal that was tampered with or is none."""
         try:
-            connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+            connection = sqlite3.connect(_read_only(self._path), uri=True, timeout=5.0)
             try:
                 _check_version(self._path, connection)
                 return _read(connection)
@@ -89,6 +90,21 @@ class JournalFile:
                 connection.close()
         except (sqlite3.Error, ValueError) as error:
             raise StorageError(f"cannot read the journal {self._path}: {error}") from error
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a journal has an entry; one that cannot be read counts, so that reading it tells why."""
+    try:
+        with contextlib.closing(sqlite3.connect(_read_only(path), uri=True, timeout=5.0)) as connection:
+            return connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone() is not None
+    except sqlite3.OperationalError as error:
+        return "no such table" not in str(error)
+    except sqlite3.Error:
+        return True
 
 
 def chained(before: str, seq: int, at: str, body: str) -> str:

@@ -9,6 +9,7 @@ from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.deploy import POLL, TAG_PREFIX, wait_for
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
+from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share, TrafficShifted
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Target
@@ -41,6 +42,10 @@ class ShiftRunner:
         if before is None:
             return Result(Outcome.ERRORED, (f"service {target.service} is gone",))
         wanted = _wanted(act.kind, deployed, before)
+        ours = (_percents(deployed.traffic_before), {deployed.revision: 100})
+        if _percents(before.effective) not in ours:
+            serving = " ".join(f"{share.revision}={share.percent}" for share in before.effective if share.percent)
+            return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"{target.service} serves {serving}; nothing was touched"))
         path = f"v2/{self._cloud.parent}/services/{target.service}"
         words = " ".join(f"{share.revision}={share.percent}" for share in wanted if share.percent)
         say(HandleKnown(act.id, {"command": f"PATCH {path}?updateMask=traffic {words}"}))

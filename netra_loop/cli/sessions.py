@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from netra_loop.cli.say import say
-from netra_loop.core.errors import UsageError
+from netra_loop.core.errors import StorageError, UsageError
 from netra_loop.views.encode import visible
 from netra_loop.wiring.place import Place
 from netra_loop.wiring.reports import REPORTS, read_session, rebuild_worklog
@@ -30,7 +30,10 @@ def list_sessions(context: typer.Context) -> None:
 
     place: Place = context.obj
     for name in place.state.session_ids():
-        say(session_line(read_session(place, name)))
+        try:
+            say(session_line(read_session(place, name)))
+        except StorageError as error:
+            say(visible(f"{name}  {error.message}"))
 
 
 @sessions.command(epilog=_CODES)

@@ -10,6 +10,8 @@ from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, Step, When
 from netra_loop.core.session import ActRecord, Iteration, Session
 
+SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})
+FOREIGN_CHANGE = "foreign_change"
 SHIFT_TIMEOUT = 120.0  # seconds for a promote or a restore: an operation, the effective traffic, a few answers
 
 
@@ -138,6 +140,17 @@ def candidates(plan: Plan, iteration: Iteration) -> tuple[Deployed, ...]:
     """What this iteration deployed, in the order of the plan."""
     found = (iteration.deployed(step.subject) for step in plan.steps if step.kind is Kind.DEPLOY)
     return tuple(deployed for deployed in found if deployed is not None)
+
+
+def shifts_and_deploys(iteration: Iteration | None) -> tuple[ActRecord, ...]:
+    """The acts of an iteration that change a service."""
+    records = iteration.acts.values() if iteration else ()
+    return tuple(record for record in records if record.act.kind in SHIFTS | {Kind.DEPLOY})
+
+
+def is_foreign(record: ActRecord) -> bool:
+    """Whether an act found that somebody else changed the service meanwhile, and touched nothing."""
+    return record.result is not None and FOREIGN_CHANGE in record.result.reasons
 
 
 def shifts_of(iteration: Iteration, kind: Kind) -> dict[str, ActRecord]:

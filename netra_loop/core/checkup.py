@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from netra_loop.core.events import HealthSeen, Result, WebSocketSeen
+from netra_loop.core.health import is_down
 from netra_loop.core.outcome import Outcome
 
 
@@ -43,7 +44,7 @@ class ServiceCheckup:
     def _optional_down(self) -> bool:
         seen = self.health.seen if self.health else None
         states = seen.dependencies if isinstance(seen, HealthSeen) else ()
-        return any(not state.required and state.state not in ("connected", "disabled") for state in states)
+        return any(not state.required and is_down(state) for state in states)
 
     @property
     def findings(self) -> tuple[str, ...]:

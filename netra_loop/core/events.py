@@ -118,7 +118,8 @@ class WebSocketSeen:
 class SuiteSeen:
     """How a suite's process ended. ended_by: `itself`, `timeout` or `stop`. revisions: what its targets served.
 
-    began: our plugin spoke at all. finished: it told of the end of the test session too.
+    began: our plugin spoke at all. finished: it told of the end of the test session too. strange: how many of its
+    lines contradict each other. deselected: tests that were found and left out, None where nobody told.
     """
 
     suite: str
@@ -130,6 +131,8 @@ class SuiteSeen:
     revisions: Mapping[str, str]
     revisions_after: Mapping[str, str]
     collection_errors: tuple[str, ...] = ()
+    deselected: int | None = None
+    strange: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +248,13 @@ class TestsCollected:
 
 @dataclass(frozen=True, slots=True)
 class TestsObserved:
-    """Tests that ended, and those that were seen to start, up to `offset` bytes of the suite's own stream."""
+    """Tests that ended, and those that were seen to start."""
 
     __test__ = False
 
     act_id: str
     results: tuple[TestResult, ...]
     started: tuple[str, ...]
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)

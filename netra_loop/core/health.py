@@ -53,7 +53,7 @@ def parsed(body: str) -> Any:
     """The JSON in a body, MISSING where it is none."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for a body of nothing but brackets
         return MISSING
 
 
@@ -70,6 +70,11 @@ def dependency_states(document: Any, dependencies: tuple[Dependency, ...]) -> tu
     return tuple(states)
 
 
+def is_down(state: DependencyState) -> bool:
+    """Whether a dependency was not seen to work; one that was switched off is not missed."""
+    return state.state not in _GOOD_STATES
+
+
 def problems(check: HealthCheck, answer: Answer, states: tuple[DependencyState, ...]) -> list[str]:
     """Why this answer is not healthy; empty when it is. An optional dependency that is down does not count here."""
     found = []
@@ -80,9 +85,7 @@ def problems(check: HealthCheck, answer: Answer, states: tuple[DependencyState, 
         found.append("the body is not JSON")
     elif document is not MISSING:
         found += unmet(document, check.expect)
-    found += [
-        f"required dependency {s.name} is {s.state}" for s in states if s.required and s.state not in _GOOD_STATES
-    ]
+    found += [f"required dependency {s.name} is {s.state}" for s in states if s.required and is_down(s)]
     return found
 
 

@@ -239,15 +239,15 @@ class Plan:
         What the chosen steps need runs too, whole phases of it, transitively. Raises UsageError for a word that names
         nothing, with the words that do.
         """
-        words = [word.strip() for word in focus.split(",") if word.strip()] or ["all"]
-        if "all" in words:
-            return replace(self, focus="all", selected=self._without_deploys({step.id for step in self.steps}))
+        words = [word.strip() for word in focus.split(",")]
         known = {tag for step in self.steps for tag in step.tags}
-        unknown = [word for word in words if word not in known]
+        unknown = [word or "(nothing)" for word in words if word not in known | {"all"}]
         if unknown:
             raise UsageError(
                 f"--focus names nothing known: {', '.join(unknown)}", f"known are: all, {', '.join(sorted(known))}"
             )
+        if "all" in words:
+            return replace(self, focus="all", selected=self._without_deploys({step.id for step in self.steps}))
         chosen = {step.id for step in self.steps if step.tags & set(words)}
         return replace(self, focus=",".join(words), selected=self._without_deploys(chosen | self._needed_by(chosen)))
 

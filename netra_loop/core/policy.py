@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from netra_loop.core.agenda import act_of, candidates, phases_over, ready_steps, shift_of, shifts_of
+from netra_loop.core.agenda import (
+    SHIFTS,
+    act_of,
+    candidates,
+    is_foreign,
+    phases_over,
+    ready_steps,
+    shift_of,
+    shifts_and_deploys,
+    shifts_of,
+)
 from netra_loop.core.events import Act, Verdict
 from netra_loop.core.outcome import Colour, Outcome
 from netra_loop.core.plan import Kind, ResumeClass
@@ -14,6 +24,7 @@ from netra_loop.core.session import Iteration, Session
 from netra_loop.core.verdict import conclude, failing, stopped
 
 BUDGET_EXIT = 5
+FOREIGN_EXIT = 9
 UNKNOWN_EXIT = 7
 
 
@@ -74,7 +85,7 @@ def decide(session: Session) -> Decision:
     halt = _halt(session)
     if halt is not None:
         return _halted(session, halt)
-    deadline = session.opened + timedelta(seconds=session.plan.budget.wall)
+    deadline = _deadline(session)
     moves: tuple[Move, ...] = (*_fail_fast(session), *_starts(session))
     if moves or session.running:
         return Decision(moves, deadline)
@@ -87,25 +98,34 @@ def _halt(session: Session) -> _Halt | None:
         return _Halt(f"nobody can know how {', '.join(unknown)} ended", UNKNOWN_EXIT)
     if session.interrupted:
         return _Halt("interrupted", 128 + session.interrupted)
-    if session.at >= session.opened + timedelta(seconds=session.plan.budget.wall):
+    foreign = [r.act.subject for r in shifts_and_deploys(session.current) if is_foreign(r)]
+    if foreign:
+        return _Halt(f"somebody else changed {', '.join(foreign)}", FOREIGN_EXIT)
+    if session.at >= _deadline(session):
         return _Halt("the time budget is spent", BUDGET_EXIT)
     return None
 
 
+def _deadline(session: Session) -> datetime:
+    """When the wall time is spent; the time in which nobody ran the session is not counted."""
+    return session.opened + session.asleep + timedelta(seconds=session.plan.budget.wall)
+
+
 def _halted(session: Session, halt: _Halt) -> Decision:
-    """Stop what can be stopped, wait for the rest, put back what a broken promote left, then finish."""
+    """Stop what can be stopped, bring every traffic shift that was begun to its end, then finish."""
+    adrift = tuple(Start(record.act) for record in session.adrift if record.act.kind in SHIFTS)
     stops = _stops(session, halt.why)
-    if stops or session.running:
-        return Decision(stops)
+    if adrift or stops or session.running:
+        return Decision((*adrift, *stops))
     iteration = session.current
-    restores = tuple(_shift_starts(session, iteration, promoting=False)) if iteration else ()
-    return Decision(restores or (Finish(stopped(session, halt.why, halt.exit_code)),))
+    begun = iteration is not None and bool(shifts_of(iteration, Kind.PROMOTE))
+    shifts = tuple(_shift_starts(session, iteration, promoting=begun)) if iteration else ()
+    return Decision(shifts or (Finish(stopped(session, halt.why, halt.exit_code)),))
 
 
 def _stops(session: Session, why: str) -> tuple[Stop, ...]:
     """A traffic shift is never cut in the middle: it is short, and half of it would leave the environment unknown."""
-    shifts = (Kind.PROMOTE, Kind.RESTORE)
-    return tuple(Stop(r.act.id, why) for r in session.running if not r.stop and r.act.kind not in shifts)
+    return tuple(Stop(r.act.id, why) for r in session.running if not r.stop and r.act.kind not in SHIFTS)
 
 
 def _fail_fast(session: Session) -> tuple[Stop, ...]:
@@ -150,9 +170,12 @@ def _shift_starts(session: Session, iteration: Iteration, *, promoting: bool) ->
     """Promote what was deployed; once a promote did not pass, restore every target that had something to go back to."""
     promotes, restores = shifts_of(iteration, Kind.PROMOTE), shifts_of(iteration, Kind.RESTORE)
     deployed = candidates(session.plan, iteration)
-    broken = any(record.result and record.result.outcome is not Outcome.PASSED for record in promotes.values())
+    broken = any(r.result and r.result.outcome is not Outcome.PASSED for r in promotes.values())
     for each in deployed:
-        if broken and each.target in promotes and each.target not in restores and each.previous_revision:
+        if each.target in promotes and is_foreign(promotes[each.target]):
+            continue
+        had_traffic = any(share.percent for share in each.traffic_before)
+        if broken and each.target in promotes and each.target not in restores and had_traffic:
             yield Start(shift_of(session, iteration.number, Kind.RESTORE, each.target))
         elif promoting and not broken and each.target not in promotes:
             yield Start(shift_of(session, iteration.number, Kind.PROMOTE, each.target))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from netra_loop.core.events import (
@@ -43,7 +43,6 @@ class TestLog:
     collected: tuple[str, ...] = ()
     batches: tuple[tuple[TestResult, ...], ...] = ()
     started: tuple[str, ...] = ()
-    offset: int = 0
 
     @property
     def results(self) -> tuple[TestResult, ...]:
@@ -53,13 +52,18 @@ class TestLog:
 
 @dataclass(frozen=True, slots=True)
 class ActRecord:
-    """One act as far as it got. adrift: it was under way when its session died, and nobody has taken it up again."""
+    """One act as far as it got. adrift: it was under way when its session died, and nobody has taken it up again.
+
+    begun: when its newest attempt began; earlier: what broken attempts told of their tests.
+    """
 
     act: Act
     started: datetime
+    begun: datetime
     attempt: int = 1
     handle: Mapping[str, str] = field(default_factory=dict)
     tests: TestLog = field(default_factory=TestLog)
+    earlier: tuple[TestLog, ...] = ()
     stop: str = ""
     adrift: bool = False
     ended: datetime | None = None
@@ -95,7 +99,7 @@ class Iteration:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The fold of all entries so far."""
+    """The fold of all entries so far. asleep: how long nobody ran it, between its deaths and its resumes."""
 
     id: str
     seq: int
@@ -108,6 +112,7 @@ class Session:
     version: str
     iterations: tuple[Iteration, ...] = ()
     resumed: tuple[str, ...] = ()
+    asleep: timedelta = timedelta()
     interrupted: int = 0
     unplugged: tuple[ReaderUnplugged, ...] = ()
     verdict: Verdict | None = None
@@ -145,10 +150,11 @@ def evolve(session: Session | None, entry: Entry) -> Session:
         return _opened(event, entry)
     if session is None:
         raise ValueError("a session begins with its opening")
+    silence = entry.at - session.at
     session = replace(session, seq=entry.seq, at=entry.at)
     match event:
         case SessionResumed(command):
-            return _resumed(session, command)
+            return _resumed(replace(session, asleep=session.asleep + silence), command)
         case IterationBegun(number):
             return replace(session, iterations=(*session.iterations, Iteration(number, entry.at)))
         case ActStarted(act):
@@ -158,7 +164,7 @@ def evolve(session: Session | None, entry: Entry) -> Session:
         case TestsCollected(act_id, ids):
             tests = session.record(act_id).tests
             return _amended(session, act_id, tests=replace(tests, collected=(*tests.collected, *ids)))
-        case TestsObserved(act_id, _, _, _):
+        case TestsObserved(act_id, _, _):
             return _amended(session, act_id, tests=_observed(session.record(act_id).tests, event))
         case StopAsked(act_id, why):
             return _amended(session, act_id, stop=why)
@@ -203,13 +209,16 @@ def _records(session: Session) -> Iterable[ActRecord]:
 
 
 def _started(session: Session, act: Act, at: datetime) -> Session:
-    """A first attempt, or one more of an act that was adrift: it keeps its handle and starts its tests anew."""
-    iteration = session.iterations[act.iteration - 1]
-    before = iteration.acts.get(act.id)
-    record = ActRecord(act, at)
-    if before is not None:
-        record = ActRecord(act, before.started, before.attempt + 1, before.handle)
-    return _with(session, record)
+    """A first attempt, or one more of an act that was adrift: it keeps what makes its effect recognisable.
+
+    What the broken attempt told of its tests is kept apart; the process it spoke of is gone.
+    """
+    before = session.iterations[act.iteration - 1].acts.get(act.id)
+    if before is None:
+        return _with(session, ActRecord(act, at, at))
+    handle = {name: value for name, value in before.handle.items() if name not in ("pid", "ended_by")}
+    earlier = (*before.earlier, before.tests)
+    return _with(session, ActRecord(act, before.started, at, before.attempt + 1, handle, earlier=earlier))
 
 
 def _amended(session: Session, act_id: str, **changes: object) -> Session:
@@ -227,31 +236,32 @@ def _observed(tests: TestLog, event: TestsObserved) -> TestLog:
     ended = {result.id for result in event.results}
     under_way = tuple(test for test in dict.fromkeys((*tests.started, *event.started)) if test not in ended)
     batches = (*tests.batches, event.results) if event.results else tests.batches
-    return replace(tests, batches=batches, started=under_way, offset=event.offset)
+    return replace(tests, batches=batches, started=under_way)
 
 
 def results_of(session: Session, record: ActRecord) -> tuple[TestResult, ...]:
-    """One result for every collected test of a suite's act, in the order of collection.
+    """One result for every test of a suite's act, in the order of collection.
 
-    The last attempt of each test speaks. A test that never ended is TIMEOUT if it was running when the suite was ended,
-    else NOT_RUN (both only once the act is over). A pass after a red end, in the same act or in the iteration before,
-    is flaky unless an image changed in between: then it is SUSPECT and does not count.
+    The last attempt of each test speaks; one that only a broken attempt collected is NOT_RUN. A test that was running
+    when its process was ended is TIMEOUT, one whose process ended by itself ERROR, any other without an end NOT_RUN.
+    A pass after a red end, in this act, in a broken attempt of it or in an earlier iteration on the same images, is
+    flaky: SUSPECT, and it does not count.
     """
     last: dict[str, TestResult] = {}
-    red_before = _red_without_change(session, record)
+    red_before = _red_without_change(session, record) | _red(r for log in record.earlier for r in log.results)
     for result in record.tests.results:
         earlier = last.get(result.id)
         if earlier is not None and earlier.outcome in RED_OUTCOMES:
-            red_before = red_before | {result.id}
+            red_before |= {result.id}
         last[result.id] = result
-    known = dict.fromkeys((*record.tests.collected, *last))
+    missing = (test for log in record.earlier for test in log.collected)
+    known = dict.fromkeys((*record.tests.collected, *last, *missing))
     return tuple(_final(test, last.get(test), record, test in red_before) for test in known)
 
 
 def _final(test: str, result: TestResult | None, record: ActRecord, red_before: bool) -> TestResult:
     if result is None:
-        was_running = test in record.tests.started
-        return TestResult(test, TestOutcome.TIMEOUT if was_running else TestOutcome.NOT_RUN)
+        return _without_end(test, record)
     if result.outcome is TestOutcome.PASSED and red_before:
         doubt = "passed only on a rerun, nothing changed in between"
         worse = result.proof if result.proof in (Proof.BYPASSED, Proof.UNPROVEN) else Proof.SUSPECT
@@ -259,14 +269,31 @@ def _final(test: str, result: TestResult | None, record: ActRecord, red_before: 
     return result
 
 
+def _without_end(test: str, record: ActRecord) -> TestResult:
+    """A test that never told its end, by how its process ended (unknown while it runs)."""
+    ended_by = record.handle.get("ended_by", "")
+    if test not in record.tests.started or not ended_by:
+        return TestResult(test, TestOutcome.NOT_RUN)
+    if ended_by == "itself":
+        return TestResult(test, TestOutcome.ERROR, message="the process ended while this test ran")
+    return TestResult(test, TestOutcome.TIMEOUT)
+
+
+def _red(results: Iterable[TestResult]) -> frozenset[str]:
+    return frozenset(result.id for result in results if result.outcome in RED_OUTCOMES)
+
+
 def _red_without_change(session: Session, record: ActRecord) -> frozenset[str]:
-    if record.act.iteration < 2:
-        return frozenset()
-    now, before = session.iterations[record.act.iteration - 1], session.iterations[record.act.iteration - 2]
-    earlier = before.of_step(record.act.step)
-    if earlier is None or _images(now) != _images(before):
-        return frozenset()
-    return frozenset(r.id for r in results_of(session, earlier) if r.outcome in RED_OUTCOMES)
+    """The tests that were red, or passed only on a rerun, when the same suite last met the same images."""
+    now = session.iterations[record.act.iteration - 1]
+    for before in reversed(session.iterations[: record.act.iteration - 1]):
+        earlier = before.of_step(record.act.step)
+        if earlier is not None and earlier.tests.collected:
+            if _images(now) != _images(before):
+                return frozenset()
+            results = results_of(session, earlier)
+            return _red(results) | frozenset(r.id for r in results if r.outcome is TestOutcome.PASSED and r.attempt > 1)
+    return frozenset()
 
 
 def _images(iteration: Iteration) -> frozenset[tuple[str, str]]:

@@ -87,7 +87,7 @@ def _process(seen: SuiteSeen, counts: Counts) -> Findings:
         yield Outcome.INCOMPLETE, "timed_out"
     if seen.ended_by == "stop":
         yield Outcome.INCOMPLETE, "stopped"
-    if seen.ended_by == "itself" and not seen.collection_errors and _disagrees(seen, counts):
+    if seen.strange or (seen.ended_by == "itself" and not seen.collection_errors and _disagrees(seen, counts)):
         yield Outcome.INCOMPLETE, "disagreement"
     if seen.revisions != seen.revisions_after:
         yield Outcome.INCOMPLETE, "invalidated"
@@ -99,7 +99,7 @@ def _disagrees(seen: SuiteSeen, counts: Counts) -> bool:
         return True
     if counts.collected == 0:
         return seen.exit_code != 5
-    return (seen.exit_code == 0) != (counts.failed + counts.error == 0)
+    return seen.exit_code != (1 if counts.failed + counts.error else 0)
 
 
 def _collection(suite: Suite, gate: Gate, seen: SuiteSeen, counts: Counts) -> Findings:
@@ -112,6 +112,8 @@ def _collection(suite: Suite, gate: Gate, seen: SuiteSeen, counts: Counts) -> Fi
         yield Outcome.INCOMPLETE, "partial"
     if suite.declared_tests is not None and counts.collected < suite.declared_tests:
         yield Outcome.INCOMPLETE, "fewer_than_declared"
+    elif seen.deselected and suite.declared_tests is None:
+        yield Outcome.INCOMPLETE, "deselected"
     if counts.collected < gate.min_tests:
         yield Outcome.INCOMPLETE, "too_few_tests"
     if gate.max_skipped < counts.skipped < counts.collected:

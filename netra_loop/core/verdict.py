@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netra_loop.core.agenda import candidates, phase_outcome, shifts_of
+from netra_loop.core.agenda import candidates, is_foreign, phase_outcome, shifts_of
 from netra_loop.core.events import HealthSeen, Verdict
+from netra_loop.core.health import is_down
 from netra_loop.core.outcome import EXIT_CODES, RED_OUTCOMES, Colour, Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.session import Iteration, Session, results_of, suite_seen
@@ -52,7 +53,9 @@ def _shifts(session: Session, iteration: Iteration) -> Iterator[Finding]:
     """A promote that did not end well leaves the environment unsafe until what served before is proven back."""
     restores = shifts_of(iteration, Kind.RESTORE)
     for target, promote in shifts_of(iteration, Kind.PROMOTE).items():
-        if promote.result is None or promote.result.outcome is not Outcome.PASSED:
+        if is_foreign(promote):
+            yield Colour.ERROR, f"somebody else changed {target}"
+        elif promote.result is None or promote.result.outcome is not Outcome.PASSED:
             restore = restores.get(target)
             if restore is None or restore.result is None or restore.result.outcome is not Outcome.PASSED:
                 yield Colour.UNSAFE, f"what {target} serves is not proven good"
@@ -76,18 +79,27 @@ def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:
 
 
 def _tests(session: Session, iteration: Iteration) -> Iterator[Finding]:
-    counted = sum(count_proofs(results_of(session, record)).counted for record in iteration.of_kind(Kind.SUITE))
-    if not counted:
+    """Some pass must count, and every service that was deployed must have been met by one that does."""
+    suites = iteration.of_kind(Kind.SUITE)
+    proven = [r.act.subject for r in suites if count_proofs(results_of(session, r)).counted]
+    if not proven:
         yield Colour.INCOMPLETE, "no test passed with proof"
+    met = {target for suite in proven for target in session.plan.suite(suite).targets}
+    for deployed in candidates(session.plan, iteration):
+        if proven and deployed.target not in met:
+            yield Colour.INCOMPLETE, f"no counted pass met {deployed.target}"
 
 
 def _revisions(session: Session, iteration: Iteration) -> Iterator[Finding]:
-    """Every suite must have met one known revision of each target, the one that was deployed where one was."""
+    """Suites and health checks must have met one known revision of each target, the deployed one where one was."""
     met: dict[str, set[str]] = {d.target: {d.revision} for d in candidates(session.plan, iteration)}
     for record in iteration.of_kind(Kind.SUITE):
         seen = suite_seen(record)
         for target, revision in (seen.revisions if seen else {}).items():
             met.setdefault(target, set()).add(revision)
+    for record in iteration.of_kind(Kind.HEALTH):
+        if record.result and isinstance(record.result.seen, HealthSeen) and record.result.seen.revision:
+            met.setdefault(record.act.subject, set()).add(record.result.seen.revision)
     for target, revisions in met.items():
         if "" in revisions:
             yield Colour.INCOMPLETE, f"the revision of {target} is not known"
@@ -99,7 +111,7 @@ def degraded(iteration: Iteration) -> bool:
     """Whether an optional dependency was seen down."""
     seen = (record.result.seen for record in iteration.acts.values() if record.result)
     return any(
-        not dependency.required and dependency.state not in ("connected", "disabled", "not_checked")
+        not dependency.required and is_down(dependency)
         for health in seen
         if isinstance(health, HealthSeen)
         for dependency in health.dependencies

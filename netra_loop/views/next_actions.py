@@ -16,6 +16,7 @@ _SUITE_ADVICE = {
     "fewer_than_declared": "collected fewer tests than the index declares: find the missing ones, or correct the index",
     "too_few_tests": "collected fewer tests than its gate asks for",
     "unproven": "has passes that do not count: see their reasons; each must reach the target and assert on its answer",
+    "deselected": "found tests and left them out: run them, or declare how many it has",
     "disagreement": "ended in a way that its tests do not explain: read its output",
     "invalidated": "saw the revision of its target change while it ran: run it again",
     "collection_error": "could not be collected: read its output",
@@ -28,7 +29,7 @@ _SUITE_ADVICE = {
 
 def next_actions(document: Document) -> list[Document]:
     """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
-    rules = (_unsafe, _interrupted, _steps, _red_tests, _suites, _candidates)
+    rules = (_unsafe, _first_revisions, _interrupted, _steps, _red_tests, _suites, _candidates)
     return [action for rule in rules for action in rule(document)]
 
 
@@ -44,21 +45,30 @@ def _unsafe(document: Document) -> Iterator[Document]:
     if document["verdict"] != "UNSAFE":
         return
     for service in document["services"]:
-        good = service["previous_revision"]
-        if good:
-            command = f"gcloud run services update-traffic {service['service']} --to-revisions {good}=100"
-            yield _action(f"unsafe:{service['name']}", "immediate", f"Put back what served before: {command}")
-        elif service["strategy"] == "direct":
+        before = [f"{share['revision']}={share['percent']}" for share in service["traffic_before"] if share["percent"]]
+        if before:
+            where = f"--project {document['project']} --region {document['region']}"
+            command = (
+                f"gcloud run services update-traffic {service['service']} --to-revisions {','.join(before)} {where}"
+            )
+            how = command if document["endpoint"] == "google" else f"traffic {' '.join(before)}; a run that passes does"
+            yield _action(f"unsafe:{service['name']}", "immediate", f"Put back what served before: {how}")
+
+
+def _first_revisions(document: Document) -> Iterator[Document]:
+    """A service's first revision serves from the start, so one that is not proven has nothing to go back to."""
+    for service in document["services"]:
+        if service["strategy"] == "direct" and document["verdict"] not in (None, "GREEN"):
             text = f"{service['name']} serves its first revision, not proven good; there is nothing to go back to"
-            yield _action(f"unsafe:{service['name']}", "immediate", text)
+            yield _action(f"first:{service['name']}", "immediate", text)
 
 
 def _interrupted(document: Document) -> Iterator[Document]:
+    command = f"ultimate-test-deploy-loop resume {document['session_id']}"
     if document["verdict"] is None:
-        text = f"If nothing runs any more: ultimate-test-deploy-loop resume {document['session_id']}"
-        yield _action("resume", "immediate", text)
+        yield _action("resume", "immediate", f"If nothing runs any more: {command}")
     elif document["interrupted_by_signal"]:
-        yield _action("again", "immediate", f"The session was interrupted; run it again: {document['command']}")
+        yield _action("resume", "immediate", f"The session was interrupted; it goes on with: {command}")
 
 
 def _steps(document: Document) -> Iterator[Document]:
@@ -89,6 +99,6 @@ def _candidates(document: Document) -> Iterator[Document]:
     if document["verdict"] in (None, "GREEN"):
         return
     for service in document["services"]:
-        if service["strategy"] == "candidate" and service["serving_revision"] != service["revision"]:
+        if service["strategy"] == "candidate" and service["serving_revision"] not in (None, service["revision"]):
             text = f"{service['revision']} was not promoted; it answers at {service['candidate_url']}"
             yield _action(f"candidate:{service['name']}", "short", text)

@@ -61,7 +61,7 @@ def _told(entry: Entry, session: Session) -> str:
             return f"{_step(act_id)}: {handle['command']}"
         case TestsCollected(act_id, ids):
             return f"{_step(act_id)}: {len(ids)} tests collected"
-        case TestsObserved(act_id, results, _, _) if results:
+        case TestsObserved(act_id, results, _) if results:
             return f"{_step(act_id)}: {_progress(entry, session)}"
         case StopAsked(act_id, why):
             return f"{_step(act_id)}: stopping, {why}"

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
-from netra_loop.core.agenda import Standing, phase_outcome, standing
+from netra_loop.core.agenda import SHIFTS, Standing, phase_outcome, standing
 from netra_loop.core.codec import timestamp
 from netra_loop.core.events import (
     Deployed,
@@ -46,6 +46,9 @@ def result_of(session: Session) -> Document:
         "exit_code": session.verdict.exit_code if session.verdict else None,
         "focus": session.plan.focus,
         "environment": session.plan.environment.name,
+        "endpoint": session.plan.environment.endpoint,
+        "project": session.plan.environment.project,
+        "region": session.plan.environment.region,
         "command": session.command,
         "version": session.version,
         "started": timestamp(session.opened),
@@ -206,7 +209,7 @@ def _act(record: ActRecord) -> Document:
         "reasons": list(result.reasons) if result else ["adrift" if record.adrift else "running"],
         "started": timestamp(record.started),
         "ended": timestamp(record.ended) if record.ended else None,
-        "duration_s": _seconds(record.started, record.ended),
+        "duration_s": _seconds(record.begun, record.ended),
         "attempts": record.attempt,
         "handle": dict(record.handle),
         "seen": asdict(result.seen) if result and result.seen else None,
@@ -273,6 +276,9 @@ def _service(session: Session, target: Target) -> Document:
     revisions = [revision for i in session.iterations if (revision := _revisions(i).get(target.name))]
     revision = revisions[-1] if revisions else ""
     serving = shift.revision if shift else _serving_after(deployed) if deployed else revision
+    traffic = shift.traffic_after if shift else deployed.traffic_after if deployed else ()
+    if _shift_unknown(session, target.name):
+        serving, traffic = "", ()
     url = deployed.url if deployed else health.url if health else ""
     return {
         "name": target.name,
@@ -287,12 +293,19 @@ def _service(session: Session, target: Target) -> Document:
         "created": deployed.created if deployed else None,
         "identity": shift.identity if shift else deployed.identity if deployed else None,
         "traffic_before": _shares(deployed.traffic_before) if deployed else [],
-        "traffic_after": _shares(shift.traffic_after if shift else deployed.traffic_after if deployed else ()),
+        "traffic_after": _shares(traffic),
         "health": _health_word(session, target.name),
         "health_latency_median_s": health.latency_median_s if health else None,
         "websocket_connect_s": websocket.connect_s if websocket else None,
         "dependencies": [asdict(state) for state in health.dependencies] if health else [],
     }
+
+
+def _shift_unknown(session: Session, target: str) -> bool:
+    """Whether the newest attempt to shift a target's traffic did not end with a look at it."""
+    acts = [r for i in session.iterations for r in i.acts.values() if r.act.kind in SHIFTS and r.act.subject == target]
+    newest = max(acts, key=lambda record: record.begun, default=None)
+    return newest is not None and not (newest.result and isinstance(newest.result.seen, TrafficShifted))
 
 
 def _serving_after(deployed: Deployed) -> str:

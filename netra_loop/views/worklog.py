@@ -43,6 +43,12 @@ def worklog(document: Document) -> str:
     return f"{body}<!-- netra-loop seq={document['last_entry']} state={state} sha256={digest} -->\n"
 
 
+def is_whole(text: str) -> bool:
+    """Whether a worklog stands as it was written: its last line carries the digest of all above it."""
+    body, mark, footer = text.rpartition("<!-- netra-loop ")
+    return bool(mark) and f"sha256={hashlib.sha256(body.encode()).hexdigest()} -->" in footer
+
+
 def figure(value: float | None, unit: str = "") -> str:
     """A number exactly as `result.json` holds it, with its unit; a dash where it is not known."""
     return "-" if value is None else json.dumps(value) + (f" {unit}" if unit else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,14 +57,20 @@ def redactor_of_our_environment() -> Redactor:
 
 def refuse_secrets(plan: Plan, redactor: Redactor) -> None:
     """A secret in a plan could only be kept masked, and a masked plan does something else when it is resumed."""
-    found: list[str] = []
-
-    def note(text: str) -> str:
-        masked = redactor.text(text)
-        found.extend([masked] if masked != text else [])
-        return masked
-
-    codec.masked(plan, note)
+    found = [masked for text in _texts(codec.plain(plan)) if (masked := redactor.text(text)) != text]
     if found:
         hint = "leave the variable without a value: it is taken from the environment then"
-        raise UsageError(f"the plan or its configuration holds a secret: {', '.join(found)}", hint)
+        raise UsageError(f"the plan or its configuration holds a secret: {', '.join(dict.fromkeys(found))}", hint)
+
+
+def _texts(plain: object) -> Iterator[str]:
+    """Every text in plain data, the names of its mappings too."""
+    if isinstance(plain, str):
+        yield plain
+    elif isinstance(plain, dict):
+        for key, value in plain.items():
+            yield key
+            yield from _texts(value)
+    elif isinstance(plain, list):
+        for value in plain:
+            yield from _texts(value)

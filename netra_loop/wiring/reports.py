@@ -22,17 +22,26 @@ def read_session(place: Place, word: str) -> Session:
     return session
 
 
-def rebuild_worklog(place: Place, word: str) -> Path:
-    """Write a session's worklog and result anew from its journal; what stood there and differed is kept as .edited."""
+def write_views(place: Place, session: Session) -> None:
+    """Write a session's worklog and result.json. Raises StorageError."""
     from netra_loop.adapters.files import write_whole
+
+    write_whole(place.worklog(session.id), worklog_text(session).encode("utf-8", "replace"))
+    write_whole(place.state.session(session.id).result, result_text_of(session).encode())
+
+
+def rebuild_worklog(place: Place, word: str) -> Path:
+    """Write a session's worklog and result anew from its journal; a worklog that is not as we wrote it is kept."""
+    from netra_loop.views.worklog import is_whole
 
     session = read_session(place, word)
     path = place.worklog(session.id)
-    text = worklog_text(session).encode("utf-8", "replace")
-    if path.exists() and path.read_bytes() != text:
-        path.replace(path.with_suffix(".md.edited"))
-    write_whole(path, text)
-    write_whole(place.state.session(session.id).result, result_text_of(session).encode())
+    if path.exists() and not is_whole(path.read_text(encoding="utf-8", errors="replace")):
+        number = 1
+        while (kept := path.with_suffix(f".edited-{number}.md")).exists():
+            number += 1
+        path.replace(kept)
+    write_views(place, session)
     return path
 
 

@@ -18,7 +18,7 @@ from netra_loop.core.session import Session
 from netra_loop.wiring.cloud import endpoint
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
-from netra_loop.wiring.reports import rebuild_worklog
+from netra_loop.wiring.reports import rebuild_worklog, write_views
 from netra_loop.wiring.runners import runners
 from netra_loop.wiring.streams import open_stream
 
@@ -51,10 +51,10 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
             folder.id, plan, command, read_git(place.project), previous[-1] if previous else "", netra_loop.__version__
         )
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
-            stream.emit(opening)
+            write_views(place, stream.emit(opening))
             _keep_plan(folder, plan)
             _drive(stream, runners(place, folder, plan, api_url, build, redactor), clock)
-            return stream.session, place.worklog(folder.id)
+            return _told(place, stream.session)
 
 
 def resume_session(place: Place, word: str, command: str, progress: Progress) -> tuple[Session, Path]:
@@ -63,15 +63,16 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
     One that a signal stopped goes on too; one that came to its own verdict is only told again.
     """
     from netra_loop.adapters.clock import SystemClock
+    from netra_loop.adapters.suites.evidence_stream import mask_streams
     from netra_loop.adapters.supervise import end_leftovers
     from netra_loop.core.events import SessionResumed
 
-    place.state.prepare()
     folder = place.state.find_session(word)
     redactor = redactor_of_our_environment()
     clock = SystemClock()
     with _session_lock(folder):
         end_leftovers(folder, folder.kids)
+        mask_streams(folder.artifacts, redactor.text)
         with open_stream(place, folder, clock, redactor, progress) as stream:
             if not stream.is_open:
                 raise UsageError(f"{folder.id} was never opened", "it died before its first entry; run again")
@@ -83,7 +84,14 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
                     api_url, build = endpoint(place, plan)
                     stream.emit(SessionResumed(command))
                     _drive(stream, runners(place, folder, plan, api_url, build, redactor), clock)
-            return stream.session, place.worklog(folder.id)
+            return _told(place, stream.session)
+
+
+def _told(place: Place, session: Session) -> tuple[Session, Path]:
+    """The session and its worklog; a file that could not be written meanwhile is tried once more."""
+    if any(reader.reader in ("worklog", "result") for reader in session.unplugged):
+        write_views(place, session)
+    return session, place.worklog(session.id)
 
 
 @contextmanager
@@ -127,7 +135,7 @@ def _drive(stream: Stream, runners: dict[Kind, Runner], clock: Clock) -> Verdict
     """Run the loop; signals ask it to stop, a second one kills what runs and ends us."""
     import anyio
 
-    from netra_loop.engine import Engine
+    from netra_loop.engine import Engine, first_of
 
     engine = Engine(stream, runners, clock)
 
@@ -138,7 +146,10 @@ def _drive(stream: Stream, runners: dict[Kind, Runner], clock: Clock) -> Verdict
             tasks.cancel_scope.cancel()
         return verdict
 
-    return anyio.run(main)
+    try:
+        return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from None
 
 
 async def _heed_signals(stream: Stream) -> None:
@@ -150,8 +161,6 @@ async def _heed_signals(stream: Stream) -> None:
         async for number in received:
             if stream.session.interrupted:
                 stream.close_readers()
-                os._exit(
-                    128 + number
-                )  # the supervisors see our pipes close and end everything; resume goes on from here
+                os._exit(128 + number)  # our pipes close, so the supervisors end everything; resume goes on from here
             if stream.session.verdict is None:
                 stream.emit(Interrupted(int(number)))

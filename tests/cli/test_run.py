@@ -76,24 +76,25 @@ CASES = {
     ),
     "a suite that exits by itself in the middle": (
         "\nimport os\ndef test_zz_leaves():\n    get('/health')\n    os._exit(0)\n",
-        {"collected": 4, "passed": 3, "timeout": 1},
-        ["disagreement"],
+        {"collected": 4, "passed": 3, "error": 1},
+        ["disagreement", "failed_tests"],
     ),
 }
 
 
 @pytest.mark.parametrize(("added", "expected", "reasons"), CASES.values(), ids=CASES)
-def test_what_was_not_seen_to_pass_is_incomplete(
+def test_what_was_not_seen_to_pass_is_never_green(
     project: Project, added: str, expected: dict[str, int], reasons: list[str]
 ) -> None:
     project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + added)
     if "timed_out" in reasons:
         project.change("config/suites.yaml", "timeout: 60s", "timeout: 10s")
 
-    assert project.run().code == 3
+    red = "failed_tests" in reasons
+    assert project.run().code == (1 if red else 3)
     suite = project.suite
     counts = {name: number for name, number in suite["counts"].items() if number}
-    assert (counts, suite["outcome"], suite["reasons"]) == (expected, "incomplete", reasons)
+    assert (counts, suite["outcome"], suite["reasons"]) == (expected, "failed" if red else "incomplete", reasons)
     assert sum(number for name, number in counts.items() if name != "collected") == counts["collected"]
     assert marked_processes(SessionFolder(project.sessions[-1])) == []
 
@@ -187,7 +188,80 @@ def test_views_of_a_session_come_from_its_journal(project: Project) -> None:
     path.write_text("# GREEN: everything is wonderful\n", encoding="utf-8")
     assert project.do("worklog", "rebuild", "last").code == 0
     assert project.worklog == worklog
-    assert path.with_suffix(".md.edited").read_text(encoding="utf-8") == "# GREEN: everything is wonderful\n"
+    assert path.with_suffix(".edited-1.md").read_text(encoding="utf-8") == "# GREEN: everything is wonderful\n"
+
+
+def test_a_worklog_that_cannot_be_written_ends_before_anything_runs(project: Project) -> None:
+    project.write("worklogs", "a file where the folder should be")
+
+    done = project.run()
+    assert done.code == 74
+    assert "cannot write" in done.err
+    assert project.audit() == []
+
+
+def test_a_red_test_that_passes_after_a_crash_does_not_count(project: Project) -> None:
+    wait = "\nimport time\ndef test_zz_waits():\n    get('/health')\n    time.sleep(600)\n"
+    project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + wait)
+    project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
+    process = subprocess.Popen(project.command("run", "--output", "none"), env=clean_environment())
+    while not project.sessions or '"outcome": "failed"' not in project.do("report", "last", "--format", "json").out:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    project.change("e2e/test_basics.py", "== [1, 2]", "== [1, 2, 3]")
+    project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert True\n")
+
+    assert project.do("resume", "last").code == 3
+    items = next(test for test in project.suite["tests"] if test["id"].endswith("test_items"))
+    assert (items["outcome"], items["proof"], items["attempts"]) == ("passed", "suspect", 2)
+
+
+def test_an_old_session_does_not_take_the_traffic_back_from_a_newer_one(project: Project) -> None:
+    last = "  - {id: wait, title: Wait, steps: [{id: wait, run: [python3, wait.py], class: rerun}]}\n"
+    project.write("phases/default.yaml", (project.path / "phases/default.yaml").read_text(encoding="utf-8") + last)
+    project.write("wait.py", "import time; time.sleep(600)\n")
+    process = subprocess.Popen(project.command("run", "--output", "none"), env=clean_environment())
+    while not project.sessions or '"id": "wait"' not in running_steps(project):
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    old = project.sessions[-1].name
+    project.write("wait.py", "")
+    assert project.run().code == 0
+    newer = serving(project)
+
+    assert project.do("resume", old).code == 9
+    assert serving(project) == newer
+    assert "somebody else changed backend" in project.do("report", old).out
+
+
+def running_steps(project: Project) -> str:
+    """The steps of the newest session that run now, as JSON."""
+    document = json.loads(project.do("report", "last", "--format", "json").out)
+    steps = [step for i in document["iterations"] for phase in i["phases"] for step in phase["steps"]]
+    return json.dumps([step for step in steps if step["reasons"] == ["running"]])
+
+
+def test_services_that_no_counted_pass_met_are_not_promoted(project: Project) -> None:
+    project.write("frontend/app.py", (project.path / "backend/app.py").read_text(encoding="utf-8"))
+    project.write("frontend/Procfile", "web: python app.py\n")
+    project.change("config/local.yaml", "services:\n", "services:\n  frontend: {source: frontend, health: {path: /}}\n")
+    project.change("config/suites.yaml", "cwd: e2e", "cwd: e2e, targets: [backend]")
+
+    assert project.run().code == 3
+    assert project.result["reason"] == "no counted pass met frontend"
+    assert project.result["iterations"][0]["shifts"] == []
+
+
+def test_a_service_whose_first_revision_was_broken_can_be_repaired(project: Project) -> None:
+    project.change("backend/app.py", "import json, os", "import json, os, no_such_module")
+    assert project.run().code == 1
+    project.change("backend/app.py", "import json, os, no_such_module", "import json, os")
+
+    assert project.run().code == 0
+    (service,) = project.result["services"]
+    assert (service["strategy"], service["revision"]) == ("direct", serving(project))
 
 
 def test_a_secret_never_reaches_a_file(project: Project) -> None:

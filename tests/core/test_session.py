@@ -81,14 +81,14 @@ def test_a_test_that_never_ended_is_timeout_if_it_ran_and_not_run_if_it_did_not(
 
 def test_tests_are_told_in_the_order_of_collection() -> None:
     story = a_story().start("p1").emit(TestsCollected("1/p1", ("a", "b", "c")))
-    story.emit(TestsObserved("1/p1", (ended_test("c"), ended_test("a")), (), 10))
+    story.emit(TestsObserved("1/p1", (ended_test("c"), ended_test("a")), ()))
 
     assert list(outcomes(story, "p1")) == ["a", "b", "c"]
 
 
 def test_a_pass_that_came_only_on_a_retry_is_flaky_and_does_not_count() -> None:
     story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",)))
-    story.emit(TestsObserved("1/p1", (ended_test("a", TestOutcome.FAILED), ended_test("a")), (), 10))
+    story.emit(TestsObserved("1/p1", (ended_test("a", TestOutcome.FAILED), ended_test("a")), ()))
 
     (test,) = results_of(story.session, story.session.record("1/p1"))
     assert (test.outcome, test.proof, test.attempt) == (TestOutcome.PASSED, Proof.SUSPECT, 2)
@@ -116,14 +116,19 @@ def test_red_then_green_after_the_image_changed_counts() -> None:
 
 
 def test_what_ran_when_the_session_died_is_adrift_until_it_is_started_again() -> None:
-    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",))).emit(HandleKnown("1/p1", {"pid": "7"}))
+    story = (
+        a_story()
+        .start("p1")
+        .emit(TestsCollected("1/p1", ("a",)))
+        .emit(HandleKnown("1/p1", {"pid": "7", "revision": "r-1"}))
+    )
     story.emit(SessionResumed("resume"))
     record = story.session.record("1/p1")
     assert (record.adrift, record.running) == (True, False)
 
     record = story.start("p1").session.record("1/p1")
     assert (record.attempt, record.adrift, record.running) == (2, False, True)
-    assert record.handle == {"pid": "7"}, "a second try must know what the first one had begun"
+    assert record.handle == {"revision": "r-1"}, "a second try must know what the first one had begun, its pid is gone"
     assert record.tests.collected == (), "tests of a broken attempt are not mixed with those of the next"
 
 
@@ -135,6 +140,38 @@ def test_what_a_signal_cut_short_is_taken_up_again() -> None:
     assert (session.verdict, session.interrupted) == (None, 0)
     assert [record.act.id for record in session.adrift] == ["1/p1"]
     assert session.record("1/health-backend").result is not None
+
+
+def test_a_test_that_was_red_before_a_crash_does_not_count_when_it_passes_after_it() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a", "b")))
+    story.emit(TestsObserved("1/p1", (ended_test("a", TestOutcome.FAILED),), ()))
+    story.emit(SessionResumed("resume")).tests("p1", ["a"])
+
+    first, second = results_of(story.session, story.session.record("1/p1"))
+    assert (first.outcome, first.proof, first.attempt) == (TestOutcome.PASSED, Proof.SUSPECT, 2)
+    assert (second.id, second.outcome) == ("b", TestOutcome.NOT_RUN), "collected before the crash, gone after it"
+
+
+def test_a_flaky_test_stays_flaky_while_nothing_changes() -> None:
+    story = red_then_green("sha256:aa", "sha256:aa")
+    story.begin().does("deploy-backend", Outcome.ERRORED)
+    story.begin().deploys("sha256:aa").is_healthy().tests("p1", ["a"])
+
+    (test,) = results_of(story.session, story.session.record("4/p1"))
+    assert test.proof is Proof.SUSPECT
+
+
+def test_a_running_test_is_not_told_as_ended() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",))).emit(TestsObserved("1/p1", (), ("a",)))
+
+    assert outcomes(story, "p1") == {"a": TestOutcome.NOT_RUN}
+
+
+def test_a_test_whose_process_ended_while_it_ran_is_an_error() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",))).emit(TestsObserved("1/p1", (), ("a",)))
+    story.emit(HandleKnown("1/p1", {"ended_by": "itself"}))
+
+    assert outcomes(story, "p1") == {"a": TestOutcome.ERROR}
 
 
 def test_iterations_are_numbered_from_one() -> None:

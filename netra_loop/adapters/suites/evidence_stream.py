@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from netra_loop.adapters.files import write_whole
 from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import Proof, TestOutcome
 from netra_loop.core.proof import Facts, grade
 
-READ_SIZE = 4 * 1024 * 1024  # bytes taken at once: a flood is worked off in pieces
+READ_SIZE = 4 * 1024 * 1024  # bytes taken in one look: a flood is worked off in pieces
+MOST = 256 * 1024 * 1024  # bytes of one stream; what lies behind is not read
+LONGEST_LINE = 1024 * 1024  # bytes; the plugin writes far shorter ones
 
 
 @dataclass(slots=True)
@@ -23,39 +28,98 @@ class News:
     results: list[TestResult] = field(default_factory=list)
 
 
+class Order:
+    """In which order the plugin tells: what breaks it is somebody else's line. Every method raises ValueError then."""
+
+    def __init__(self) -> None:
+        self._collected: set[str] = set()
+        self._started: set[str] = set()
+        self._attempts: dict[str, int] = {}
+        self._whole = False
+        self.ended = False
+
+    def collected(self, ids: list[str]) -> None:
+        if self._whole or self.ended:
+            raise ValueError("collected after the end of the collection")
+        self._collected.update(ids)
+
+    def collection_ended(self, count: int) -> None:
+        if self._whole or count != len(self._collected):
+            raise ValueError("another collection than was told")
+        self._whole = True
+
+    def started(self, test: str) -> None:
+        if self.ended or test not in self._collected:
+            raise ValueError("a test that was not collected")
+        self._started.add(test)
+
+    def result(self, test: str, attempt: int) -> None:
+        if self.ended or test not in self._started or attempt <= self._attempts.get(test, 0):
+            raise ValueError("a result of a test that was not running")
+        self._attempts[test] = attempt
+
+    def end(self) -> None:
+        if self.ended or not self._whole:
+            raise ValueError("an end without a collection")
+        self.ended = True
+
+
 class EvidenceStream:
     """The file of one attempt of one suite. Lines that are no records of ours are counted, not believed."""
 
     def __init__(self, path: Path, nonce: str) -> None:
-        """nonce: what the plugin must repeat in its first line; the file of somebody else is not read."""
-        self._path = path
+        """Make the file and keep it open: whatever a test puts in its place is never read.
+
+        nonce: what the plugin must repeat in its first line.
+        """
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._nonce = nonce
         self._pending = b""
-        self.offset = 0
+        self._offset = 0
+        self._order = Order()
         self.greeted = False
         self.asserts_counted = False
-        self.finished = False
+        self.told_exit: int | None = None
+        self.deselected: int | None = None
         self.collection_errors: list[str] = []
         self.strange_lines = 0
 
+    @property
+    def finished(self) -> bool:
+        """Whether the plugin told of the end of the test session."""
+        return self._order.ended
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
     def look(self) -> News:
-        """Everything that was written since the last look, whole lines only."""
+        """What was written since the last look, whole lines only; a bounded piece of it."""
         news = News()
-        while chunk := self._read():
-            *lines, self._pending = (self._pending + chunk).split(b"\n")
-            for line in lines:
-                self._take(line, news)
+        self._read(news)
         return news
 
-    def _read(self) -> bytes:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self.offset)
-                chunk = file.read(READ_SIZE)
-        except FileNotFoundError:
-            return b""
-        self.offset += len(chunk)
-        return chunk
+    def look_at_all(self) -> News:
+        """What was written since the last look, once nobody writes any more."""
+        news = News()
+        while self._read(news):
+            continue
+        return news
+
+    def content(self) -> bytes:
+        """Everything that was written, up to a bound."""
+        return os.pread(self._descriptor, min(MOST, os.fstat(self._descriptor).st_size), 0)
+
+    def _read(self, news: News) -> bool:
+        """Take one piece; False when there was none."""
+        chunk = os.pread(self._descriptor, READ_SIZE, self._offset) if self._offset < MOST else b""
+        self._offset += len(chunk)
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        for line in lines:
+            self._take(line, news)
+        if len(self._pending) > LONGEST_LINE:
+            self._pending = b""
+            self.strange_lines += 1
+        return bool(chunk)
 
     def _take(self, line: bytes, news: News) -> None:
         try:
@@ -75,15 +139,24 @@ class EvidenceStream:
             raise ValueError("a record before the greeting")
         match record["kind"]:
             case "collected":
-                news.collected += [str(test) for test in record["ids"]]
+                ids = [str(test) for test in record["ids"]]
+                self._order.collected(ids)
+                news.collected += ids
             case "collection_ended":
-                self.collection_errors += [f"{e['id']}: {e['message']}"[:500] for e in record["errors"]]
+                errors = [f"{e['id']}: {e['message']}"[:500] for e in record["errors"]]
+                self._order.collection_ended(int(record["count"]))
+                self.collection_errors += errors
+                self.deselected = record["deselected"]
             case "started":
+                self._order.started(str(record["id"]))
                 news.started.append(str(record["id"]))
             case "result":
-                news.results.append(self._result(record))
+                result = self._result(record)
+                self._order.result(result.id, result.attempt)
+                news.results.append(result)
             case "ended":
-                self.finished = True
+                self._order.end()
+                self.told_exit = int(record["exit"])
             case other:
                 raise ValueError(other)
 
@@ -130,3 +203,11 @@ def _facts(plain: dict[str, Any] | None, *, counted: bool) -> Facts | None:
         children=int(plain["children"]),
         blind=tuple(map(str, plain["blind"])),
     )
+
+
+def mask_streams(artifacts: Path, mask: Callable[[str], str]) -> None:
+    """Mask the streams that a session left when it died: nobody reads them any more. Raises StorageError."""
+    for path in artifacts.glob("*/*/evidence.jsonl"):
+        if path.is_file() and not path.is_symlink():
+            text = path.read_bytes()[:MOST].decode("utf-8", "replace")
+            write_whole(path, mask(text).encode("utf-8", "replace"), 0o600)

@@ -22,10 +22,11 @@ from netra_loop.adapters.files import SessionFolder, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import Address, locate
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.suites.evidence_stream import EvidenceStream, News
+from netra_loop.adapters.suites.evidence_stream import EvidenceStream
+from netra_loop.adapters.suites.telling import Teller
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.adapters.websocket import websocket_url
-from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen, TestsCollected, TestsObserved
+from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Suite
 from netra_loop.core.session import Session, results_of
@@ -34,8 +35,6 @@ from netra_loop.ports import Say
 
 PLUGIN = "netra_loop_evidence"
 PLUGIN_FOLDER = Path(netra_loop.__file__).parent / "evidence"
-BEAT = 0.25  # seconds between two looks at the plugin's stream
-BATCH = 100  # tests in one event
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -95,10 +94,10 @@ class PytestRunner:
         argv = command_line(attempt.suite, self._project)
         say(HandleKnown(attempt.act.id, {"command": shlex.join(argv)}))
         output = Output(attempt.folder / "output.txt", self._redactor)
-        stream = EvidenceStream(attempt.stream, attempt.nonce)
-        ended = await self._followed(attempt, argv, output, stream, say)
-        with anyio.CancelScope(shield=True):
-            return await self._judged(attempt, ended, output, stream, say)
+        with contextlib.closing(EvidenceStream(attempt.stream, attempt.nonce)) as stream:
+            ended = await self._followed(attempt, argv, output, stream, say)
+            with anyio.CancelScope(shield=True):
+                return await self._judged(attempt, ended, output, stream, say)
         raise AssertionError("a shield swallows nothing")
 
     async def _followed(
@@ -109,16 +108,17 @@ class PytestRunner:
             argv,
             cwd=self._project / attempt.suite.cwd,
             env=self._environment(attempt),
-            timeout=attempt.suite.timeout,
+            timeout=attempt.act.timeout,
             output=output,
             kids=self._folder.kids,
         )
+        teller = Teller(attempt.act.id, stream, self._redactor.text, say)
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_follow, attempt.act.id, stream, say)
+                tasks.start_soon(teller.follow)
                 await supervision.run(lambda pid: say(HandleKnown(attempt.act.id, {"pid": str(pid)})))
                 tasks.cancel_scope.cancel()
-        _tell(attempt.act.id, stream, say)
+        teller.finish()
         return supervision.ended
 
     def _environment(self, attempt: _Attempt) -> dict[str, str]:
@@ -163,12 +163,14 @@ class PytestRunner:
             revisions={name: address.revision for name, address in attempt.addresses.items()},
             revisions_after=after,
             collection_errors=tuple(stream.collection_errors),
+            deselected=stream.deselected,
+            strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
         )
         record = session.record(attempt.act.id)
         step = next(step for step in session.plan.steps if step.id == attempt.act.step)
-        duration = (session.at - record.started).total_seconds()
+        duration = (session.at - record.begun).total_seconds()
         outcome, reasons = judge(attempt.suite, step.gate, seen, results_of(session, record), duration)
-        self._mask_stream(attempt)
+        self._mask_stream(attempt, stream)
         return Result(outcome, reasons, seen, (output.evidence(f"output of {attempt.suite.id}", self._folder),))
 
     async def _revisions_after(self, attempt: _Attempt, session: Session) -> dict[str, str]:
@@ -178,11 +180,10 @@ class PytestRunner:
             return dict.fromkeys(attempt.addresses, "")
         return {name: address.revision if address else "" for name, address in addresses.items()}
 
-    def _mask_stream(self, attempt: _Attempt) -> None:
-        """The plugin knows no secrets: what it wrote is masked once nobody reads it by offset any more."""
-        if attempt.stream.exists():
-            text = attempt.stream.read_text(encoding="utf-8", errors="replace")
-            write_whole(attempt.stream, self._redactor.text(text).encode("utf-8", "replace"), 0o600)
+    def _mask_stream(self, attempt: _Attempt, stream: EvidenceStream) -> None:
+        """The plugin knows no secrets: what it wrote is masked once nobody writes any more."""
+        text = self._redactor.text(stream.content().decode("utf-8", "replace"))
+        write_whole(attempt.stream, text.encode("utf-8", "replace"), 0o600)
 
 
 def python_of(suite: Suite, project: Path) -> str:
@@ -196,23 +197,6 @@ def command_line(suite: Suite, project: Path) -> list[str]:
     """How the suite is run; the plugin itself is configured by the environment only."""
     plugin = ["-p", PLUGIN, "-p", "no:cacheprovider", "-o", "enable_assertion_pass_hook=true"]
     return [python_of(suite, project), "-m", "pytest", *plugin, *suite.args, *suite.paths]
-
-
-async def _follow(act_id: str, stream: EvidenceStream, say: Say) -> None:
-    while True:
-        await anyio.sleep(BEAT)
-        _tell(act_id, stream, say)
-
-
-def _tell(act_id: str, stream: EvidenceStream, say: Say) -> None:
-    """Record what is new, in batches."""
-    news: News = stream.look()
-    for first in range(0, len(news.collected), BATCH):
-        say(TestsCollected(act_id, tuple(news.collected[first : first + BATCH])))
-    started = tuple(news.started)
-    for first in range(0, max(len(news.results), 1 if started else 0), BATCH):
-        say(TestsObserved(act_id, tuple(news.results[first : first + BATCH]), started, stream.offset))
-        started = ()
 
 
 def _host_port(url: str) -> str:
