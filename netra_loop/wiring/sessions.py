@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,7 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
     with _session_lock(folder):
         end_leftovers(folder, folder.kids)
         mask_streams(folder.artifacts, redactor.text)
+        shutil.rmtree(place.state.pycache, ignore_errors=True)  # a full disk leaves compiled files that are cut short
         with open_stream(place, folder, clock, redactor, progress) as stream:
             if not stream.is_open:
                 raise UsageError(f"{folder.id} was never opened", "it died before its first entry; run again")

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from netra_loop.adapters.files import SESSION_ID, SessionFolder, State, session_id, sha256_of, write_whole
+from netra_loop.adapters.journal import SqliteJournal
+from netra_loop.core.codec import encode
 from netra_loop.core.errors import StorageError, UsageError
+from netra_loop.core.events import Entry, IterationBegun
 from tests.adapters.children import python, readable, told_by_python
 from tests.stories import START
 
@@ -189,10 +192,18 @@ def state(tmp_path: Path) -> State:
     return state
 
 
+def begin_journal(path: Path) -> None:
+    """A journal with one entry."""
+    journal = SqliteJournal(path)
+    event = IterationBegun(1)
+    journal.append(Entry(1, datetime(2025, 9, 14, tzinfo=UTC), event), encode(event))
+    journal.close()
+
+
 def opened(state: State, focus: str = "all", at: datetime = START) -> SessionFolder:
     """A session that has its journal."""
     folder = state.new_session(focus, at)
-    folder.journal.touch()
+    begin_journal(folder.journal)
     return folder
 
 
@@ -228,7 +239,7 @@ def test_a_session_that_never_wrote_its_journal_and_a_foreign_folder_are_not_lis
     state.new_session("all", START)
     for foreign in ("UPPER", "a", "with space", "_x", "x" * 101):
         (state.root / "sessions" / foreign).mkdir()
-        (state.root / "sessions" / foreign / "journal.db").touch()
+        begin_journal(state.root / "sessions" / foreign / "journal.db")
 
     assert state.session_ids() == []
     with pytest.raises(UsageError, match="there is no session yet"):
@@ -264,7 +275,7 @@ def test_a_word_that_names_no_session_is_refused_whatever_it_is(state: State, wo
     known = opened(state)
     outside = state.root / "outside"
     outside.mkdir()
-    (outside / "journal.db").touch()
+    begin_journal(outside / "journal.db")
 
     with pytest.raises(UsageError, match="no session named") as refusal:
         state.find_session(word)

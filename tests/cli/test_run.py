@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +18,7 @@ import pytest
 import netra_loop
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.supervise import marked_processes
-from tests.small_project import Project, clean_environment
+from tests.small_project import Project, clean_environment, small_project
 
 SCHEMA = json.loads((Path(netra_loop.__file__).parent / "views" / "result.schema.json").read_text(encoding="utf-8"))
 
@@ -198,6 +199,50 @@ def test_a_worklog_that_cannot_be_written_ends_before_anything_runs(project: Pro
     assert done.code == 74
     assert "cannot write" in done.err
     assert project.audit() == []
+
+
+def test_a_full_disk_ends_with_its_own_code_and_the_session_goes_on_once_there_is_room(project: Project) -> None:
+    limited = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000)); "
+    limited += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    assert project.do("local", "up").code == 0
+    command = project.command("run", "--output", "plain")
+    full = subprocess.run(
+        [command[0], "-c", limited, *command[1:]],
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert full.returncode == 74, full.stderr
+    assert "Traceback" not in full.stderr
+
+    resumed = project.do("resume", "last")
+    assert resumed.code == 0, project.worklog
+    assert project.result["headline"]["counted"] == 3
+
+
+def test_a_spent_budget_and_iterations_without_progress_have_their_own_code(project: Project) -> None:
+    project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
+    assert project.run("--max-iterations", "3").code == 5
+    assert (project.result["verdict"], len(project.result["iterations"])) == ("RED", 2)
+    assert project.result["reason"].startswith("no progress; ")
+
+    assert project.run("--budget", "500ms").code == 5
+    assert project.result["reason"].startswith("the time budget is spent; ")
+
+
+def test_the_shipped_project_is_green_with_all_its_tests(tmp_path: Path) -> None:
+    root = Path(netra_loop.__file__).parents[1]
+    with small_project(tmp_path / "shipped") as project:
+        shutil.rmtree(project.path)
+        for name in ("config", "phases", "netra_loop/sample"):
+            shutil.copytree(root / name, project.path / name)
+
+        assert project.run().code == 0
+        headline = project.result["headline"]
+        assert (headline["collected"], headline["counted"]) == (30, 30)
 
 
 def test_a_red_test_that_passes_after_a_crash_does_not_count(project: Project) -> None:

@@ -18,7 +18,7 @@ from netra_loop.adapters.supervise import marked_processes
 from tests.small_project import Project, clean_environment
 
 KILLS_PER_SESSION = 4
-USUAL_ENTRIES = 24  # about what an undisturbed session of the small project writes
+STRIDE = 5  # entries between two kills at most: four of them fall inside what a session of the small project writes
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,10 +47,10 @@ def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def kill_at_entry(project: Project, process: subprocess.Popen[bytes], entry: int) -> bool:
-    """Kill -9 as soon as the journal has that many entries; False when the session ended before."""
+def kill_at_entry(project: Project, process: subprocess.Popen[bytes], sessions: int, entry: int) -> bool:
+    """Kill -9 as soon as the newest of so many sessions has that many entries; False when it ended before."""
     while process.poll() is None:
-        if project.sessions and entries_of(project.sessions[-1]) >= entry:
+        if len(project.sessions) == sessions and entries_of(project.sessions[-1]) >= entry:
             process.send_signal(signal.SIGKILL)
             process.wait()
             return True
@@ -58,14 +58,15 @@ def kill_at_entry(project: Project, process: subprocess.Popen[bytes], entry: int
     return False
 
 
-def disturbed(project: Project, seed: int) -> int:
-    """Run one session with its kills at seeded random entries; the exit code of the last resume."""
-    at = sorted(random.Random(seed).sample(range(1, USUAL_ENTRIES), KILLS_PER_SESSION))
+def disturbed(project: Project, seed: int, sessions: int) -> int:
+    """Run one session, killed at seeded random entries and resumed each time; the exit code of the last resume."""
+    random_entries = random.Random(seed)
     process = started(project, "run")
-    for number, entry in enumerate(at):
-        ahead = entry + 2 * number  # every resume writes entries of its own
-        if not kill_at_entry(project, process, ahead):
-            break
+    done = 0
+    for kill in range(KILLS_PER_SESSION):
+        ahead = done + random_entries.randint(1, STRIDE)
+        assert kill_at_entry(project, process, sessions, ahead), f"kill {kill + 1} came too late, at entry {ahead}"
+        done = entries_of(project.sessions[-1])
         process = started(project, "resume", "last")
     return process.wait(timeout=120)
 
@@ -75,19 +76,24 @@ def create_calls(project: Project) -> Counter[str]:
 
 
 def test_a_killed_session_ends_as_if_nothing_had_happened(project: Project, seed: int) -> None:
-    red = seed % 2 == 1
+    red, first_revision = seed % 2 == 1, seed % 4 > 1
+    if not first_revision:
+        assert project.run().code == 0
     if red:
         project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
 
-    code = disturbed(project, seed)
+    code = disturbed(project, seed, 1 if first_revision else 2)
 
     assert code == (1 if red else 0), project.worklog
-    assert len(project.sessions) == 1
+    assert len(project.sessions) == (1 if first_revision else 2)
     result = project.result
+    (service,) = result["services"]
+    assert service["strategy"] == ("direct" if first_revision else "candidate")
+    assert (service["serving_revision"] == service["revision"]) is (first_revision or not red)
     assert (result["verdict"], result["headline"]["collected"]) == ("RED" if red else "GREEN", 3)
     assert result["headline"]["counted"] == (2 if red else 3)
     created = create_calls(project)
-    assert list(created.values()) == [1], f"one create per key, not {created}"
+    assert list(created.values()) == [1] * len(project.sessions), f"one create per key, not {created}"
     assert marked_processes(SessionFolder(project.sessions[-1])) == []
     footer = project.worklog.rstrip().rsplit("\n", 1)[1]
     assert re.search(rf"seq={result['last_entry']} state=final ", footer)

@@ -171,6 +171,8 @@ class PytestRunner:
         duration = (session.at - record.begun).total_seconds()
         outcome, reasons = judge(attempt.suite, step.gate, seen, results_of(session, record), duration)
         self._mask_stream(attempt, stream)
+        if not stream.greeted:
+            shutil.rmtree(self._pycache, ignore_errors=True)  # a broken compiled file would break every later session
         return Result(outcome, reasons, seen, (output.evidence(f"output of {attempt.suite.id}", self._folder),))
 
     async def _revisions_after(self, attempt: _Attempt, session: Session) -> dict[str, str]:
