@@ -168,6 +168,7 @@ def _call(call: Callable[[], T]) -> T:
     from google.api_core import exceptions
     from requests.exceptions import ConnectionError as NotReached
 
+    stamina.instrumentation.set_on_retry_hooks([])  # its own words would stand between ours
     passing = (exceptions.ServiceUnavailable, exceptions.TooManyRequests, exceptions.GatewayTimeout, NotReached)
     for attempt in stamina.retry_context(on=passing, attempts=5, timeout=RETRY_WINDOW):
         with attempt:

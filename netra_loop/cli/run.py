@@ -31,7 +31,7 @@ def _budget(text: str | None) -> float | None:
     try:
         return seconds(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(str(error), param_hint="--budget") from None
 
 
 def add_to(app: typer.Typer) -> None:
