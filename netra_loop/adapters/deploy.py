@@ -15,6 +15,7 @@ from anyio import to_thread
 from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState, Template
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
+from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.errors import PreflightError
 from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share
 from netra_loop.core.outcome import Outcome
@@ -83,7 +84,7 @@ class DeployRunner:
         revision = await self._revision(deploy)
         adopted = revision is not None
         if revision is not None and revision.key != deploy.template.key:
-            return Result(Outcome.ERRORED, (f"revision {revision.name} exists and is not ours",))
+            return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"revision {revision.name} exists and is not ours"))
         try:
             if not adopted:
                 await self._make(deploy, before)
