@@ -89,7 +89,14 @@ services:
 INDEX = """
 priorities: {P1: {tolerance: 0}, P2: {tolerance: <5%}}
 suites:
-  - {id: basics, title: Basics, priority: P1, runner: pytest, cwd: e2e, paths: [test_basics.py], timeout: 60s}
+  - id: basics
+    title: Basics
+    priority: P1
+    runner: pytest
+    cwd: e2e
+    paths: [test_basics.py]
+    timeout: 60s
+    env: {PYTEST_DISABLE_PLUGIN_AUTOLOAD: 1} # what else is installed here is none of its business
 """
 
 

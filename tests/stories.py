@@ -10,6 +10,7 @@ from netra_loop.core.agenda import act_of, shift_of
 from netra_loop.core.events import (
     ActEnded,
     ActStarted,
+    DependencyState,
     Deployed,
     Entry,
     Event,
@@ -56,7 +57,13 @@ def step(kind: Kind, subject: str, *tags: str, step_id: str = "", argv: tuple[st
     return Step(name, kind, subject, 60.0, RESUME_CLASSES[kind], frozenset({name, kind.value, *tags}), argv, Gate())
 
 
-def suite(name: str, priority: str = "P1", declared: int | None = None, exclusive: tuple[str, ...] = ()) -> Suite:
+def suite(
+    name: str,
+    priority: str = "P1",
+    declared: int | None = None,
+    exclusive: tuple[str, ...] = (),
+    targets: tuple[str, ...] = ("backend",),
+) -> Suite:
     return Suite(
         name,
         f"Suite {name}",
@@ -65,7 +72,7 @@ def suite(name: str, priority: str = "P1", declared: int | None = None, exclusiv
         (f"{name}.py",),
         60.0,
         declared_tests=declared,
-        targets=("backend",),
+        targets=targets,
         exclusive=exclusive,
         value="$120K MRR",
     )
@@ -81,8 +88,17 @@ BACKEND = Target(
 )
 
 
-def plan_of(*phases: Phase, suites: Sequence[Suite] = (), iterations: int = 1, wall: float = 3600.0) -> Plan:
-    environment = Environment("local", "embedded", "project", "region", (BACKEND,))
+FRONTEND = replace(BACKEND, name="frontend", service="frontend", source="frontend")
+
+
+def plan_of(
+    *phases: Phase,
+    suites: Sequence[Suite] = (),
+    iterations: int = 1,
+    wall: float = 3600.0,
+    targets: tuple[Target, ...] = (BACKEND,),
+) -> Plan:
+    environment = Environment("local", "embedded", "project", "region", targets)
     return Plan("default", "d" * 64, environment, phases, tuple(suites), Budget(wall, iterations)).focused("all")
 
 
@@ -97,6 +113,17 @@ def usual_plan(iterations: int = 1, wall: float = 3600.0) -> Plan:
         suites=(suite("p1"), suite("events", "P2")),
         iterations=iterations,
         wall=wall,
+    )
+
+
+def two_services(wall: float = 3600.0) -> Plan:
+    """Deploy both at once -> one suite that meets both."""
+    return plan_of(
+        Phase("deploy", "Deploy", (step(Kind.DEPLOY, "backend"), step(Kind.DEPLOY, "frontend"))),
+        Phase("critical", "Critical", (step(Kind.SUITE, "p1", "P1"),), ("deploy",)),
+        suites=(suite("p1", targets=("backend", "frontend")),),
+        wall=wall,
+        targets=(BACKEND, FRONTEND),
     )
 
 
@@ -147,11 +174,13 @@ class Story:
     def does(self, step_id: str, outcome: Outcome = Outcome.PASSED, *reasons: str, seen: object = None) -> Story:
         return self.start(step_id).end(step_id, outcome, *reasons, seen=seen)
 
-    def deploys(self, digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW) -> Story:
-        return self.does("deploy-backend", seen=deployed(digest, previous, revision))
+    def deploys(
+        self, digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW, *, target: str = "backend"
+    ) -> Story:
+        return self.does(f"deploy-{target}", seen=deployed(digest, previous, revision, target))
 
-    def is_healthy(self) -> Story:
-        seen = HealthSeen("backend", "http://127.0.0.1:1/health", NEW, 3, 3, 0.01, 0.02)
+    def is_healthy(self, *dependencies: DependencyState, revision: str = NEW) -> Story:
+        seen = HealthSeen("backend", "http://127.0.0.1:1/health", revision, 3, 3, 0.01, 0.02, dependencies)
         return self.does("health-backend", seen=seen)
 
     def tests(
@@ -163,6 +192,7 @@ class Story:
         proof: Proof = Proof.PROVEN,
         revision: str = NEW,
         ended_by: str = "itself",
+        targets: Sequence[str] = ("backend",),
     ) -> Story:
         """Run a suite; names alone pass. NOT_RUN and TIMEOUT are told as the stream tells them."""
         ends = tests if isinstance(tests, Mapping) else dict.fromkeys(tests, TestOutcome.PASSED)
@@ -174,23 +204,29 @@ class Story:
         self.emit(TestsCollected(act_id, tuple(ends)))
         self.emit(TestsObserved(act_id, results, running))
         self.emit(HandleKnown(act_id, {"ended_by": ended_by}))
-        seen = SuiteSeen(step_id, 0, ended_by, True, True, 0, {"backend": revision}, {"backend": revision})
+        met = dict.fromkeys(targets, revision)
+        seen = SuiteSeen(step_id, 0, ended_by, True, True, 0, met, met)
         return self.end(step_id, outcome, *reasons, seen=seen)
 
-    def promotes(self, outcome: Outcome = Outcome.PASSED) -> Story:
-        return self.does("promote-backend", outcome, seen=shifted(NEW))
+    def promotes(self, outcome: Outcome = Outcome.PASSED, *reasons: str, target: str = "backend") -> Story:
+        return self.does(f"promote-{target}", outcome, *reasons, seen=shifted(NEW, target))
 
-    def restores(self, outcome: Outcome = Outcome.PASSED) -> Story:
-        return self.does("restore-backend", outcome, seen=shifted(OLD))
+    def restores(self, outcome: Outcome = Outcome.PASSED, *reasons: str, target: str = "backend") -> Story:
+        return self.does(f"restore-{target}", outcome, *reasons, seen=shifted(OLD, target))
+
+    def both_proven(self) -> Story:
+        """Everything of the plan `two_services`."""
+        self.deploys().deploys(target="frontend")
+        return self.tests("p1", ["a"], targets=("backend", "frontend"))
 
 
-def deployed(digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW) -> Deployed:
+def deployed(digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW, target: str = "backend") -> Deployed:
     before = (Share(previous, 100),) if previous else ()
     base = "http://127.0.0.1:8001"
     after = (Share(previous, 100), Share(revision, 0, "ntl-1", f"{base}9")) if previous else (Share(revision, 100),)
     return Deployed(
-        target="backend",
-        service="backend",
+        target=target,
+        service=target,
         revision=revision,
         image_digest=digest,
         url=base,
@@ -204,10 +240,10 @@ def deployed(digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW
     )
 
 
-def shifted(revision: str) -> TrafficShifted:
+def shifted(revision: str, target: str = "backend") -> TrafficShifted:
     shares = (Share(revision, 100),)
     before = (Share(OLD, 100),)
-    return TrafficShifted("backend", "backend", revision, "http://127.0.0.1:8001", before, shares, "verified", 3)
+    return TrafficShifted(target, target, revision, "http://127.0.0.1:8001", before, shares, "verified", 3)
 
 
 def fail_fast(plan: Plan) -> Plan:

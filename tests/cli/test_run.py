@@ -108,7 +108,7 @@ def test_a_suite_that_collects_nothing_is_incomplete(project: Project) -> None:
 
 
 def test_a_suite_whose_runner_cannot_start_is_an_error(project: Project) -> None:
-    project.change("config/suites.yaml", "runner: pytest", "runner: pytest, python: /bin/false")
+    project.change("config/suites.yaml", "runner: pytest", "runner: pytest\n    python: /bin/false")
 
     assert project.run().code == 4
     assert (project.suite["outcome"], project.suite["reasons"][0]) == ("errored", "not_started")
@@ -251,7 +251,7 @@ def test_a_red_test_that_passes_after_a_crash_does_not_count(project: Project) -
     project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
     process = subprocess.Popen(project.command("run", "--output", "none"), env=clean_environment())
     while not project.sessions or '"outcome": "failed"' not in project.do("report", "last", "--format", "json").out:
-        time.sleep(0.05)
+        time.sleep(0.2)
     process.kill()
     process.wait()
     project.change("e2e/test_basics.py", "== [1, 2]", "== [1, 2, 3]")
@@ -268,7 +268,7 @@ def test_an_old_session_does_not_take_the_traffic_back_from_a_newer_one(project:
     project.write("wait.py", "import time; time.sleep(600)\n")
     process = subprocess.Popen(project.command("run", "--output", "none"), env=clean_environment())
     while not project.sessions or '"id": "wait"' not in running_steps(project):
-        time.sleep(0.05)
+        time.sleep(0.2)
     process.kill()
     process.wait()
     old = project.sessions[-1].name
@@ -292,7 +292,7 @@ def test_services_that_no_counted_pass_met_are_not_promoted(project: Project) ->
     project.write("frontend/app.py", (project.path / "backend/app.py").read_text(encoding="utf-8"))
     project.write("frontend/Procfile", "web: python app.py\n")
     project.change("config/local.yaml", "services:\n", "services:\n  frontend: {source: frontend, health: {path: /}}\n")
-    project.change("config/suites.yaml", "cwd: e2e", "cwd: e2e, targets: [backend]")
+    project.change("config/suites.yaml", "cwd: e2e", "cwd: e2e\n    targets: [backend]")
 
     assert project.run().code == 3
     assert project.result["reason"] == "no counted pass met frontend"

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import Interrupted, SessionFinished, SessionResumed, StopAsked, Ticked, Verdict
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
-from netra_loop.core.plan import Kind, Phase
+from netra_loop.core.plan import Kind, Phase, When
 from netra_loop.core.policy import Begin, Finish, Move, Start, Stop, decide
-from tests.stories import START, Story, fail_fast, plan_of, step, suite, usual_plan
+from tests.stories import START, Story, fail_fast, plan_of, step, suite, two_services, usual_plan
 
 RED = {"a": TestOutcome.FAILED, "b": TestOutcome.PASSED}
 WORSE = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}
@@ -46,6 +47,15 @@ def all_proven(story: Story) -> Story:
 def red(story: Story, tests: dict[str, TestOutcome] = RED) -> Story:
     story.deploys().is_healthy().tests("p1", tests, Outcome.FAILED, "failed_tests")
     return story.tests("events", ["c"]).does("logs-backend")
+
+
+def both_proven(wall: float = 3600.0) -> Story:
+    return Story(two_services(wall)).begin().both_proven()
+
+
+def running_command() -> Story:
+    plan = plan_of(Phase("run", "Run", (step(Kind.RUN, "", step_id="migrate", argv=("true",)),)))
+    return Story(plan).begin().start("migrate")
 
 
 CASES: dict[str, tuple[Callable[[], Story], list[str]]] = {
@@ -159,6 +169,156 @@ CASES: dict[str, tuple[Callable[[], Story], list[str]]] = {
         lambda: begun().start("deploy-backend").emit(SessionResumed("resume")),
         ["start 1/deploy-backend"],
     ),
+    "an act that was adrift is not taken up again once a signal came": (
+        lambda: begun().start("deploy-backend").emit(SessionResumed("resume")).emit(Interrupted(2)),
+        ["finish INCOMPLETE 130"],
+    ),
+    "a traffic shift that was adrift is brought to its end even after a signal": (
+        lambda: all_proven(begun()).start("promote-backend").emit(SessionResumed("resume")).emit(Interrupted(2)),
+        ["start 1/promote-backend"],
+    ),
+    "a signal leaves what was not promoted yet as it is": (
+        lambda: all_proven(begun()).emit(Interrupted(2)),
+        ["finish INCOMPLETE 130"],
+    ),
+    "a signal stops a once-only command too": (
+        lambda: running_command().emit(Interrupted(2)),
+        ["stop 1/migrate: interrupted"],
+    ),
+    "a once-only command cut by a signal is not begun again": (
+        lambda: (
+            running_command()
+            .emit(Interrupted(2))
+            .emit(StopAsked("1/migrate", "interrupted"))
+            .end("migrate", Outcome.INCOMPLETE, "stopped")
+            .emit(SessionResumed("resume"))
+        ),
+        ["finish INCOMPLETE 3"],
+    ),
+    "that nobody can know how a command ended outweighs the signal": (
+        lambda: running_command().emit(SessionResumed("resume")).emit(Interrupted(2)),
+        ["finish INCOMPLETE 7"],
+    ),
+    "a promote that could not be looked at is followed by a restore": (
+        lambda: all_proven(begun()).promotes(Outcome.ERRORED),
+        ["start 1/restore-backend"],
+    ),
+    "a promote that could not be looked at and was restored is an error": (
+        lambda: all_proven(begun()).promotes(Outcome.ERRORED).restores(),
+        ["finish ERROR 4"],
+    ),
+    "unsafe ends the session although iterations are left": (
+        lambda: all_proven(begun(iterations=3)).promotes(Outcome.FAILED).restores(Outcome.FAILED),
+        ["finish UNSAFE 30"],
+    ),
+    "green ends the session although iterations are left": (
+        lambda: all_proven(begun(iterations=3)).promotes(),
+        ["finish GREEN 0"],
+    ),
+    "no progress is told against the best of all iterations before": (
+        lambda: red(red(red(begun(iterations=9)).begin(), WORSE).begin()),
+        ["finish RED 5"],
+    ),
+    "the time budget is spent at the very moment of its end": (
+        lambda: begun(wall=7.0).start("deploy-backend").emit(Ticked(), after=5.0),
+        ["stop 1/deploy-backend: the time budget is spent"],
+    ),
+    "the time budget is not spent a moment before": (
+        lambda: begun(wall=7.0).start("deploy-backend").emit(Ticked(), after=4.99),
+        [],
+    ),
+    "the time in which nobody ran the session is not counted": (
+        lambda: begun(wall=60.0).start("deploy-backend").emit(SessionResumed("resume"), after=900.0),
+        ["start 1/deploy-backend"],
+    ),
+    "the time before a crash and after it is counted": (
+        lambda: (
+            begun(wall=60.0)
+            .start("deploy-backend")
+            .emit(Ticked(), after=30.0)
+            .emit(SessionResumed("resume"), after=900.0)
+            .emit(Ticked(), after=30.0)
+        ),
+        ["finish INCOMPLETE 5"],
+    ),
+    "a deploy that met somebody else's change ends with nine and touches nothing": (
+        lambda: begun(iterations=3).does("deploy-backend", Outcome.ERRORED, FOREIGN_CHANGE),
+        ["finish ERROR 9"],
+    ),
+    "a promote that met somebody else's change ends with nine and restores nothing": (
+        lambda: all_proven(begun(iterations=3)).does("promote-backend", Outcome.ERRORED, FOREIGN_CHANGE),
+        ["finish ERROR 9"],
+    ),
+    "several services are promoted together": (
+        lambda: both_proven(),
+        ["start 1/promote-backend", "start 1/promote-frontend"],
+    ),
+    "what is promoted is not promoted again": (
+        lambda: both_proven().promotes(),
+        ["start 1/promote-frontend"],
+    ),
+    "all promoted leads to green": (
+        lambda: both_proven().promotes().promotes(target="frontend"),
+        ["finish GREEN 0"],
+    ),
+    "one broken promote keeps the other service from being promoted": (
+        lambda: both_proven().promotes(Outcome.FAILED),
+        ["start 1/restore-backend"],
+    ),
+    "one broken promote restores every service that was promoted": (
+        lambda: both_proven().promotes().promotes(Outcome.FAILED, target="frontend"),
+        ["start 1/restore-backend", "start 1/restore-frontend"],
+    ),
+    "what is restored is not restored again": (
+        lambda: both_proven().promotes().promotes(Outcome.FAILED, target="frontend").restores(),
+        ["start 1/restore-frontend"],
+    ),
+    "nothing is restored while another promote runs": (
+        lambda: both_proven().start("promote-backend").start("promote-frontend").end("promote-backend", Outcome.FAILED),
+        [],
+    ),
+    "nothing is promoted while another promote runs": (
+        lambda: both_proven().start("promote-backend"),
+        [],
+    ),
+    "a signal waits for the promote that runs before it restores another": (
+        lambda: (
+            both_proven()
+            .start("promote-backend")
+            .start("promote-frontend")
+            .emit(Interrupted(2))
+            .end("promote-backend", Outcome.FAILED)
+        ),
+        [],
+    ),
+    "a promote that was begun is finished for every service even after a signal": (
+        lambda: both_proven().promotes().emit(Interrupted(2)),
+        ["start 1/promote-frontend"],
+    ),
+    "a promote that was begun is finished even after the time budget": (
+        lambda: both_proven(wall=60.0).promotes().emit(Ticked(), after=60.0),
+        ["start 1/promote-frontend"],
+    ),
+    "after a signal too one broken promote keeps the other from being promoted": (
+        lambda: both_proven().promotes(Outcome.FAILED).emit(Interrupted(2)),
+        ["start 1/restore-backend"],
+    ),
+    "somebody else's change takes back what this session promoted and leaves theirs alone": (
+        lambda: (
+            both_proven().promotes().start("promote-frontend").end("promote-frontend", Outcome.ERRORED, FOREIGN_CHANGE)
+        ),
+        ["start 1/restore-backend"],
+    ),
+    "after somebody else's change and the way back the session ends with nine": (
+        lambda: (
+            both_proven()
+            .promotes()
+            .start("promote-frontend")
+            .end("promote-frontend", Outcome.ERRORED, FOREIGN_CHANGE)
+            .restores()
+        ),
+        ["finish ERROR 9"],
+    ),
     "a finished session does nothing": (
         lambda: begun().emit(SessionFinished(Verdict(Colour.RED, "red", 1))),
         [],
@@ -207,6 +367,29 @@ def test_fail_fast_stops_the_others_and_starts_nothing_but_what_always_runs() ->
     story = Story(fail_fast(plan_of(both, later, suites=suites))).begin().start("one").start("two")
 
     assert moves(story.end("one", Outcome.FAILED)) == ["stop 1/two: fail_fast"]
+
+
+def test_fail_fast_leaves_what_always_runs_alone() -> None:
+    suites = [suite("one"), suite("two")]
+    both = Phase("suites", "Suites", tuple(step(Kind.SUITE, each.id) for each in suites))
+    logs = Phase("logs", "Logs", (step(Kind.LOGS, "backend"),), when=When.ALWAYS)
+    story = Story(fail_fast(plan_of(both, logs, suites=suites))).begin().start("one").start("two").start("logs-backend")
+
+    assert moves(story.end("one", Outcome.FAILED)) == ["stop 1/two: fail_fast"]
+
+
+def test_without_fail_fast_a_failure_stops_nobody() -> None:
+    suites = [suite("one"), suite("two")]
+    both = Phase("suites", "Suites", tuple(step(Kind.SUITE, each.id) for each in suites))
+    story = Story(plan_of(both, suites=suites)).begin().start("one").start("two")
+
+    assert moves(story.end("one", Outcome.FAILED)) == []
+
+
+def test_the_policy_is_woken_later_by_as_long_as_nobody_ran_the_session() -> None:
+    story = begun(wall=60.0).start("deploy-backend").emit(SessionResumed("resume"), after=900.0)
+
+    assert decide(story.session).wake_at == START + timedelta(seconds=960)
 
 
 def test_out_of_focus_steps_never_start_and_are_not_missed() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -20,8 +22,9 @@ from netra_loop.core.events import (
     Verdict,
 )
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
+from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.session import replay, results_of
-from tests.stories import Story, ended_test, usual_plan
+from tests.stories import START, Story, ended_test, plan_of, step, two_services, usual_plan
 
 
 def a_story() -> Story:
@@ -178,3 +181,193 @@ def test_iterations_are_numbered_from_one() -> None:
     story = a_story().emit(IterationBegun(2))
 
     assert [iteration.number for iteration in story.session.iterations] == [1, 2]
+
+
+def final(story: Story, step_id: str = "p1") -> list[tuple[str, str, str, int]]:
+    """Every test of a suite: its name, outcome, proof and attempt."""
+    record = story.session.record(f"{story.iteration}/{step_id}")
+    tests = results_of(story.session, record)
+    return [(t.id, t.outcome.value, t.proof.value if t.proof else "", t.attempt) for t in tests]
+
+
+def test_what_is_known_of_an_act_is_added_to_what_was_known() -> None:
+    story = a_story().start("p1").emit(HandleKnown("1/p1", {"pid": "7", "url": "old"}))
+    story.emit(HandleKnown("1/p1", {"url": "new", "command": "pytest"}))
+
+    assert story.session.record("1/p1").handle == {"pid": "7", "url": "new", "command": "pytest"}
+
+
+def test_a_suite_may_announce_its_tests_in_several_events() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a", "b"))).emit(TestsCollected("1/p1", ("c",)))
+
+    assert story.session.record("1/p1").tests.collected == ("a", "b", "c")
+    assert list(outcomes(story, "p1")) == ["a", "b", "c"]
+
+
+def test_a_test_that_nobody_announced_is_told_after_those_that_were() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",)))
+    story.emit(TestsObserved("1/p1", (ended_test("z", TestOutcome.FAILED), ended_test("a")), ()))
+
+    assert list(outcomes(story, "p1").items()) == [("a", TestOutcome.PASSED), ("z", TestOutcome.FAILED)]
+
+
+def test_ends_that_come_in_several_events_are_all_kept() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a", "b")))
+    story.emit(TestsObserved("1/p1", (ended_test("a"),), ())).emit(TestsObserved("1/p1", (ended_test("b"),), ()))
+
+    assert [test.id for test in story.session.record("1/p1").tests.results] == ["a", "b"]
+
+
+def observed(*told: tuple[Sequence[str], Sequence[str]]) -> Story:
+    """A suite whose events each name the tests that ended, and those that started."""
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a", "b", "c")))
+    for ended, started in told:
+        story.emit(TestsObserved("1/p1", tuple(map(ended_test, ended)), tuple(started)))
+    return story
+
+
+UNDER_WAY = {
+    "a test that started": (observed(([], ["a"])), ("a",)),
+    "two that started one after the other": (observed(([], ["a"]), ([], ["b"])), ("a", "b")),
+    "one that is told twice": (observed(([], ["a"]), ([], ["a"])), ("a",)),
+    "one of two ended": (observed(([], ["a"]), (["a"], ["b"])), ("b",)),
+    "started and ended in one event": (observed((["a"], ["a"])), ()),
+    "the end of another leaves it under way": (observed(([], ["a"]), (["b"], [])), ("a",)),
+    "all ended": (observed(([], ["a", "b"]), (["a", "b"], [])), ()),
+}
+
+
+@pytest.mark.parametrize(("story", "started"), UNDER_WAY.values(), ids=UNDER_WAY)
+def test_which_tests_are_under_way(story: Story, started: tuple[str, ...]) -> None:
+    assert story.session.record("1/p1").tests.started == started
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (TestOutcome.FAILED, ("suspect", 2)),
+        (TestOutcome.ERROR, ("suspect", 2)),
+        (TestOutcome.TIMEOUT, ("suspect", 2)),
+        (TestOutcome.SKIPPED, ("proven", 1)),
+        (TestOutcome.XFAILED, ("proven", 1)),
+        (TestOutcome.PASSED, ("proven", 1)),
+    ],
+)
+def test_a_pass_after_a_red_end_in_the_same_run_is_flaky(before: TestOutcome, expected: tuple[str, int]) -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",)))
+    story.emit(TestsObserved("1/p1", (ended_test("a", before), ended_test("a")), ()))
+
+    assert final(story) == [("a", "passed", *expected)]
+
+
+@pytest.mark.parametrize("before", [TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.TIMEOUT])
+def test_a_pass_after_a_red_iteration_on_the_same_images_is_flaky(before: TestOutcome) -> None:
+    story = a_story().tests("p1", {"a": before, "b": TestOutcome.PASSED}, Outcome.FAILED, ended_by="timeout")
+    story.begin().deploys().is_healthy().tests("p1", ["a", "b"])
+
+    assert final(story) == [("a", "passed", "suspect", 2), ("b", "passed", "proven", 1)]
+
+
+def test_a_red_end_in_between_is_not_forgotten_by_the_passes_after_it() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",)))
+    ends = (ended_test("a"), ended_test("a", TestOutcome.FAILED), ended_test("a"), ended_test("a"))
+    story.emit(TestsObserved("1/p1", ends, ()))
+
+    assert final(story) == [("a", "passed", "suspect", 2)]
+
+
+def test_the_last_end_of_a_test_speaks() -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",)))
+    story.emit(TestsObserved("1/p1", (ended_test("a"), ended_test("a", TestOutcome.FAILED)), ()))
+
+    assert final(story) == [("a", "failed", "", 1)]
+
+
+@pytest.mark.parametrize(
+    ("proof", "expected"),
+    [
+        (Proof.CONFIRMED, "suspect"),
+        (Proof.PROVEN, "suspect"),
+        (Proof.SUSPECT, "suspect"),
+        (Proof.UNPROVEN, "unproven"),
+        (Proof.BYPASSED, "bypassed"),
+    ],
+)
+def test_a_rerun_makes_no_proof_better(proof: Proof, expected: str) -> None:
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a",)))
+    story.emit(TestsObserved("1/p1", (ended_test("a", TestOutcome.FAILED), ended_test("a", proof=proof)), ()))
+
+    assert final(story) == [("a", "passed", expected, 2)]
+
+
+def test_a_once_only_act_that_a_signal_cut_is_not_taken_up_again() -> None:
+    plan = plan_of(Phase("run", "Run", (step(Kind.RUN, "", step_id="migrate", argv=("true",)),)))
+    story = Story(plan).begin().start("migrate").emit(Interrupted(2)).emit(StopAsked("1/migrate", "interrupted"))
+    story.end("migrate", Outcome.INCOMPLETE, "stopped").emit(SessionResumed("resume"))
+
+    assert story.session.adrift == ()
+    assert story.session.record("1/migrate").result is not None
+
+
+def test_what_was_stopped_without_a_signal_stays_ended() -> None:
+    story = a_story().start("p1").emit(StopAsked("1/p1", "fail_fast")).end("p1", Outcome.INCOMPLETE, "stopped")
+    story.emit(SessionResumed("resume"))
+
+    assert story.session.adrift == ()
+    assert story.session.record("1/p1").result is not None
+
+
+def test_what_ended_before_a_signal_stays_ended() -> None:
+    story = a_story().tests("p1", ["a"]).emit(Interrupted(2)).emit(SessionResumed("resume"))
+
+    assert story.session.adrift == ()
+
+
+def test_a_stop_that_was_asked_for_is_forgotten_when_the_session_is_resumed() -> None:
+    story = a_story().start("p1").emit(StopAsked("1/p1", "interrupted")).emit(SessionResumed("resume"))
+
+    assert [(record.act.id, record.stop) for record in story.session.adrift] == [("1/p1", "")]
+
+
+def test_every_resume_is_kept_and_the_time_between_is_told_as_asleep() -> None:
+    story = a_story().emit(SessionResumed("one"), after=50.0).start("p1").emit(SessionResumed("two"), after=7.0)
+
+    assert story.session.resumed == ("one", "two")
+    assert story.session.asleep == timedelta(seconds=57)
+
+
+def test_an_act_keeps_when_it_first_started_and_every_attempt_has_its_own_beginning() -> None:
+    story = Story(usual_plan()).begin().start("deploy-backend")
+    story.emit(SessionResumed("one"), after=100.0).start("deploy-backend")
+    story.emit(SessionResumed("two"), after=100.0).start("deploy-backend")
+    record = story.session.record("1/deploy-backend")
+
+    assert (record.started, record.begun) == (START + timedelta(seconds=2), START + timedelta(seconds=204))
+    assert (record.attempt, len(record.earlier)) == (3, 2)
+
+
+def test_how_a_broken_attempt_ended_says_nothing_of_the_next() -> None:
+    story = a_story().start("p1").emit(HandleKnown("1/p1", {"ended_by": "stop", "pid": "7", "operation": "o-1"}))
+    story.emit(SessionResumed("resume")).start("p1")
+
+    assert story.session.record("1/p1").handle == {"operation": "o-1"}
+
+
+def test_every_service_has_its_own_deploy() -> None:
+    story = Story(two_services()).begin().deploys(revision="b-1").deploys(revision="f-1", target="frontend")
+    iteration = story.session.iterations[0]
+    found = {name: iteration.deployed(name) for name in ("backend", "frontend", "other")}
+
+    assert {name: each.revision if each else "" for name, each in found.items()} == {
+        "backend": "b-1",
+        "frontend": "f-1",
+        "other": "",
+    }
+
+
+def test_one_new_image_of_several_is_a_change() -> None:
+    story = Story(two_services()).begin().deploys().deploys(target="frontend")
+    story.tests("p1", {"a": TestOutcome.FAILED}, Outcome.FAILED)
+    story.begin().deploys().deploys("sha256:bb", target="frontend").tests("p1", ["a"])
+
+    assert final(story) == [("a", "passed", "proven", 1)]

@@ -9,11 +9,12 @@ import pytest
 from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Gate, Tolerance
-from netra_loop.core.suites import Counts, count, count_proofs, judge
+from netra_loop.core.suites import Counts, Proofs, count, count_proofs, judge
 from tests.stories import ended_test, suite
 
 P, F, S = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
 N, T, X = TestOutcome.NOT_RUN, TestOutcome.TIMEOUT, TestOutcome.XFAILED
+E = TestOutcome.ERROR
 CLEAN = SuiteSeen("p1", 0, "itself", True, True, 0, {"backend": "r1"}, {"backend": "r1"})
 RED = replace(CLEAN, exit_code=1)
 CUT = replace(CLEAN, exit_code=130, ended_by="timeout", finished=False)
@@ -61,6 +62,89 @@ TABLE: dict[str, tuple[list[TestOutcome], SuiteSeen, Gate, Outcome, tuple[str, .
         Outcome.ERRORED,
         ("not_started", "disagreement", "empty"),
     ),
+    "it was stopped before it spoke": (
+        [],
+        replace(CLEAN, exit_code=-15, ended_by="stop", began=False, finished=False),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("stopped", "empty"),
+    ),
+    "its time was over before it spoke": (
+        [],
+        replace(CLEAN, exit_code=-15, ended_by="timeout", began=False, finished=False),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("timed_out", "empty"),
+    ),
+    "nothing collected with another exit code": ([], CLEAN, Gate(), Outcome.INCOMPLETE, ("disagreement", "empty")),
+    "exit 5 although tests ran": (
+        [P],
+        replace(CLEAN, exit_code=5),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("disagreement",),
+    ),
+    "an error counts as red": ([P, E], RED, Gate(), Outcome.FAILED, ("failed_tests",)),
+    "an error within a count": ([P, E], RED, Gate(Tolerance(1)), Outcome.PASSED, ()),
+    "an error and a failure are two": ([P, E, F], RED, Gate(Tolerance(1)), Outcome.FAILED, ("failed_tests",)),
+    "exit 0 with an error": ([P, E], CLEAN, Gate(), Outcome.FAILED, ("disagreement", "failed_tests")),
+    "exit 2 with a tolerated failure": (
+        [P, F],
+        replace(CLEAN, exit_code=2),
+        Gate(Tolerance(1)),
+        Outcome.INCOMPLETE,
+        ("disagreement",),
+    ),
+    "exit 3 with a tolerated failure": (
+        [P, F],
+        replace(CLEAN, exit_code=3),
+        Gate(Tolerance(1)),
+        Outcome.INCOMPLETE,
+        ("disagreement",),
+    ),
+    "exit 2 with everything passed": (
+        [P],
+        replace(CLEAN, exit_code=2),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("disagreement",),
+    ),
+    "no exit code at all": ([P], replace(CLEAN, exit_code=None), Gate(), Outcome.INCOMPLETE, ("disagreement",)),
+    "lines that contradict each other": (
+        [P],
+        replace(CLEAN, strange=1),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("disagreement",),
+    ),
+    "lines that contradict each other in a suite that was stopped": (
+        [P],
+        replace(CUT, ended_by="stop", strange=1),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("stopped", "disagreement"),
+    ),
+    "one deselected": ([P], replace(CLEAN, deselected=1), Gate(), Outcome.INCOMPLETE, ("deselected",)),
+    "none deselected": ([P], replace(CLEAN, deselected=0), Gate(), Outcome.PASSED, ()),
+    "exactly what the gate asks for": ([P, P], CLEAN, Gate(min_tests=2), Outcome.PASSED, ()),
+    "exactly as fast as the gate believes": ([P], CLEAN, Gate(min_duration=5.0), Outcome.PASSED, ()),
+    "stopped faster than the gate believes": (
+        [P],
+        replace(CUT, ended_by="stop"),
+        Gate(min_duration=10),
+        Outcome.INCOMPLETE,
+        ("stopped",),
+    ),
+    "two skipped where one is allowed": ([P, S, S], CLEAN, Gate(max_skipped=1), Outcome.INCOMPLETE, ("skipped_tests",)),
+    "skips and expected failures": ([S, X], CLEAN, Gate(max_skipped=1), Outcome.INCOMPLETE, ("nothing_passed",)),
+    "only red ones, all forgiven": ([F], RED, Gate(Tolerance(1)), Outcome.PASSED, ()),
+    "a red test weighs more than processes left behind": (
+        [F],
+        replace(RED, leaked=1),
+        Gate(),
+        Outcome.FAILED,
+        ("left_processes", "failed_tests"),
+    ),
     "a file that cannot be collected": (
         [P],
         replace(CLEAN, exit_code=2, collection_errors=("a.py: SyntaxError",)),
@@ -95,6 +179,48 @@ def test_fewer_tests_than_declared_are_never_green() -> None:
         Outcome.INCOMPLETE,
         ("fewer_than_declared",),
     )
+
+
+@pytest.mark.parametrize("declared", [1, 2])
+def test_as_many_tests_as_declared_or_more_are_fine(declared: int) -> None:
+    tests = [ended_test("a"), ended_test("b")]
+
+    assert judge(suite("p1", declared=declared), Gate(), CLEAN, tests, 5.0) == (Outcome.PASSED, ())
+
+
+def test_with_a_declared_number_only_that_number_matters_and_not_what_was_left_out() -> None:
+    seen = replace(CLEAN, deselected=4)
+
+    assert judge(suite("p1", declared=1), Gate(), seen, [ended_test("a")], 5.0) == (Outcome.PASSED, ())
+    assert judge(suite("p1", declared=2), Gate(), seen, [ended_test("a")], 5.0) == (
+        Outcome.INCOMPLETE,
+        ("fewer_than_declared",),
+    )
+
+
+def test_a_pass_that_nobody_graded_is_unproven() -> None:
+    tests = [replace(ended_test("a"), proof=None), ended_test("b")]
+
+    assert count_proofs(tests) == Proofs(proven=1, unproven=1)
+    assert judge(suite("p1"), Gate(), CLEAN, tests, 5.0) == (Outcome.INCOMPLETE, ("unproven",))
+
+
+def test_confirmed_and_proven_passes_count_and_no_others() -> None:
+    tests = [ended_test(proof.value, proof=proof) for proof in Proof]
+
+    assert count_proofs(tests) == Proofs(1, 1, 1, 1, 1)
+    assert count_proofs(tests).counted == sum(proof.counts for proof in Proof) == 2
+
+
+def test_only_a_pass_has_a_proof() -> None:
+    failed = replace(ended_test("a", F), proof=Proof.PROVEN)
+
+    assert count_proofs([failed]) == Proofs()
+
+
+@pytest.mark.parametrize(("outcome", "attempt", "flaky"), [(P, 1, 0), (P, 2, 1), (P, 3, 1), (F, 2, 0), (E, 2, 0)])
+def test_only_a_pass_after_the_first_attempt_is_flaky(outcome: TestOutcome, attempt: int, flaky: int) -> None:
+    assert count([replace(ended_test("a", outcome), attempt=attempt)]).flaky == flaky
 
 
 @pytest.mark.parametrize("proof", [Proof.UNPROVEN, Proof.SUSPECT, Proof.BYPASSED])

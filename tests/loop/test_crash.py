@@ -54,7 +54,7 @@ def kill_at_entry(project: Project, process: subprocess.Popen[bytes], sessions: 
             process.send_signal(signal.SIGKILL)
             process.wait()
             return True
-        time.sleep(0.001)
+        time.sleep(0.004)
     return False
 
 

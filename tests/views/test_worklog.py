@@ -12,14 +12,16 @@ from hypothesis import HealthCheck as Check
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netra_loop.core.events import ActEnded, Evidence, LogsSeen, Result, SessionFinished
+from netra_loop.core.events import ActEnded, DependencyState, Evidence, LogsSeen, Result, SessionFinished
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.policy import Finish, decide
 from netra_loop.views.result import result_of
-from netra_loop.views.worklog import worklog
+from netra_loop.views.worklog import is_whole, worklog
 from tests.stories import NEW, OLD, Story, usual_plan
 
-FIGURE = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
+FIGURE = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+LABELS = ("(95 % interval ", "sha256 ")  # the level of the interval and the name of a digest are no results
 
 
 def finished(story: Story) -> Story:
@@ -51,21 +53,59 @@ def quoted_away(markdown: str) -> str:
     return re.sub(r"(`+)(?:.+?)\1(?!`)|<!--.*?-->", "", without_blocks)
 
 
+def values_in(document: Any) -> list[Any]:
+    """Everything in the document that is neither a mapping nor a list."""
+    if isinstance(document, dict | list):
+        inside = document.values() if isinstance(document, dict) else document
+        return [value for each in inside for value in values_in(each)]
+    return [document]
+
+
 def figures_in(document: Any) -> set[str]:
-    """Every number of the document as JSON writes it, and every number inside its texts."""
-    if isinstance(document, dict):
-        return set().union(*map(figures_in, document.values())) if document else set()
-    if isinstance(document, list):
-        return set().union(*map(figures_in, document)) if document else set()
-    if isinstance(document, str):
-        return set(FIGURE.findall(document))
-    return {json.dumps(document)}
+    """Every number of the document as JSON writes it; digits inside its texts are none."""
+    return {json.dumps(value) for value in values_in(document) if isinstance(value, int | float)}
+
+
+def whole_texts_in(document: Any) -> set[str]:
+    """The texts that the worklog prints unquoted and whole, and that may hold digits: timestamps and priorities."""
+    times = {value for value in values_in(document) if isinstance(value, str) and TIMESTAMP.fullmatch(value)}
+    return times | {f"({suite['priority']})" for each in document["iterations"] for suite in each["suites"]}
+
+
+def unaccounted_in(markdown: str, document: Any) -> set[str]:
+    """The printed figures that are no number of the document and stand in no text of it that is printed whole."""
+    printed = quoted_away(markdown)
+    for text in (*LABELS, *sorted(whole_texts_in(document), key=len, reverse=True)):
+        printed = printed.replace(text, " ")
+    return set(FIGURE.findall(printed)) - figures_in(document)
 
 
 def unaccounted(story: Story) -> set[str]:
     document = json.loads(json.dumps(result_of(story.session)))
-    shown = set(FIGURE.findall(quoted_away(worklog(document))))
-    return shown - figures_in(document) - {"95"}  # the level of the interval is no result
+    return unaccounted_in(worklog(document), document)
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("3 tests in 0.125 s", set()),
+        ("4 tests", {"4"}),
+        ("at 2025-09-14T17:10:28Z", set()),
+        ("at 2025-09-14T17:10:29Z", {"2025", "09", "14", "17", "10", "29"}),
+        ("17 tests", {"17"}),
+        ("revision 00042", {"00042"}),
+        ("revision `r-00042`", set()),
+        ("suite (P1)", set()),
+        ("1 suite", {"1"}),
+    ],
+)
+def test_a_printed_figure_is_a_number_of_the_result_or_stands_in_a_text_printed_whole(
+    text: str, missing: set[str]
+) -> None:
+    suites = [{"priority": "P1", "id": "r-00042"}]
+    document = {"n": 3, "s": 0.125, "at": "2025-09-14T17:10:28Z", "iterations": [{"suites": suites}]}
+
+    assert unaccounted_in(text, document) == missing
 
 
 def test_the_first_line_is_the_verdict_in_words_and_numbers() -> None:
@@ -190,3 +230,58 @@ def test_evidence_of_a_failed_act_is_quoted() -> None:
     story.emit(ActEnded("1/deploy-backend", Result(Outcome.FAILED, ("broken",), None, (evidence,))))
 
     assert "`````text\nline ```` one\nline two\n`````" in text_of(story)
+
+
+def test_green_with_an_optional_dependency_down_says_degraded_in_its_first_line() -> None:
+    story = Story(usual_plan()).begin().deploys().is_healthy(DependencyState("store", "failed", required=False))
+    story.tests("p1", ["a"]).tests("events", ["b"]).does("logs-backend").promotes()
+
+    assert text_of(finished(story)).splitlines()[0] == "# GREEN, DEGRADED: 2 counted passes of 2 collected tests"
+
+
+def test_a_worklog_of_a_running_session_says_that_it_is_not_the_last_one() -> None:
+    story = Story(usual_plan()).begin().deploys()
+
+    assert f"<!-- netra-loop seq={len(story.entries)} state=in-progress sha256=" in text_of(story)
+
+
+def test_the_last_row_of_the_metrics_sums_up_the_others() -> None:
+    story = Story(usual_plan()).begin().deploys().is_healthy()
+    ends = dict.fromkeys("abcdefg", TestOutcome.PASSED) | {
+        "h": TestOutcome.FAILED,
+        "i": TestOutcome.ERROR,
+        "j": TestOutcome.ERROR,
+        "k": TestOutcome.SKIPPED,
+    }
+    story.tests("p1", ends, Outcome.FAILED)
+    others = {"a": TestOutcome.PASSED, "b": TestOutcome.TIMEOUT, "c": TestOutcome.NOT_RUN, "d": TestOutcome.NOT_RUN}
+    story.tests("events", others, Outcome.INCOMPLETE, proof=Proof.SUSPECT, ended_by="timeout")
+    rows = text_of(story).split("## Comprehensive analysis")[1].splitlines()
+
+    assert [row.rsplit("|", 2)[0] for row in rows if row.startswith("| `")] == [
+        "| `p1` | 11 | 7 | 7 | 1 | 2 | 1 | 0 | 0 ",
+        "| `events` | 4 | 1 | 0 | 0 | 0 | 0 | 1 | 2 ",
+        "| `all` | 15 | 8 | 7 | 1 | 2 | 1 | 1 | 2 ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "then", "whole"),
+    [
+        ("", "", True),
+        ("# RED: 2 counted", "# GREEN: 3 counted", False),
+        ("sha256=", "sha256=0", False),
+        ("<!-- netra-loop ", "<!-- ", False),
+        (" -->", "", False),
+    ],
+    ids=["untouched", "another verdict", "another digest", "no footer", "a footer without its end"],
+)
+def test_a_worklog_is_whole_only_as_it_was_written(was: str, then: str, whole: bool) -> None:
+    text = text_of(red())
+    changed = text.replace(was, then) if was else text
+
+    assert is_whole(changed) is whole
+
+
+def test_nothing_is_no_whole_worklog() -> None:
+    assert not is_whole("")

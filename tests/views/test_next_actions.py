@@ -1,0 +1,204 @@
+"""What a person should do next: every rule, when it speaks and when it is silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from netra_loop.views.next_actions import next_actions
+
+Document = dict[str, Any]
+SERVICE: Document = {
+    "name": "backend",
+    "service": "backend-staging",
+    "strategy": None,
+    "revision": "r-2",
+    "serving_revision": "r-1",
+    "candidate_url": "http://127.0.0.1:8009",
+    "traffic_before": [],
+}
+SPLIT = [
+    {"revision": "r-0", "percent": 10},
+    {"revision": "r-1", "percent": 90},
+    {"revision": "r-9", "percent": 0},
+]
+
+
+def service(**changes: object) -> Document:
+    return SERVICE | changes
+
+
+def suite(*reasons: str, **tests: str) -> Document:
+    return {"id": "p1", "reasons": list(reasons), "tests": [{"id": k, "outcome": v} for k, v in tests.items()]}
+
+
+def act(outcome: str | None, *reasons: str, kind: str = "deploy", step_id: str = "deploy-backend") -> Document:
+    return {"id": step_id, "kind": kind, "outcome": outcome, "reasons": list(reasons)}
+
+
+def iteration(*steps: Document, shifts: tuple[Document, ...] = (), suites: tuple[Document, ...] = ()) -> Document:
+    return {"phases": [{"steps": list(steps)}], "shifts": list(shifts), "suites": list(suites)}
+
+
+def result(verdict: str | None, *iterations: Document, **changes: object) -> Document:
+    return {
+        "verdict": verdict,
+        "session_id": "s-1",
+        "project": "shop",
+        "region": "europe-west1",
+        "endpoint": "google",
+        "interrupted_by_signal": None,
+        "services": [],
+        "iterations": list(iterations),
+    } | changes
+
+
+def told(document: Document) -> list[str]:
+    return [f"{action['horizon']} {action['id']} | {action['text']}" for action in next_actions(document)]
+
+
+RESUME = "ultimate-test-deploy-loop resume s-1"
+RED = iteration(suites=(suite(a="passed", b="failed", c="error", d="timeout", e="skipped", f="not_run"),))
+CASES: dict[str, tuple[Document, list[str]]] = {
+    "green: nothing": (result("GREEN"), []),
+    "green, a first revision: nothing": (result("GREEN", services=[service(strategy="direct")]), []),
+    "green, a candidate: nothing": (result("GREEN", services=[service(strategy="candidate")]), []),
+    "unsafe on google: the command that puts back every share that served": (
+        result("UNSAFE", services=[service(traffic_before=SPLIT)]),
+        [
+            "immediate unsafe:backend | Put back what served before: gcloud run services update-traffic "
+            "backend-staging --to-revisions r-0=10,r-1=90 --project shop --region europe-west1"
+        ],
+    ),
+    "unsafe on the embedded endpoint: the shares alone": (
+        result("UNSAFE", services=[service(traffic_before=SPLIT)], endpoint="embedded"),
+        ["immediate unsafe:backend | Put back what served before: traffic r-0=10 r-1=90; a run that passes does"],
+    ),
+    "unsafe, nothing served before: nothing to put back": (
+        result("UNSAFE", services=[service(traffic_before=[{"revision": "r-9", "percent": 0}])]),
+        [],
+    ),
+    "red: no traffic to put back": (result("RED", services=[service(traffic_before=SPLIT)]), []),
+    "a first revision that is not proven": (
+        result("RED", services=[service(strategy="direct")]),
+        [
+            "immediate first:backend | backend serves its first revision, not proven good; "
+            "there is nothing to go back to"
+        ],
+    ),
+    "a first revision while it runs": (
+        result(None, services=[service(strategy="direct")]),
+        [f"immediate resume | If nothing runs any more: {RESUME}"],
+    ),
+    "no verdict yet": (result(None), [f"immediate resume | If nothing runs any more: {RESUME}"]),
+    "interrupted": (
+        result("INCOMPLETE", interrupted_by_signal=2),
+        [f"immediate resume | The session was interrupted; it goes on with: {RESUME}"],
+    ),
+    "not interrupted": (result("INCOMPLETE"), []),
+    "a step failed": (
+        result("RED", iteration(act("failed", "no image", "no builder"))),
+        ["immediate step:deploy-backend | deploy-backend failed: no image; no builder"],
+    ),
+    "a step errored": (
+        result("ERROR", iteration(act("errored", "permission denied"))),
+        ["immediate step:deploy-backend | deploy-backend errored: permission denied"],
+    ),
+    "a step passed, is incomplete, was skipped, is open": (
+        result("RED", iteration(act("passed"), act("incomplete", "stopped"), act("skipped"), act(None))),
+        [],
+    ),
+    "a suite is no step": (result("RED", iteration(act("failed", "failed_tests", kind="suite"))), []),
+    "a promote failed": (
+        result("UNSAFE", iteration(shifts=(act("failed", "r-1 answers", kind="promote", step_id="promote-backend"),))),
+        ["immediate step:promote-backend | promote-backend failed: r-1 answers"],
+    ),
+    "red tests by name, and no others": (result("RED", RED), ["immediate red:p1 | p1: look at b, c, d"]),
+    "ten red tests are named": (
+        result("RED", iteration(suites=(suite(**{f"t{number}": "failed" for number in range(12)}),))),
+        ["immediate red:p1 | p1: look at t0, t1, t2, t3, t4, t5, t6, t7, t8, t9"],
+    ),
+    "only the newest iteration speaks": (result("INCOMPLETE", RED, iteration(suites=(suite(a="passed"),))), []),
+    "red tests of a running session": (
+        result(None, RED),
+        [f"immediate resume | If nothing runs any more: {RESUME}", "immediate red:p1 | p1: look at b, c, d"],
+    ),
+    "failed tests are named, the reason adds nothing": (result("RED", iteration(suites=(suite("failed_tests"),))), []),
+    "several reasons, each with its advice": (
+        result("INCOMPLETE", iteration(suites=(suite("partial", "too_fast"),))),
+        [
+            "short partial:p1 | p1 did not run every collected test",
+            "short too_fast:p1 | p1 ended faster than its gate believes",
+        ],
+    ),
+    "a candidate that was not promoted": (
+        result("RED", services=[service(strategy="candidate")]),
+        ["short candidate:backend | r-2 was not promoted; it answers at http://127.0.0.1:8009"],
+    ),
+    "a candidate that serves": (
+        result("RED", services=[service(strategy="candidate", serving_revision="r-2")]),
+        [],
+    ),
+    "a candidate of which nobody knows whether it serves": (
+        result("RED", services=[service(strategy="candidate", serving_revision=None)]),
+        [],
+    ),
+    "a candidate while it is tested": (
+        result(None, services=[service(strategy="candidate")]),
+        [f"immediate resume | If nothing runs any more: {RESUME}"],
+    ),
+    "the most urgent comes first": (
+        result(
+            "UNSAFE",
+            iteration(
+                act("failed", "x"),
+                suites=(suite("partial", a="failed"),),
+            ),
+            services=[service(strategy="candidate", traffic_before=SPLIT)],
+            endpoint="embedded",
+            interrupted_by_signal=2,
+        ),
+        [
+            "immediate unsafe:backend | Put back what served before: traffic r-0=10 r-1=90; a run that passes does",
+            f"immediate resume | The session was interrupted; it goes on with: {RESUME}",
+            "immediate step:deploy-backend | deploy-backend failed: x",
+            "immediate red:p1 | p1: look at a",
+            "short partial:p1 | p1 did not run every collected test",
+            "short candidate:backend | r-2 was not promoted; it answers at http://127.0.0.1:8009",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), CASES.values(), ids=CASES)
+def test_next_actions(document: Document, expected: list[str]) -> None:
+    assert told(document) == expected
+
+
+ADVICE = {
+    "empty": "check its paths",
+    "all_skipped": "skipped every test",
+    "skipped_tests": "raise max_skipped",
+    "timed_out": "ended by its timeout",
+    "partial": "did not run every collected test",
+    "fewer_than_declared": "fewer tests than the index declares",
+    "too_few_tests": "fewer tests than its gate asks for",
+    "unproven": "passes that do not count",
+    "deselected": "left them out",
+    "disagreement": "read its output",
+    "invalidated": "run it again",
+    "collection_error": "could not be collected",
+    "not_started": "interpreter and folder",
+    "left_processes": "left processes behind",
+    "nothing_passed": "no passed test",
+    "too_fast": "faster than its gate believes",
+}
+
+
+@pytest.mark.parametrize(("reason", "words"), ADVICE.items(), ids=ADVICE)
+def test_every_reason_of_a_suite_has_its_advice(reason: str, words: str) -> None:
+    (line,) = told(result("INCOMPLETE", iteration(suites=(suite(reason),))))
+
+    assert line.startswith(f"short {reason}:p1 | p1 ")
+    assert words in line
