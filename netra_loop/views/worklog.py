@@ -46,7 +46,7 @@ def worklog(document: Document) -> str:
 def is_whole(text: str) -> bool:
     """Whether a worklog stands as it was written: its last line carries the digest of all above it."""
     body, mark, footer = text.rpartition("<!-- netra-loop ")
-    return bool(mark) and f"sha256={hashlib.sha256(body.encode()).hexdigest()} -->" in footer
+    return bool(mark) and footer.endswith(f"sha256={hashlib.sha256(body.encode()).hexdigest()} -->\n")
 
 
 def figure(value: float | None, unit: str = "") -> str:

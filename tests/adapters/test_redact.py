@@ -274,10 +274,10 @@ def test_output_that_cannot_be_kept_is_a_storage_error() -> None:
 
 
 FLOODS: dict[str, str] = {
-    "a line of 100 MB": "[b'x' * 65536] * 1600",
-    "50 MB of lines": "[(b'2025-09-14 INFO request /health status=200' + b'\\n') * 1490] * 800",
-    "20 MB of what looks like the begin of a token": "[b'eyJ-' * 16384] * 5 + [b'Bearer ' + b'a' * 65536] * 300",
-    "a private key of 20 MB": "[b'-----BEGIN PRIVATE KEY-----' + b'\\n'] + [b'A' * 65536] * 300",
+    "a line of 25 MB": "[b'x' * 65536] * 400",
+    "12 MB of lines": "[(b'2025-09-14 INFO request /health status=200' + b'\\n') * 1490] * 200",
+    "6 MB of what looks like the begin of a token": "[b'eyJ-' * 16384] * 5 + [b'Bearer ' + b'a' * 65536] * 100",
+    "a private key of 6 MB": "[b'-----BEGIN PRIVATE KEY-----' + b'\\n'] + [b'A' * 65536] * 100",
 }
 
 MEASURED = """
