@@ -27,7 +27,7 @@ import netra_loop
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.errors import LockedError, StorageError
-from netra_loop.core.events import Evidence
+from netra_loop.core.problem import Evidence
 
 SUPERVISOR = Path(netra_loop.__file__).with_name("supervisor.py")
 GRACE = 3.0  # seconds the supervisor gives after our death, between SIGTERM and SIGKILL

@@ -14,14 +14,19 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from netra_loop.core import events, plan
+from netra_loop.core import events, plan, problem
 
 Plain = dict[str, Any]
 T = TypeVar("T")
 _TAG = "is"
 _NAMES: dict[type, tuple[str, ...]] = {
     events.SessionOpened: ("session_id",),
-    events.Act: ("id", "step", "subject", "key"),
+    events.Act: ("id", "step", "subject", "key", "user"),
+    events.Deployed: ("changes",),
+    problem.TestName: ("suite", "test"),
+    problem.Problem: ("id",),
+    problem.Remedy: ("id", "problem", "target", "variable"),
+    problem.Receipt: ("remedy",),
     plan.Plan: ("name", "digest", "focus"),
     plan.Phase: ("id", "needs"),
     plan.Step: ("id", "subject"),

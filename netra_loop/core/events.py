@@ -8,23 +8,16 @@ from datetime import datetime
 
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Plan, ResumeClass
+from netra_loop.core.problem import Diagnosed, Evidence, Receipt
 from netra_loop.core.proof import Facts
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256."""
-
-    title: str
-    excerpt: str = ""
-    ref: str = ""
-    sha256: str = ""
-    truncated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Act:
-    """Anything with one outcome. `key` makes its effect recognisable after a crash; `holds` is what it needs alone."""
+    """Anything with one outcome. `key` makes its effect recognisable after a crash; `holds` is what it needs alone.
+
+    user: the test user that a suite is given, empty where the environment has none.
+    """
 
     id: str
     kind: Kind
@@ -35,6 +28,7 @@ class Act:
     resume: ResumeClass
     timeout: float
     holds: frozenset[str] = frozenset()
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A revision that is Ready. strategy: `candidate` (0 %, own URL) or `direct` (the service's first revision)."""
+    """A revision that is Ready. strategy: `candidate` (0 %, own URL) or `direct` (the service's first revision).
+
+    changes: the ids of the remedies that it contains.
+    """
 
     target: str
     service: str
@@ -64,6 +61,7 @@ class Deployed:
     traffic_before: tuple[Share, ...] = ()
     traffic_after: tuple[Share, ...] = ()
     adopted: bool = False
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ class LogsSeen:
     by_severity: Mapping[str, int] = field(default_factory=dict)
 
 
-Seen = Deployed | TrafficShifted | HealthSeen | WebSocketSeen | SuiteSeen | CommandSeen | LogsSeen
+Seen = Deployed | TrafficShifted | HealthSeen | WebSocketSeen | SuiteSeen | CommandSeen | LogsSeen | Diagnosed | Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How one test ended; duration in seconds, None where unknown. A test may have several, one an attempt."""
+    """How one test ended; duration in seconds, None where unknown. A test may have several, one an attempt.
+
+    ended: when its process told so, in seconds since the epoch.
+    """
 
     __test__ = False
 
@@ -183,6 +184,7 @@ class TestResult:
     reasons: tuple[str, ...] = ()
     facts: Facts | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,20 @@ class Git:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """How the session before ended, as its own journal told; counted of collected in its newest iteration."""
+
+    session_id: str
+    focus: str
+    environment: str
+    verdict: str
+    exit_code: int | None
+    collected: int
+    counted: int
+    red: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionOpened:
     session_id: str
     plan: Plan
@@ -211,6 +227,7 @@ class SessionOpened:
     git: Git | None
     previous: str
     version: str
+    before: Before | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from netra_loop.core.errors import UsageError
+from netra_loop.core.knowledge import Cause
 
 Scalar = str | int | float | bool | None
 
 
 class Kind(Enum):
-    """What an act does. PROMOTE and RESTORE are not written in plans: they follow from its deploys."""
+    """What an act does. What is not written in plans follows: PROMOTE and RESTORE from deploys, the rest from red."""
 
     DEPLOY = "deploy"
     HEALTH = "health"
@@ -22,6 +23,10 @@ class Kind(Enum):
     LOGS = "logs"
     PROMOTE = "promote"
     RESTORE = "restore"
+    DIAGNOSE = "diagnose"  # which causes explain the red tests
+    ASK = "ask"  # may this remedy be applied
+    CURE = "cure"  # apply it
+    VERIFY = "verify"  # run exactly the tests that it is to turn green
 
 
 class ResumeClass(Enum):
@@ -42,16 +47,27 @@ RESUME_CLASSES = {
     Kind.LOGS: ResumeClass.READ,
     Kind.SUITE: ResumeClass.RERUN,
     Kind.RUN: ResumeClass.ONCE,
+    Kind.DIAGNOSE: ResumeClass.READ,
+    Kind.ASK: ResumeClass.READ,
+    Kind.CURE: ResumeClass.KEYED,
+    Kind.VERIFY: ResumeClass.RERUN,
 }
+TESTING = frozenset({Kind.SUITE, Kind.VERIFY})
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """Something a target needs, as its health answer reports it; pointer is a JSON pointer (RFC 6901) to its state."""
+    """Something a target needs, as its health answer reports it; pointer is a JSON pointer (RFC 6901) to its state.
+
+    address is where it is, variable the one that tells the target so; with a source the local environment starts it.
+    """
 
     name: str
     pointer: str
     required: bool
+    address: str = ""
+    variable: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +120,41 @@ class Target:
     identity: Identity | None = None
 
 
+class UserMode(Enum):
+    """Who a suite's test user is shared with: nobody while the suite runs, or every suite."""
+
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The test users of an environment; SHARED means that every suite is the first of them."""
+
+    pool: tuple[str, ...]
+    mode: UserMode = UserMode.EXCLUSIVE
+
+
+class RemedyMode(Enum):
+    """What is done about causes that are found: nothing, what a person agrees to, or what the bounds allow."""
+
+    OFF = "off"
+    ASK = "ask"
+    APPLY = "apply"
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the targets live. endpoint is `google` or `embedded`."""
+    """Where the targets live. endpoint is `google` or `embedded`; timeouts are for suites, in seconds by name."""
 
     name: str
     endpoint: str
     project: str
     region: str
     targets: tuple[Target, ...]
+    users: Users | None = None
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    remedies: RemedyMode = RemedyMode.OFF
 
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)
@@ -201,10 +243,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """wall in seconds."""
+    """wall in seconds; remedies: how many may be applied in one session."""
 
     wall: float
     iterations: int
+    remedies: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +265,8 @@ class Plan:
     selected: frozenset[str] = frozenset()
     slots: int = 4
     fail_fast: bool = False
+    remedies: RemedyMode = RemedyMode.OFF
+    knowledge: tuple[Cause, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -12,7 +12,6 @@ from netra_loop.core.agenda import SHIFTS, Standing, phase_outcome, standing
 from netra_loop.core.codec import timestamp
 from netra_loop.core.events import (
     Deployed,
-    Evidence,
     HealthSeen,
     LogsSeen,
     Share,
@@ -23,6 +22,7 @@ from netra_loop.core.events import (
 )
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite, Target
+from netra_loop.core.problem import Evidence
 from netra_loop.core.session import ActRecord, Iteration, Session, results_of
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netra_loop.core import codec
-from netra_loop.core.events import ActEnded, Evidence, Result, SessionOpened, TestsCollected
+from netra_loop.core.events import ActEnded, Result, SessionOpened, TestsCollected
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.problem import Evidence
 from tests.stories import Story, usual_plan
 
 

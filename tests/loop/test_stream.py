@@ -13,7 +13,6 @@ from netra_loop.core.events import (
     ActEnded,
     ActStarted,
     Event,
-    Evidence,
     HandleKnown,
     IterationBegun,
     ReaderUnplugged,
@@ -23,6 +22,7 @@ from netra_loop.core.events import (
     Ticked,
 )
 from netra_loop.core.outcome import Outcome, TestOutcome
+from netra_loop.core.problem import Evidence
 from netra_loop.core.session import replay
 from netra_loop.stream import Stream
 from tests.loop.world import HandClock, MemoryJournal, Notebook, opening

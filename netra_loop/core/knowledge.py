@@ -1,0 +1,104 @@
+"""What is known of causes, as data: what each why must see, and the remedy that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class FailureText:
+    """Red tests whose failure text holds a match of this regular expression; every cause begins with one."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Log entries of the tests' targets, each in the window of such a test, whose message holds a match."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowWork:
+    """Entries of completed work, the 95th percentile of whose durations is above the limit that they name.
+
+    duration and limit are fields of the entry, in seconds. same: a field that must have one of the values that it has
+    in the entries the why before found, so that other work of the same service says nothing.
+    """
+
+    pattern: str
+    duration: str
+    limit: str
+    same: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyDown:
+    """A declared dependency of the tests' targets that their health answers show down."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressDiffers:
+    """That dependency has another declared address than the one its target was deployed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserShared:
+    """Suites ran side by side as the same user, one of the tests' among them."""
+
+
+Look = FailureText | Logged | SlowWork | DependencyDown | AddressDiffers | UserShared
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One why: what is claimed, and what must be seen for it to be more than a hypothesis."""
+
+    text: str
+    look: Look
+
+
+class Seat(Enum):
+    """What a remedy changes: a service (a new revision), or only how this session tests."""
+
+    SERVICE = "service"
+    HARNESS = "harness"
+
+
+class RemedyKind(Enum):
+    SET_ENV = "set_env"
+    LEASE_USERS = "lease_users"
+
+    @property
+    def seat(self) -> Seat:
+        return Seat.SERVICE if self is RemedyKind.SET_ENV else Seat.HARNESS
+
+
+class Derivation(Enum):
+    """Where the value of a variable comes from. No value stands in the knowledge itself."""
+
+    P95 = "p95"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """The remedy of a cause. P95 needs a variable, a cap in seconds, and multiplies what was seen by the headroom."""
+
+    kind: RemedyKind
+    derived: Derivation | None = None
+    variable: str = ""
+    headroom: float = 1.0
+    cap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause and the chain of claims that ends in it."""
+
+    id: str
+    title: str
+    whys: tuple[Claim, ...]
+    treatment: Treatment | None = None

@@ -1,0 +1,105 @@
+"""What broke and what can be done about it: problems with their whys, remedies with their receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from netra_loop.core.knowledge import RemedyKind
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256."""
+
+    title: str
+    excerpt: str = ""
+    ref: str = ""
+    sha256: str = ""
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TestName:
+    """One test of one suite."""
+
+    __test__ = False
+
+    suite: str
+    test: str
+
+
+class WhyStatus(Enum):
+    CONFIRMED = "confirmed"
+    HYPOTHESIS = "hypothesis"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One claim. CONFIRMED says that its evidence was seen; figures are the numbers that the claim rests on."""
+
+    claim: str
+    status: WhyStatus
+    evidence: tuple[Evidence, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Red tests with one explanation. root_cause is empty unless every why is confirmed."""
+
+    id: str
+    signature: str
+    title: str
+    tests: tuple[TestName, ...]
+    whys: tuple[Why, ...]
+    root_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One bounded change against a problem. id is its own in the session, the same for the same change.
+
+    refusal says why the bounds forbid it, and is empty otherwise. permanent is the line that would make it last.
+    """
+
+    id: str
+    problem: str
+    kind: RemedyKind
+    target: str
+    variable: str
+    before: str | None
+    after: str
+    tests: tuple[TestName, ...]
+    figures: Mapping[str, float] = field(default_factory=dict)
+    refusal: str = ""
+    permanent: str = ""
+
+    def changes_the_same(self, other: Remedy) -> bool:
+        """Whether both make the same change."""
+        return (self.kind, self.target, self.variable, self.after) == (
+            other.kind,
+            other.target,
+            other.variable,
+            other.after,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """What explains the red tests of an iteration, and what could be done; entries: how many log entries were read."""
+
+    problems: tuple[Problem, ...]
+    remedies: tuple[Remedy, ...]
+    entries: int
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A remedy was applied: what was changed, from what to what."""
+
+    remedy: str
+    before: Mapping[str, str]
+    after: Mapping[str, str]
