@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from netra_loop.core.agenda import act_of, shift_of
+from netra_loop.core.agenda import act_of, follow_up
 from netra_loop.core.events import (
     ActEnded,
     ActStarted,
@@ -164,7 +164,7 @@ class Story:
     def start(self, step_id: str) -> Story:
         if step_id.startswith(("promote-", "restore-")):
             kind, target = step_id.split("-", 1)
-            return self.emit(ActStarted(shift_of(self.session, self.iteration, Kind(kind), target)))
+            return self.emit(ActStarted(follow_up(self.session, self.iteration, Kind(kind), target)))
         found = next(s for s in self.session.plan.steps if s.id == step_id)
         return self.emit(ActStarted(act_of(self.session, self.iteration, found)))
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from enum import Enum
 
 from netra_loop.core.events import Act, Deployed
 from netra_loop.core.outcome import Outcome, worst
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, Step, When
-from netra_loop.core.session import ActRecord, Iteration, Session
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, RemedyMode, Step, When
+from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
+from netra_loop.core.session import ActRecord, Iteration, Session, red_tests
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})
+AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
 FOREIGN_CHANGE = "foreign_change"
-SHIFT_TIMEOUT = 120.0  # seconds for a promote or a restore: an operation, the effective traffic, a few answers
+_TIMEOUTS = {  # seconds
+    Kind.PROMOTE: 120.0,  # an operation, the effective traffic, a few answers
+    Kind.RESTORE: 120.0,
+    Kind.DIAGNOSE: 120.0,
+    Kind.ASK: 300.0,
+    Kind.CURE: 60.0,
+}
 
 
 class Standing(Enum):
@@ -43,20 +52,29 @@ def act_of(session: Session, iteration: int, step: Step) -> Act:
     )
 
 
-def shift_of(session: Session, iteration: int, kind: Kind, target: str) -> Act:
-    """The act that promotes or restores a target after an iteration's phases."""
-    step = f"{kind.value}-{target}"
+def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -> Act:
+    """An act that no plan names, after an iteration's phases: about a target (shifts), a remedy, or all red tests."""
+    step = f"{kind.value}-{subject}" if subject else kind.value
+    holds = {f"service:{subject}"} if kind in SHIFTS else {"terminal"} if kind is Kind.ASK else set()
     return Act(
         id=f"{iteration}/{step}",
         kind=kind,
         iteration=iteration,
         step=step,
-        subject=target,
+        subject=subject,
         key=act_key(session.id, iteration, step),
         resume=RESUME_CLASSES[kind],
-        timeout=SHIFT_TIMEOUT,
-        holds=frozenset({f"service:{target}"}),
+        timeout=_TIMEOUTS[kind],
+        holds=frozenset(holds),
     )
+
+
+def verification_of(session: Session, iteration: int, step: Step) -> Act:
+    """The act that runs those tests of a suite alone that remedies are to turn green."""
+    act = act_of(session, iteration, step)
+    name = f"{Kind.VERIFY.value}-{step.id}"
+    key = act_key(session.id, iteration, name)
+    return replace(act, id=f"{iteration}/{name}", kind=Kind.VERIFY, step=name, key=key)
 
 
 def act_key(session_id: str, iteration: int, step: str) -> str:
@@ -126,9 +144,46 @@ def _result_outcome(iteration: Iteration, step: Step) -> Outcome:
     return record.result.outcome if record and record.result else Outcome.INCOMPLETE
 
 
-def ready_steps(session: Session, iteration: Iteration) -> tuple[Step, ...]:
-    """The steps that may start, in the order of the plan."""
-    return tuple(s for s in session.plan.steps if standing(session, iteration, s) is Standing.READY)
+def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
+    """The acts that may start, in the order of the plan.
+
+    Before the suites of an iteration that follows remedies, the tests that these are to turn green run alone.
+    """
+    ready = [s for s in session.plan.steps if standing(session, iteration, s) is Standing.READY]
+    suites = [step for step in ready if step.kind is Kind.SUITE]
+    unverified = _verifications(session, iteration) if suites else ()
+    if unverified:
+        begun = {record.act.id for record in iteration.of_kind(Kind.VERIFY)}
+        others = [act_of(session, iteration.number, step) for step in ready if step.kind is not Kind.SUITE]
+        return (*others, *(act for act in unverified if act.id not in begun))
+    return tuple(act_of(session, iteration.number, step) for step in ready)
+
+
+def _verifications(session: Session, iteration: Iteration) -> tuple[Act, ...]:
+    """The verifications of an iteration that have not ended yet."""
+    wanted = to_verify(session, iteration)
+    steps = [step for step in session.plan.steps if step.kind is Kind.SUITE and step.subject in wanted]
+    ended = {record.act.id for record in iteration.of_kind(Kind.VERIFY) if record.result}
+    acts = (verification_of(session, iteration.number, step) for step in steps)
+    return tuple(act for act in acts if act.id not in ended)
+
+
+def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:
+    """What is to be done about red tests: find causes, then ask about every remedy, then apply the agreed ones."""
+    if not iteration.of_kind(Kind.DIAGNOSE):
+        worth_it = session.plan.knowledge and red_tests(session, iteration)
+        return (follow_up(session, iteration.number, Kind.DIAGNOSE),) if worth_it else ()
+    possible = chosen(session, iteration)
+    if session.plan.remedies is RemedyMode.ASK:
+        unasked = tuple(remedy for remedy in possible if answer_to(iteration, remedy) is None)
+        if unasked:
+            return tuple(follow_up(session, iteration.number, Kind.ASK, remedy.id) for remedy in unasked)
+    begun = {record.act.subject for record in iteration.of_kind(Kind.CURE)}
+    return tuple(
+        follow_up(session, iteration.number, Kind.CURE, remedy.id)
+        for remedy in possible
+        if remedy.id not in begun and is_agreed(session, iteration, remedy)
+    )
 
 
 def phases_over(session: Session, iteration: Iteration) -> bool:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from netra_loop.core.agenda import (
+    AFTERMATH,
     SHIFTS,
-    act_of,
+    after_red,
     candidates,
+    follow_up,
     is_foreign,
     phases_over,
-    ready_steps,
-    shift_of,
+    ready_acts,
     shifts_and_deploys,
     shifts_of,
 )
 from netra_loop.core.events import Act, Verdict
 from netra_loop.core.outcome import Colour, Outcome
-from netra_loop.core.plan import Kind, ResumeClass
+from netra_loop.core.plan import TESTING, Kind, RemedyMode, ResumeClass, UserMode, When
+from netra_loop.core.remediation import cured, user_mode
 from netra_loop.core.session import Iteration, Session
 from netra_loop.core.verdict import conclude, failing, stopped
 
@@ -119,7 +121,7 @@ def _halted(session: Session, halt: _Halt) -> Decision:
         return Decision((*adrift, *stops))
     iteration = session.current
     begun = iteration is not None and bool(shifts_of(iteration, Kind.PROMOTE))
-    shifts = tuple(_shift_starts(session, iteration, promoting=begun)) if iteration else ()
+    shifts = tuple(Start(act) for act in _shifts(session, iteration, promoting=begun)) if iteration else ()
     return Decision(shifts or (Finish(stopped(session, halt.why, halt.exit_code)),))
 
 
@@ -135,11 +137,15 @@ def _fail_fast(session: Session) -> tuple[Stop, ...]:
     ended = [record.result for record in iteration.acts.values() if record.result]
     if all(result.outcome is Outcome.PASSED for result in ended):
         return ()
-    return tuple(stop for stop in _stops(session, "fail_fast") if not _always(session, stop.act_id))
+    return tuple(
+        stop for stop in _stops(session, "fail_fast") if not _goes_on(session, session.record(stop.act_id).act)
+    )
 
 
-def _always(session: Session, act_id: str) -> bool:
-    return session.plan.phase_of(session.record(act_id).act.step).when.value == "always"
+def _goes_on(session: Session, act: Act) -> bool:
+    """Whether an act is wanted also after a failure."""
+    always = {step.id for phase in session.plan.phases if phase.when is When.ALWAYS for step in phase.steps}
+    return act.kind in AFTERMATH or act.step in always
 
 
 def _starts(session: Session) -> tuple[Start, ...]:
@@ -148,25 +154,48 @@ def _starts(session: Session) -> tuple[Start, ...]:
     if iteration is None:
         return ()
     waiting = [record.act for record in session.adrift]
-    waiting += [act_of(session, iteration.number, step) for step in ready_steps(session, iteration)]
+    waiting += ready_acts(session, iteration)
     if not waiting and not session.running and phases_over(session, iteration):
-        return tuple(_shift_starts(session, iteration, promoting=conclude(session).colour is Colour.GREEN))
-    return tuple(Start(act) for act in _that_fit(session, waiting))
+        waiting += _closing(session, iteration)
+    return tuple(Start(act) for act in _that_fit(session, iteration, waiting))
 
 
-def _that_fit(session: Session, waiting: list[Act]) -> Iterator[Act]:
+def _closing(session: Session, iteration: Iteration) -> tuple[Act, ...]:
+    """What follows when the phases are over: shift the traffic to what is proven, or see what can be done about red."""
+    is_green = conclude(session).colour is Colour.GREEN
+    shifts = tuple(_shifts(session, iteration, promoting=is_green))
+    if shifts or is_green or shifts_of(iteration, Kind.PROMOTE):
+        return shifts
+    is_diagnosed = bool(iteration.of_kind(Kind.DIAGNOSE))
+    return () if is_diagnosed and not _has_progress(session) else after_red(session, iteration)
+
+
+def _that_fit(session: Session, iteration: Iteration, waiting: list[Act]) -> Iterator[Act]:
+    """Those for which slots, what they hold alone and a test user are free; a user once given stays with its act."""
     held = {held for record in session.running for held in record.act.holds}
-    suites = sum(record.act.kind is Kind.SUITE for record in session.running)
-    for act in waiting:
-        is_suite = act.kind is Kind.SUITE
-        if act.holds & held or (is_suite and suites >= session.plan.slots):
+    suites = sum(record.act.kind in TESTING for record in session.running)
+    for each in waiting:
+        act = _with_user(session, iteration, each, held) if each.kind in TESTING and not each.user else each
+        is_suite = each.kind in TESTING
+        if act is None or act.holds & held or (is_suite and suites >= session.plan.slots):
             continue
         held |= act.holds
         suites += is_suite
         yield act
 
 
-def _shift_starts(session: Session, iteration: Iteration, *, promoting: bool) -> Iterator[Start]:
+def _with_user(session: Session, iteration: Iteration, act: Act, held: set[str]) -> Act | None:
+    """The act with a test user: the first that nobody holds, or the one that all share; None while there is none."""
+    users = session.plan.environment.users
+    if users is None:
+        return act
+    if user_mode(session, iteration.number) is UserMode.SHARED:
+        return replace(act, user=users.pool[0])
+    free = next((user for user in users.pool if f"user:{user}" not in held), None)
+    return None if free is None else replace(act, user=free, holds=act.holds | {f"user:{free}"})
+
+
+def _shifts(session: Session, iteration: Iteration, *, promoting: bool) -> Iterator[Act]:
     """Promote what was deployed; once a promote did not pass, restore every target that had something to go back to."""
     promotes, restores = shifts_of(iteration, Kind.PROMOTE), shifts_of(iteration, Kind.RESTORE)
     deployed = candidates(session.plan, iteration)
@@ -176,20 +205,29 @@ def _shift_starts(session: Session, iteration: Iteration, *, promoting: bool) ->
             continue
         had_traffic = any(share.percent for share in each.traffic_before)
         if broken and each.target in promotes and each.target not in restores and had_traffic:
-            yield Start(shift_of(session, iteration.number, Kind.RESTORE, each.target))
+            yield follow_up(session, iteration.number, Kind.RESTORE, each.target)
         elif promoting and not broken and each.target not in promotes:
-            yield Start(shift_of(session, iteration.number, Kind.PROMOTE, each.target))
+            yield follow_up(session, iteration.number, Kind.PROMOTE, each.target)
 
 
 def _iteration_over(session: Session) -> tuple[Move, ...]:
-    """Finish on GREEN or UNSAFE, when iterations are spent, or when the failing set did not shrink; else go again."""
+    """Go again only after something was changed; else finish, and say why when more was asked for than one pass."""
     verdict = conclude(session)
     number, allowed = len(session.iterations), session.plan.budget.iterations
-    if verdict.colour in (Colour.GREEN, Colour.UNSAFE) or allowed == 1:
+    if verdict.colour in (Colour.GREEN, Colour.UNSAFE):
         return (Finish(verdict),)
-    sizes = [len(failing(session, iteration)) for iteration in session.iterations]
-    if number > 1 and sizes[-1] >= min(sizes[:-1]):
+    if cured(session.iterations[-1]):
+        return (Begin(number + 1),)
+    if not _has_progress(session):
         return (Finish(stopped(session, "no progress", BUDGET_EXIT)),)
-    if number >= allowed:
+    if 1 < allowed <= number:
         return (Finish(stopped(session, "the iterations are spent", BUDGET_EXIT)),)
-    return (Begin(number + 1),)
+    if verdict.colour is Colour.RED and allowed > 1 and session.plan.remedies is not RemedyMode.OFF:
+        return (Finish(stopped(session, "not repaired", BUDGET_EXIT)),)
+    return (Finish(verdict),)
+
+
+def _has_progress(session: Session) -> bool:
+    """Whether the newest iteration has fewer failures than the best before it; the first always does."""
+    sizes = [len(failing(session, iteration)) for iteration in session.iterations]
+    return len(sizes) == 1 or sizes[-1] < min(sizes[:-1])

@@ -11,6 +11,7 @@ from netra_loop.core.events import (
     Act,
     ActEnded,
     ActStarted,
+    Before,
     Deployed,
     Entry,
     Git,
@@ -30,8 +31,9 @@ from netra_loop.core.events import (
     Ticked,
     Verdict,
 )
-from netra_loop.core.outcome import RED_OUTCOMES, Proof, TestOutcome
-from netra_loop.core.plan import Kind, Plan, ResumeClass
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
+from netra_loop.core.plan import TESTING, Kind, Plan, ResumeClass
+from netra_loop.core.problem import TestName
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Session:
     git: Git | None
     previous: str
     version: str
+    before: Before | None = None
     iterations: tuple[Iteration, ...] = ()
     resumed: tuple[str, ...] = ()
     asleep: timedelta = timedelta()
@@ -193,6 +196,7 @@ def _opened(event: SessionOpened, entry: Entry) -> Session:
         git=event.git,
         previous=event.previous,
         version=event.version,
+        before=event.before,
     )
 
 
@@ -244,8 +248,8 @@ def results_of(session: Session, record: ActRecord) -> tuple[TestResult, ...]:
 
     The last attempt of each test speaks; one that only a broken attempt collected is NOT_RUN. A test that was running
     when its process was ended is TIMEOUT, one whose process ended by itself ERROR, any other without an end NOT_RUN.
-    A pass after a red end, in this act, in a broken attempt of it or in an earlier iteration on the same images, is
-    flaky: SUSPECT, and it does not count.
+    A pass after a red end is flaky, SUSPECT, and does not count, unless something was changed in between: in this act,
+    in a broken attempt of it, or in an act before it that met the same images and no other remedies.
     """
     last: dict[str, TestResult] = {}
     red_before = _red_without_change(session, record) | _red(r for log in record.earlier for r in log.results)
@@ -284,21 +288,39 @@ def _red(results: Iterable[TestResult]) -> frozenset[str]:
 
 
 def _red_without_change(session: Session, record: ActRecord) -> frozenset[str]:
-    """The tests that were red, or passed only on a rerun, when the same suite last met the same images."""
-    now = session.iterations[record.act.iteration - 1]
-    for before in reversed(session.iterations[: record.act.iteration - 1]):
-        earlier = before.of_step(record.act.step)
-        if earlier is not None and earlier.tests.collected:
-            if _images(now) != _images(before):
-                return frozenset()
-            results = results_of(session, earlier)
-            return _red(results) | frozenset(r.id for r in results if r.outcome is TestOutcome.PASSED and r.attempt > 1)
-    return frozenset()
+    """The tests that were red in any act before this one that ran the same suite under the same conditions."""
+    number = record.act.iteration
+    red: frozenset[str] = frozenset()
+    for iteration in reversed(session.iterations[:number]):
+        others = [
+            other
+            for other in iteration.acts.values()
+            if other.act.kind in TESTING and other.act.subject == record.act.subject and other.started < record.started
+        ]
+        if not any(other.tests.collected for other in others):
+            continue
+        if _conditions(session, iteration) != _conditions(session, session.iterations[number - 1]):
+            break
+        red |= _red(result for other in others for result in results_of(session, other))
+    return red
 
 
-def _images(iteration: Iteration) -> frozenset[tuple[str, str]]:
+def _conditions(session: Session, iteration: Iteration) -> frozenset[str]:
+    """What makes one iteration's tests another matter than another's: images, and the remedies applied before it."""
     seen = (record.result.seen for record in iteration.of_kind(Kind.DEPLOY) if record.result)
-    return frozenset((each.target, each.image_digest) for each in seen if isinstance(each, Deployed))
+    images = {f"{each.target} {each.image_digest}" for each in seen if isinstance(each, Deployed)}
+    cures = (r for before in session.iterations[: iteration.number - 1] for r in before.of_kind(Kind.CURE))
+    return frozenset(images | {r.act.id for r in cures if r.result and r.result.outcome is Outcome.PASSED})
+
+
+def red_tests(session: Session, iteration: Iteration) -> tuple[TestName, ...]:
+    """The red tests of an iteration's suites."""
+    return tuple(
+        TestName(record.act.subject, result.id)
+        for record in iteration.of_kind(Kind.SUITE)
+        for result in results_of(session, record)
+        if result.outcome in RED_OUTCOMES
+    )
 
 
 def suite_seen(record: ActRecord) -> SuiteSeen | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netra_loop.core.agenda import candidates, is_foreign, phase_outcome, shifts_of
+from netra_loop.core.agenda import AFTERMATH, candidates, is_foreign, phase_outcome, shifts_of
 from netra_loop.core.events import HealthSeen, Verdict
 from netra_loop.core.health import is_down
-from netra_loop.core.outcome import EXIT_CODES, RED_OUTCOMES, Colour, Outcome
+from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome
 from netra_loop.core.plan import Kind
-from netra_loop.core.session import Iteration, Session, results_of, suite_seen
+from netra_loop.core.session import Iteration, Session, red_tests, results_of, suite_seen
 from netra_loop.core.suites import count_proofs
 
 _COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}
@@ -120,11 +120,6 @@ def degraded(iteration: Iteration) -> bool:
 
 def failing(session: Session, iteration: Iteration) -> frozenset[str]:
     """What an iteration must do better than the one before: its acts without a pass, and its red tests by name."""
-    acts = {r.act.step for r in iteration.acts.values() if r.result and r.result.outcome in _COLOURS}
-    tests = {
-        f"{record.act.step}::{test.id}"
-        for record in iteration.of_kind(Kind.SUITE)
-        for test in results_of(session, record)
-        if test.outcome in RED_OUTCOMES
-    }
-    return frozenset(acts | tests)
+    looking = (r for r in iteration.acts.values() if r.act.kind not in AFTERMATH | {Kind.VERIFY})
+    acts = {r.act.step for r in looking if r.result and r.result.outcome in _COLOURS}
+    return frozenset(acts | {f"{name.suite}::{name.test}" for name in red_tests(session, iteration)})

@@ -12,10 +12,10 @@ from netra_loop.core.agenda import (
     act_key,
     act_of,
     candidates,
+    follow_up,
     phase_outcome,
     phases_over,
-    ready_steps,
-    shift_of,
+    ready_acts,
     shifts_and_deploys,
     standing,
 )
@@ -73,7 +73,7 @@ def test_an_act_has_the_same_key_after_a_resume() -> None:
 def test_a_deploy_and_the_shifts_of_a_service_hold_it_alone() -> None:
     session = Story(two_services()).begin().session
     deploys = [act_of(session, 1, each) for each in session.plan.steps if each.kind is Kind.DEPLOY]
-    shifts = [shift_of(session, 1, kind, "frontend") for kind in (Kind.PROMOTE, Kind.RESTORE)]
+    shifts = [follow_up(session, 1, kind, "frontend") for kind in (Kind.PROMOTE, Kind.RESTORE)]
 
     assert [act.holds for act in deploys] == [{"service:backend"}, {"service:frontend"}]
     assert [act.holds for act in shifts] == [{"service:frontend"}, {"service:frontend"}]
@@ -261,7 +261,7 @@ def test_the_steps_that_may_start_come_in_the_order_of_the_plan() -> None:
     plan = of_suites(phase("z"), phase("a"), phase("m", "z"))
     story = Story(plan).begin()
 
-    assert [each.id for each in ready_steps(story.session, story.session.iterations[0])] == ["z", "a"]
+    assert [each.step for each in ready_acts(story.session, story.session.iterations[0])] == ["z", "a"]
 
 
 def test_the_phases_are_over_when_nothing_runs_any_more_and_nothing_may() -> None:

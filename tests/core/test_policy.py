@@ -113,14 +113,17 @@ CASES: dict[str, tuple[Callable[[], Story], list[str]]] = {
         ),
         ["finish UNSAFE 30"],
     ),
-    "with iterations left a red one is followed by another": (lambda: red(begun(iterations=3)), ["begin 2"]),
+    "a red iteration after which nothing was changed is the last": (
+        lambda: red(begun(iterations=3)),
+        ["finish RED 1"],
+    ),
     "a failing set that does not shrink ends the session": (
         lambda: red(red(begun(iterations=3)).begin()),
         ["finish RED 5"],
     ),
-    "a failing set that shrinks goes on": (
+    "a failing set that shrinks ends the session all the same when nothing was changed": (
         lambda: red(red(begun(iterations=3), WORSE).begin()),
-        ["begin 3"],
+        ["finish RED 1"],
     ),
     "the iterations can be spent": (lambda: red(red(begun(iterations=2), WORSE).begin()), ["finish RED 5"]),
     "the time budget stops what runs": (

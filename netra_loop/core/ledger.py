@@ -1,0 +1,174 @@
+"""What became of every remedy: computed from the tests that ran after it, never from what was hoped for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from netra_loop.core.events import Deployed, TestResult
+from netra_loop.core.knowledge import Seat
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
+from netra_loop.core.plan import Kind
+from netra_loop.core.problem import Receipt, Remedy, TestName
+from netra_loop.core.remediation import answer_to, considered, cured
+from netra_loop.core.session import ActRecord, Iteration, Session, results_of, suite_seen
+
+Tests = Mapping[TestName, TestResult]
+
+
+class RemedyState(Enum):
+    """Where one remedy stands. VERIFIED: its own tests, red before, pass with proof after it, and nothing is newly red.
+
+    OPEN: not applied, the reason says why. DEPLOYED: a later revision contains it, and its tests have not all spoken.
+    """
+
+    OPEN = "open"
+    DEFERRED = "deferred"
+    APPLIED = "applied"
+    DEPLOYED = "deployed"
+    VERIFIED = "verified"
+    REFUTED = "refuted"
+    REGRESSED = "regressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One line of the ledger: a remedy, its state, and what was measured of it.
+
+    iteration: in which it was proposed. judged_in: the newest iteration that says something of it, 0 for none.
+    own_first and own_full: how many of its own tests passed with proof when they ran alone first, and in the whole run;
+    None where they did not run. newly_red: tests that had passed before it and are red after it.
+    """
+
+    remedy: Remedy
+    iteration: int
+    state: RemedyState
+    reason: str = ""
+    receipt: Receipt | None = None
+    judged_in: int = 0
+    revision: str = ""
+    own_first: int | None = None
+    own_full: int | None = None
+    newly_red: tuple[TestName, ...] = ()
+
+
+def ledger(session: Session) -> tuple[Standing, ...]:
+    """Every remedy that was proposed, once, in the order of proposal, with where it stands now."""
+    lines: dict[str, Standing] = {}
+    for iteration in session.iterations:
+        applied_now = {remedy.id for remedy in cured(iteration)}
+        for remedy, reason in considered(session, iteration):
+            known = lines.get(remedy.id)
+            if known is None or known.state in (RemedyState.OPEN, RemedyState.DEFERRED):
+                is_applied = remedy.id in applied_now
+                line = _judged if is_applied else _not_applied
+                lines[remedy.id] = line(session, iteration, remedy, reason)
+    return tuple(lines.values())
+
+
+def _not_applied(session: Session, iteration: Iteration, remedy: Remedy, reason: str) -> Standing:
+    asked = answer_to(iteration, remedy)
+    if asked is not None and asked.result is not None and asked.result.outcome is not Outcome.PASSED:
+        return Standing(remedy, iteration.number, RemedyState.DEFERRED, "; ".join(asked.result.reasons))
+    postponed = reason.startswith("another remedy")
+    return Standing(remedy, iteration.number, RemedyState.DEFERRED if postponed else RemedyState.OPEN, reason)
+
+
+def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> Standing:
+    """Judge an applied remedy by the newest iteration that ran suites after it."""
+    receipt = _receipt(iteration, remedy)
+    later = [each for each in session.iterations[iteration.number :] if each.of_kind(Kind.DEPLOY) or _tests(each)]
+    if not later:
+        return Standing(remedy, iteration.number, RemedyState.APPLIED, "no later iteration has begun", receipt)
+    newest = later[-1]
+    first = tests_of(session, session.iterations[iteration.number], Kind.VERIFY)
+    full = tests_of(session, newest, Kind.SUITE)
+    newly_red = tuple(sorted((_red(full) - set(remedy.tests)) & _passed(tests_of(session, iteration, Kind.SUITE))))
+    state, reason = _state(session, iteration, newest, remedy, (first, full), newly_red)
+    deployed = newest.deployed(remedy.target)
+    return Standing(
+        remedy=remedy,
+        iteration=iteration.number,
+        state=state,
+        reason=reason,
+        receipt=receipt,
+        judged_in=newest.number,
+        revision=deployed.revision if deployed and remedy.kind.seat is Seat.SERVICE else "",
+        own_first=_counted(first, remedy),
+        own_full=_counted(full, remedy),
+        newly_red=newly_red,
+    )
+
+
+def _state(
+    session: Session,
+    before: Iteration,
+    after: Iteration,
+    remedy: Remedy,
+    runs: tuple[Tests, Tests],
+    newly_red: tuple[TestName, ...],
+) -> tuple[RemedyState, str]:
+    """The state of an applied remedy, and the reason where it is not what was hoped for."""
+    pending = RemedyState.APPLIED
+    if remedy.kind.seat is Seat.SERVICE:
+        old, new = before.deployed(remedy.target), after.deployed(remedy.target)
+        if new is None or remedy.id not in new.changes:
+            return RemedyState.APPLIED, "no later revision contains it"
+        pending = RemedyState.DEPLOYED
+        if old is not None and old.revision == new.revision:
+            return pending, "the revision is the one it was to change"
+        if not _met_only(after, new):
+            return pending, f"not every suite met revision {new.revision}"
+    own = [run.get(name) for run in runs for name in remedy.tests]
+    if any(result is not None and result.outcome in RED_OUTCOMES for result in own):
+        return RemedyState.REFUTED, "some of its tests are still red"
+    if newly_red:
+        return RemedyState.REGRESSED, "tests that passed before it are red now"
+    if not all(result is not None and _counts(result) for result in own):
+        return pending, "its tests have not all passed with proof, alone and in the whole run"
+    return RemedyState.VERIFIED, ""
+
+
+def _met_only(iteration: Iteration, deployed: Deployed) -> bool:
+    """Whether every suite of an iteration that names the revision of a target names the deployed one."""
+    seen = [suite_seen(record) for record in _tests(iteration)]
+    return all(each is None or each.revisions.get(deployed.target) in (None, deployed.revision) for each in seen)
+
+
+def _tests(iteration: Iteration) -> tuple[ActRecord, ...]:
+    return (*iteration.of_kind(Kind.VERIFY), *iteration.of_kind(Kind.SUITE))
+
+
+def tests_of(session: Session, iteration: Iteration, kind: Kind) -> Tests:
+    """The results of all tests of an iteration's suites, or of the tests that remedies were verified with."""
+    return {
+        TestName(record.act.subject, result.id): result
+        for record in iteration.of_kind(kind)
+        for result in results_of(session, record)
+    }
+
+
+def _red(tests: Tests) -> set[TestName]:
+    return {name for name, result in tests.items() if result.outcome in RED_OUTCOMES}
+
+
+def _passed(tests: Tests) -> set[TestName]:
+    return {name for name, result in tests.items() if result.outcome is TestOutcome.PASSED}
+
+
+def _counts(result: TestResult) -> bool:
+    return result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
+
+
+def _counted(tests: Tests, remedy: Remedy) -> int | None:
+    """How many of a remedy's own tests passed with proof; None where none of them was collected."""
+    own = [tests[name] for name in remedy.tests if name in tests]
+    return sum(map(_counts, own)) if own else None
+
+
+def _receipt(iteration: Iteration, remedy: Remedy) -> Receipt | None:
+    for record in iteration.of_kind(Kind.CURE):
+        if record.act.subject == remedy.id and record.result and isinstance(record.result.seen, Receipt):
+            return record.result.seen
+    return None
