@@ -25,7 +25,7 @@ class Embedded:
     pid: int
 
     def status(self) -> dict[str, Any]:
-        """Services, revisions, traffic and instances as they are now."""
+        """Services, revisions, traffic, instances and backing processes as they are now."""
         return _ask("GET", f"{self.url}/_local/status", self.token)
 
     def audit(self) -> list[dict[str, Any]]:
@@ -38,6 +38,14 @@ class Embedded:
         body = {"name": name, "source": str(source.resolve())}
         reference: str = _ask("POST", f"{self.url}/_local/build", self.token, body)["reference"]
         return reference
+
+    def back(self, name: str, source: Path, address: str) -> None:
+        """Have a server of a source folder listen on a loopback address; nothing changes when it does already.
+
+        Raises PreflightError.
+        """
+        body = {"name": name, "source": str(source.resolve()), "address": address}
+        _ask("POST", f"{self.url}/_local/backing", self.token, body)
 
     def down(self) -> None:
         """Ask it to end; it ends its instances first."""

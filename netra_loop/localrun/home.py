@@ -31,6 +31,10 @@ class Home:
         return self.folder / "audit.jsonl"
 
     @property
+    def backing(self) -> Path:
+        return self.folder / "backing"
+
+    @property
     def address(self) -> Path:
         return self.folder / "server.json"
 

@@ -12,7 +12,7 @@ from netra_loop.localrun.images import Image, Images
 from netra_loop.localrun.launch import command_line, environment, free_ports
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Failure, Revision, RevisionId, ServiceId
-from netra_loop.localrun.probe import started
+from netra_loop.localrun.probe import started, succeeds
 from netra_loop.localrun.process import Process
 
 
@@ -156,16 +156,9 @@ class Fleet:
     async def _await_startup(self, instance: Instance, revision: Revision) -> None:
         """Return when the startup probe succeeded; raise StartFailed when it failed or the process ended before."""
         container = revision.template["containers"][0]
-        probing = asyncio.create_task(started(container["startupProbe"], instance.port))
-        ending = asyncio.create_task(instance.process.wait())
-        try:
-            await asyncio.wait({probing, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if ending.done():
-                self._say(instance, "ERROR", f"Container called exit({ending.result()}).")
-            succeeded = probing.done() and probing.result() and not ending.done()
-        finally:
-            probing.cancel()
-            ending.cancel()
+        succeeded = await succeeds(started(container["startupProbe"], instance.port), instance.process)
+        if not instance.process.alive:
+            self._say(instance, "ERROR", f"Container called exit({await instance.process.wait()}).")
         kind = "HTTP" if "httpGet" in container["startupProbe"] else "TCP"
         if not succeeded:
             self._say(instance, "ERROR", f"STARTUP {kind} probe failed. The instance was not started.")

@@ -1,4 +1,4 @@
-"""What an instance is started with: the command line, the environment and a free port."""
+"""What a process is started with: the command line, the environment and a free port."""
 
 import itertools
 import os
@@ -22,22 +22,31 @@ def command_line(image: Image, container: Document) -> list[str]:
         return [*container["command"], *container["args"]]
     if container["args"]:
         return ["/bin/sh", "-c", f'exec {image.command} "$@"', "sh", *container["args"]]
+    return procfile_command(image)
+
+
+def procfile_command(image: Image) -> list[str]:
+    """The Procfile's `web:` line as it stands."""
     return ["/bin/sh", "-c", f"exec {image.command}"]
 
 
 def environment(revision: Revision, port: int) -> dict[str, str]:
-    """PATH with our interpreter's folder first, HOME, LANG, the service's own variables and the runtime contract's.
+    """The basic environment, the service's own variables and the runtime contract's."""
+    own = {variable["name"]: variable["value"] for variable in revision.template["containers"][0]["env"]}
+    return basic_environment() | own | contract(revision, port)
+
+
+def basic_environment() -> dict[str, str]:
+    """PATH with our interpreter's folder first, HOME, LANG, and nothing else of ours.
 
     PYTHONDONTWRITEBYTECODE keeps an image unchanged even where file modes do not, for root.
     """
-    variables = {
+    return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "HOME": os.environ.get("HOME", "/"),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    own = {variable["name"]: variable["value"] for variable in revision.template["containers"][0]["env"]}
-    return variables | own | contract(revision, port)
 
 
 def contract(revision: Revision, port: int) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from netra_loop.localrun.fields import Document
+from netra_loop.localrun.process import Process
 
 LOOK_AGAIN = 0.02  # seconds between two looks at a port on which nobody listens yet
 
@@ -25,6 +28,18 @@ class Timing:
         return self.delay + (self.attempts - 1) * self.period + self.timeout
 
 
+async def succeeds(probe: Coroutine[Any, Any, bool], process: Process) -> bool:
+    """Whether a probe succeeds while the process runs; False as soon as that ends."""
+    probing = asyncio.create_task(probe)
+    ending = asyncio.create_task(process.wait())
+    try:
+        await asyncio.wait({probing, ending}, return_when=asyncio.FIRST_COMPLETED)
+        return probing.done() and probing.result() and process.alive
+    finally:
+        probing.cancel()
+        ending.cancel()
+
+
 async def started(probe: Document, port: int) -> bool:
     """True as soon as the probe succeeds on a local port, False when its last attempt failed.
 
@@ -37,9 +52,9 @@ async def started(probe: Document, port: int) -> bool:
     end = time.monotonic() + timing.deadline
     await asyncio.sleep(timing.delay)
     if "tcpSocket" in probe:
-        return await _listens(port, end)
+        return await listens(port, end)
     for _ in range(timing.attempts):
-        if not await _listens(port, end):
+        if not await listens(port, end):
             return False
         sent = time.monotonic()
         if await _answers(probe["httpGet"], port, timing.timeout):
@@ -48,12 +63,18 @@ async def started(probe: Document, port: int) -> bool:
     return False
 
 
-async def _listens(port: int, end: float) -> bool:
+async def listens(port: int, end: float) -> bool:
+    """True as soon as somebody accepts connections on a local port, False when nobody did until `end`.
+
+    Who connects to a port from which the kernel takes those of outgoing connections may be given this very port, and
+    then has only met himself.
+    """
     while True:
         with suppress(OSError):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
-            return True
+            if writer.get_extra_info("sockname") != writer.get_extra_info("peername"):
+                return True
         if time.monotonic() >= end:
             return False
         await asyncio.sleep(LOOK_AGAIN)

@@ -59,6 +59,11 @@ class Process:
         await process._begun()
         return process
 
+    @property
+    def alive(self) -> bool:
+        """False once `wait` would return at once."""
+        return not self._ended.done()
+
     async def wait(self) -> int:
         """The exit code, 128 + n after signal n, once nothing of the tree is left and its output is read."""
         return await asyncio.shield(self._ended)

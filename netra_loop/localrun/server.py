@@ -11,6 +11,7 @@ from netra_loop.localrun import clock
 from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.admin import Admin
 from netra_loop.localrun.audit import Audit
+from netra_loop.localrun.backing import Backings
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.control_plane import ControlPlane
 from netra_loop.localrun.home import Home
@@ -52,11 +53,12 @@ class Server:
         self._audit = Audit(home.audit)
         self._operations = Operations()
         self._fleet = Fleet(self._images, self._logs, settings.grace)
+        self._backings = Backings(home.backing, settings.grace)
         self._router = Router(self._catalog, self._fleet, self._logs, self._activity)
         self._rollouts = Rollouts(self._catalog, self._fleet, self._router)
 
     async def run(self) -> None:
-        """Serve until a signal, a `down` call or idleness says stop; then stop every instance."""
+        """Serve until a signal, a `down` call or idleness says stop; then stop every process."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
@@ -82,7 +84,7 @@ class Server:
     def _routes(self, url: str, identity: dict[str, object]) -> list[Route]:
         admin = Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, self._operations, url)
         local = LocalApi(
-            self._catalog, self._images, self._fleet, self._router, self._logs, self._audit,
+            self._catalog, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             identity, self._home.folder, self._stopped.set,
         )  # fmt: skip
         return [*local.routes(), *admin.routes(), *LogApi(self._logs).routes()]
@@ -92,6 +94,7 @@ class Server:
         await self._operations.stop()
         await self._rollouts.stop()
         await self._fleet.stop_all()
+        await self._backings.stop()  # last, as a service may need one until it has ended
 
     async def _watch_idleness(self) -> None:
         while not self._settings.idle or self._activity.idle() < self._settings.idle:

@@ -9,10 +9,14 @@ from netra_loop.views.table import columns
 
 
 def local_status(status: dict[str, Any]) -> str:
-    """The server's line, then a row a revision."""
+    """The server's line, then a row a revision, then a row a backing process."""
     head = f"the embedded Cloud Run answers at {status['url']}, pid {status['pid']}, since {status['started']}"
+    return "\n".join((visible(head), *_services(status["services"]), *_backing(status["backing"])))
+
+
+def _services(services: list[dict[str, Any]]) -> list[str]:
     rows = [("SERVICE", "REVISION", "READY", "TRAFFIC", "INSTANCES", "URL")]
-    for service in status["services"]:
+    for service in services:
         for revision in service["revisions"]:
             shares = [share for share in service["traffic"] if share["revision"] == revision["name"]]
             percent = sum(share.get("percent", 0) for share in shares)
@@ -28,4 +32,12 @@ def local_status(status: dict[str, Any]) -> str:
                     " ".join(urls) or "-",
                 )
             )
-    return "\n".join((visible(head), *(columns(rows) if len(rows) > 1 else ["no service is deployed"])))
+    return columns(rows) if len(rows) > 1 else ["no service is deployed"]
+
+
+def _backing(processes: list[dict[str, Any]]) -> list[str]:
+    rows = [("NAME", "ADDRESS", "PID", "ALIVE")]
+    for process in processes:
+        alive = "yes" if process["alive"] else "no"
+        rows.append((process["name"], process["address"], str(process["pid"]), alive))
+    return ["", *columns(rows)] if len(rows) > 1 else []

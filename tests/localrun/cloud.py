@@ -91,6 +91,10 @@ class Cloud:
         document: Document = answer.json()
         return document
 
+    def back(self, name: str, source: Path, address: str) -> httpx.Response:
+        body = {"name": name, "source": str(source), "address": address}
+        return self.http.post("/_local/backing", json=body, headers=self.token)
+
     def get(self, path: str) -> Document:
         answer = self.http.get(path)
         assert answer.status_code == 200, answer.text

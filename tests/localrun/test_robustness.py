@@ -96,7 +96,7 @@ def test_a_web_page_cannot_talk_to_it(cloud: Cloud, path: str, headers: dict[str
 
 
 @pytest.mark.parametrize("token", [{}, {"x-netra-local-token": "guessed"}], ids=["no token", "a wrong token"])
-@pytest.mark.parametrize("path", ["/_local/build", "/_local/down"])
+@pytest.mark.parametrize("path", ["/_local/build", "/_local/backing", "/_local/down"])
 def test_what_runs_or_ends_something_needs_the_token(cloud: Cloud, path: str, token: dict[str, str]) -> None:
     assert cloud.http.post(path, json={"name": "x", "source": "/"}, headers=token).status_code == 403
 

@@ -1,9 +1,10 @@
-"""The one way to a Plan: reads a plan, its environment and the suite index, and joins them or tells every mistake."""
+"""The one way to a Plan: reads a plan and its configuration, and joins them or tells every mistake."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +20,20 @@ PLANS = "phases"
 CONFIG = "config"
 DEFAULT_PLAN = Path(PLANS) / "default.yaml"
 SUITES = Path(CONFIG) / "suites.yaml"
+KNOWLEDGE = Path(CONFIG) / "knowledge.yaml"
 
 
 def load_plan(project: Path, plan_file: Path | None = None, environment: str | None = None) -> Plan:
     """The plan in a file (relative to the project; `phases/default.yaml`), for an environment (the plan's own).
 
     Nothing is selected yet: `focused` does that. The digest is the sha256 of everything in the plan and stays the same
-    as long as that does. Raises PlanError with every mistake of the plan, its environment and the suite index.
+    as long as that does. Raises PlanError with every mistake of the plan, its environment, the suite index and the
+    knowledge, which is empty where a project has none.
     """
     plan_document = _plan_document(project, plan_file or DEFAULT_PLAN)
     suites_document = read_document(project / SUITES, SUITES.as_posix())
     environment_document = _environment_document(project, environment or _written_environment(plan_document))
-    documents = [plan_document, suites_document, environment_document]
+    documents = [plan_document, suites_document, environment_document, _knowledge_document(project)]
     plan = _joined(project, *documents)
     mistakes = [mistake for document in documents for mistake in document.mistakes]
     if plan is None or mistakes:
@@ -50,10 +53,15 @@ def digest(plan: Plan) -> str:
 
 
 def _joined(
-    project: Path, plan_document: Document, suites_document: Document, environment_document: Document
+    project: Path,
+    plan_document: Document,
+    suites_document: Document,
+    environment_document: Document,
+    knowledge_document: Document,
 ) -> Plan | None:
     """The plan the documents describe together; None, or full of stand-ins, where a mistake was reported."""
     # What needs pydantic is imported here: commands that read no plan shall not wait for it.
+    from netra_loop.adapters.planfile.knowledge import read_knowledge
     from netra_loop.adapters.planfile.models import BudgetModel, PlanModel
     from netra_loop.adapters.planfile.phases import read_phases
     from netra_loop.adapters.planfile.settings import read_environment
@@ -65,9 +73,19 @@ def _joined(
     model = read(PlanModel, plan_document, ())
     budget = read(BudgetModel, plan_document, ("budget",)) if plan_document.at(("budget",)) else BudgetModel()
     phases = read_phases(plan_document, environment, index)
+    knowledge = read_knowledge(knowledge_document)
     if model is None or budget is None or environment is None or index is None:
         return None
-    return Plan(model.name, "", environment, phases, index.suites, Budget(budget.wall, budget.iterations))
+    return Plan(
+        name=model.name,
+        digest="",
+        environment=environment,
+        phases=phases,
+        suites=index.suites,
+        budget=Budget(**dict(budget)),
+        remedies=environment.remedies,
+        knowledge=knowledge,
+    )
 
 
 def _plan_document(project: Path, plan_file: Path) -> Document:
@@ -91,6 +109,12 @@ def _environment_document(project: Path, name: str) -> Document:
     if name:
         document.refuse(f"there is no environment {quoted(name)}", known_words(name, known))
     return document
+
+
+def _knowledge_document(project: Path) -> Document:
+    """What the project knows of causes; a document that says nothing, and nothing wrong, where there is no file."""
+    path, shown = project / KNOWLEDGE, KNOWLEDGE.as_posix()
+    return read_document(path, shown) if os.path.lexists(path) else Document(shown)
 
 
 def _is_environment(name: str) -> bool:

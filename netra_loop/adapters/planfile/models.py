@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from netra_loop.adapters.planfile import servicevalues, values
 from netra_loop.adapters.planfile.yamldocument import Scalar
-from netra_loop.core.plan import ResumeClass, Tolerance, When
+from netra_loop.core.knowledge import Derivation, RemedyKind
+from netra_loop.core.plan import RemedyMode, ResumeClass, Tolerance, UserMode, When
 from netra_loop.core.plan import Scalar as JsonScalar
 
 Line = Annotated[str, PlainValidator(values.line)]
@@ -22,6 +23,8 @@ Lines = tuple[Line, ...]
 Ids = tuple[Id, ...]
 HttpPath = Annotated[str, PlainValidator(servicevalues.http_path)]
 Pointer = Annotated[str, PlainValidator(servicevalues.pointer_text)]
+Pattern = Annotated[str, PlainValidator(values.pattern)]
+ServiceVariable = Annotated[str, PlainValidator(servicevalues.service_variable_text)]
 Expected = Annotated[
     dict[
         Annotated[str, AfterValidator(servicevalues.pointer)],
@@ -41,6 +44,10 @@ SuiteVariables = Annotated[
         Annotated[str, AfterValidator(servicevalues.variable)],
         Annotated[str | None, PlainValidator(values.written_or_nothing)],
     ],
+    BeforeValidator(values.without_extensions),
+]
+Timeouts = Annotated[
+    dict[Annotated[str, AfterValidator(servicevalues.timeout_name)], Duration],
     BeforeValidator(values.without_extensions),
 ]
 Count = Annotated[int, PlainValidator(values.whole(0, 1_000_000))]
@@ -74,6 +81,7 @@ class PlanModel(Model):
 class BudgetModel(Model):
     wall: Duration = 8 * 3600.0
     iterations: Annotated[int, PlainValidator(values.whole(1, 100))] = 1
+    remedies: Annotated[int, PlainValidator(values.whole(0, 100))] = 10
 
 
 class PhaseModel(Model):
@@ -117,6 +125,14 @@ class EnvironmentModel(Model):
     project: Name
     region: Id
     services: SomeMappings
+    remedies: Annotated[RemedyMode, PlainValidator(values.member_of(RemedyMode))] = RemedyMode.OFF
+    users: object = None
+    timeouts: Timeouts = Field(default_factory=dict)
+
+
+class UsersModel(Model):
+    pool: Annotated[tuple[Annotated[str, PlainValidator(values.word)], ...], BeforeValidator(values.some_items)]
+    mode: Annotated[UserMode, PlainValidator(values.member_of(UserMode))] = UserMode.EXCLUSIVE
 
 
 class ServiceModel(Model):
@@ -152,6 +168,9 @@ class WebSocketModel(Model):
 class DependencyModel(Model):
     pointer: Pointer
     required: Flag = True
+    address: Annotated[str, PlainValidator(servicevalues.address)] = ""
+    variable: ServiceVariable = ""
+    source: Line = ""
 
 
 class IdentityModel(Model):
@@ -188,3 +207,43 @@ class SuiteModel(Model):
     exclusive: Lines = ()
     value: Name = ""
     timeout: Duration = 600.0
+
+
+class KnowledgeModel(Model):
+    causes: Items
+
+
+class CauseModel(Model):
+    stand_ins = {"id": _SOMETHING, "title": _SOMETHING, "whys": [_SOMETHING]}
+
+    id: Id
+    title: Name
+    whys: SomeItems
+    remedy: object = None
+
+
+class WhyModel(Model):
+    stand_ins = {"claim": _SOMETHING}
+
+    claim: Name
+    failure: Pattern = ""
+    log: Pattern = ""
+    slow_work: object = None
+    dependency: Annotated[str, PlainValidator(values.one_of("down"))] = ""
+    address: Annotated[str, PlainValidator(values.one_of("differs"))] = ""
+    users: Annotated[str, PlainValidator(values.one_of("shared"))] = ""
+
+
+class SlowWorkModel(Model):
+    log: Pattern
+    duration: Name
+    limit: Name
+    same: Name = ""
+
+
+class RemedyModel(Model):
+    kind: Annotated[RemedyKind, PlainValidator(values.member_of(RemedyKind))]
+    value: Annotated[Derivation | None, PlainValidator(values.member_of(Derivation))] = None
+    variable: ServiceVariable = ""
+    headroom: Annotated[float, PlainValidator(values.decimal(1, 10))] = 1.0
+    cap: Annotated[float | None, PlainValidator(values.duration)] = None

@@ -10,6 +10,7 @@ from netra_loop.adapters.planfile.yamldocument import Scalar, quoted
 from netra_loop.core.plan import Scalar as JsonScalar
 
 _POINTER = re.compile(r"(/([^/~]|~[01])*)+")
+_ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}:([1-9][0-9]{0,4})")
 _HTTP_PATH = re.compile(r"/(?!/)[!-~]*")
 _JSON = re.compile(r"true|false|null|-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][-+]?[0-9]{1,2})?")
 _AMBIGUOUS = re.compile(
@@ -74,6 +75,15 @@ def http_path(value: object) -> str:
     return given
 
 
+def address(value: object) -> str:
+    """Where something listens: a host and a port."""
+    given = text(value)
+    found = _ADDRESS.fullmatch(given)
+    if not found or int(found[1]) > 65535:
+        raise Wrong(f"is no address: {quoted(given)}", "it is a host and a port up to 65535, like 127.0.0.1:6379")
+    return given
+
+
 def header(value: object) -> str:
     """The name of an HTTP header."""
     given = text(value)
@@ -103,3 +113,15 @@ def service_variable(given: str) -> str:
     if given == "PORT" or given.startswith("K_"):
         raise Wrong(f"cannot be {quoted(given)}", "Cloud Run sets PORT and K_... itself")
     return variable(given)
+
+
+def service_variable_text(value: object) -> str:
+    """The name of an environment variable of a service that is a value."""
+    return service_variable(text(value))
+
+
+def timeout_name(given: str) -> str:
+    """The name of a timeout; suites know it in upper case, with _ for -."""
+    if not re.fullmatch(r"[a-z0-9-]{1,63}", given):
+        raise Wrong(f"cannot be {quoted(given)}", "lower case letters, digits and -, at most 63")
+    return given

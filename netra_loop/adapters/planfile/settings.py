@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from netra_loop.adapters.planfile.dependencies import DependencyReader
 from netra_loop.adapters.planfile.models import (
-    DependencyModel,
     EnvironmentModel,
     HealthModel,
     IdentityModel,
     ServiceModel,
+    UsersModel,
     WebSocketModel,
 )
-from netra_loop.adapters.planfile.paths import folder_below
-from netra_loop.adapters.planfile.structure import has_unknown_keys, read
-from netra_loop.adapters.planfile.values import ALL, Wrong, name
-from netra_loop.adapters.planfile.yamldocument import Document, Location, Scalar, quoted
-from netra_loop.core.plan import Dependency, Environment, HealthCheck, Identity, Target, WebSocketCheck
+from netra_loop.adapters.planfile.sources import check_source
+from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_places
+from netra_loop.adapters.planfile.values import ALL
+from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
+from netra_loop.core.plan import Environment, HealthCheck, Identity, Target, Users, WebSocketCheck
 
 MAX_SERVICES = 1000
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")
-_WEB = re.compile(r"^web:[ \t]*\S", re.MULTILINE)
 
 
 def read_environment(document: Document, project: Path) -> Environment | None:
@@ -34,16 +34,36 @@ def read_environment(document: Document, project: Path) -> Environment | None:
         return None
     environment = Path(document.file).stem
     model = read(EnvironmentModel, document, ())
-    embedded = model is not None and model.endpoint == "embedded"
+    users = _users(document, ("users",))
     places = list(document.entries(("services",)))
     if len(places) > MAX_SERVICES:
         document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)
         places = []
-    targets = tuple(_target(document, place, project, embedded) for place in places)
+    dependencies = DependencyReader(document, project)
+    targets = tuple(_target(document, place, project, dependencies) for place in places)
     _refuse_same_service(document, targets)
     if model is None:
         return Environment(environment, "", "", "", targets)
-    return Environment(environment, model.endpoint, model.project, model.region, targets)
+    return Environment(
+        name=environment,
+        endpoint=model.endpoint,
+        project=model.project,
+        region=model.region,
+        targets=targets,
+        users=users,
+        timeouts=model.timeouts,
+        remedies=model.remedies,
+    )
+
+
+def _users(document: Document, place: Location) -> Users | None:
+    if document.at(place) is None:
+        return None
+    model = read(UsersModel, document, place)
+    if model is None:
+        return None
+    pool = tuple(user for _, user in with_places(document, (*place, "pool"), model.pool))
+    return Users(pool, model.mode)
 
 
 def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> None:
@@ -59,13 +79,13 @@ def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> Non
             )
 
 
-def _target(document: Document, place: Location, project: Path, embedded: bool) -> Target:
+def _target(document: Document, place: Location, project: Path, dependencies: DependencyReader) -> Target:
     key = str(place[-1])
     _check_key(document, place, key)
     model = read(ServiceModel, document, place)
     if model is None:
         return Target(key, key)
-    _check_origin(document, place, project, embedded)
+    _check_origin(document, place, project)
     return Target(
         name=key,
         service=model.service or key,
@@ -74,7 +94,7 @@ def _target(document: Document, place: Location, project: Path, embedded: bool) 
         env=model.env,
         health=_health(document, (*place, "health")),
         websocket=_websocket(document, (*place, "websocket")),
-        dependencies=_dependencies(document, place),
+        dependencies=dependencies.read(place),
         identity=_identity(document, (*place, "identity")),
     )
 
@@ -89,29 +109,11 @@ def _check_key(document: Document, place: Location, key: str) -> None:
         )
 
 
-def _check_origin(document: Document, place: Location, project: Path, embedded: bool) -> None:
+def _check_origin(document: Document, place: Location, project: Path) -> None:
     given = [key for key in ("source", "image") if document.at((*place, key)) is not None]
     if len(given) > 1 or not (given or has_unknown_keys(ServiceModel, document, place)):
         document.report(place, f"{quoted(str(place[-1]))} needs exactly one of 'source' and 'image'", key=True)
-    source = document.text((*place, "source"))
-    if not source:
-        return
-    try:
-        folder = folder_below(project, source)
-    except Wrong as wrong:
-        document.report((*place, "source"), str(wrong), wrong.hint)
-        return
-    if embedded and not _has_web_process(folder):
-        message = f"{quoted(source)} has no Procfile with a 'web:' line"
-        document.report((*place, "source"), message, "it says how the embedded Cloud Run starts the service")
-
-
-def _has_web_process(folder: Path) -> bool:
-    procfile = folder / "Procfile"
-    try:
-        return procfile.is_file() and bool(_WEB.search(procfile.read_text("utf-8", "replace")))
-    except OSError:
-        return False
+    check_source(document, (*place, "source"), project)
 
 
 def _health(document: Document, place: Location) -> HealthCheck | None:
@@ -126,24 +128,6 @@ def _websocket(document: Document, place: Location) -> WebSocketCheck | None:
         return None
     model = read(WebSocketModel, document, place)
     return WebSocketCheck(**dict(model)) if model else WebSocketCheck("/")
-
-
-def _dependencies(document: Document, service: Location) -> tuple[Dependency, ...]:
-    place = (*service, "dependencies")
-    if document.at(place) is not None and document.at((*service, "health")) is None:
-        document.report(place, "'dependencies' needs 'health'", "its answer is where they are read", key=True)
-    found = (_dependency(document, each) for each in document.entries(place))
-    return tuple(dependency for dependency in found if dependency)
-
-
-def _dependency(document: Document, place: Location) -> Dependency | None:
-    key = str(place[-1])
-    try:
-        name(Scalar(key, plain=False))
-    except Wrong as wrong:
-        document.report(place, f"a key of 'dependencies' {wrong}", wrong.hint, key=True)
-    model = read(DependencyModel, document, place)
-    return Dependency(key, **dict(model)) if model else None
 
 
 def _identity(document: Document, place: Location) -> Identity | None:

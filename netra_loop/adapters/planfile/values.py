@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
@@ -16,11 +17,13 @@ from netra_loop.core.plan import Tolerance
 AnyEnum = TypeVar("AnyEnum", bound=Enum)
 
 LONGEST_NAME = 120
+LONGEST_WORD = 80
+LONGEST_PATTERN = 500
 ALL = "all"
 RESERVED_ENVIRONMENTS = ("suites", "knowledge")
 
-_BARE_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 _SHARE = re.compile(r"<([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -78,6 +81,14 @@ def name(value: object) -> str:
     return given
 
 
+def word(value: object) -> str:
+    """A word of printable characters without spaces, at most 80."""
+    given = text(value)
+    if not given.isprintable() or " " in given or len(given) > LONGEST_WORD:
+        raise Wrong(f"must be at most {LONGEST_WORD} printable characters without spaces")
+    return given
+
+
 def identifier(value: object) -> str:
     """An id: lower case letters, digits and hyphens; `all` is none, because selectors use the word."""
     given = text(value)
@@ -106,6 +117,20 @@ def whole(low: int, high: int) -> Callable[[object], int]:
         if not low <= int(scalar.text) <= high:
             raise Wrong(f"must be {low}" if low == high else f"must be between {low} and {high}")
         return int(scalar.text)
+
+    return read
+
+
+def decimal(low: float, high: float) -> Callable[[object], float]:
+    """Reads a number between two bounds, in plain decimal."""
+
+    def read(value: object) -> float:
+        scalar = single(value)
+        if not scalar.plain or not _DECIMAL.fullmatch(scalar.text):
+            raise Wrong(f"must be a number, not {_as_written(scalar)}")
+        if not low <= float(scalar.text) <= high:
+            raise Wrong(f"must be between {low:g} and {high:g}")
+        return float(scalar.text)
 
     return read
 
@@ -167,6 +192,20 @@ def words(value: object) -> tuple[str, ...]:
     if not found or not all(found):
         raise Wrong("must name something")
     return found
+
+
+def pattern(value: object) -> str:
+    """A regular expression that Python compiles, and without a warning; at most 500 characters."""
+    given = text(value)
+    if len(given) > LONGEST_PATTERN:
+        raise Wrong(f"is longer than {LONGEST_PATTERN} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(given)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        raise Wrong(f"is no regular expression: {error}") from None
+    return given
 
 
 def argv(value: object) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ class Project:
     def suites_file(self) -> Path:
         return self.folder / "config" / "suites.yaml"
 
+    @property
+    def knowledge_file(self) -> Path:
+        return self.folder / "config" / "knowledge.yaml"
+
     def load(self, plan_file: Path | None = None, environment: str | None = None) -> Plan:
         return load_plan(self.folder, plan_file, environment)
 

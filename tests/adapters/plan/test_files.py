@@ -42,6 +42,21 @@ def test_a_missing_suite_index_is_told_together_with_other_mistakes(base: Projec
     assert "phases/default.yaml:1:10: error: 'version' must be 1\n" in told
 
 
+def test_a_project_without_knowledge_is_a_good_one(base: Project) -> None:
+    assert not base.knowledge_file.exists()
+    assert base.load().knowledge == ()
+    base.knowledge_file.write_text("causes: []\n", "utf-8")
+    assert base.load().knowledge == ()
+
+
+def test_knowledge_that_is_there_but_cannot_be_read_is_refused(base: Project) -> None:
+    base.knowledge_file.symlink_to("nowhere.yaml")
+    assert base.complaint() == "config/knowledge.yaml: error: there is no such file"
+    base.knowledge_file.unlink()
+    base.knowledge_file.write_text("# later\n", "utf-8")
+    assert base.complaint() == "config/knowledge.yaml: error: the file is empty"
+
+
 def test_the_environment_given_replaces_the_one_of_the_plan(base: Project) -> None:
     changed = base.environment_file.read_text("utf-8").replace("us-central1", "europe-west1")
     (base.folder / "config" / "staging.yaml").write_text(changed, "utf-8")

@@ -45,6 +45,23 @@ def test_more_than_a_thousand_suites_are_refused(base: Project) -> None:
     assert base.complaint().startswith("config/suites.yaml:2:1: error: more than 1000 suites are too many\n")
 
 
+def knowledge_of(causes: int, whys: int) -> str:
+    chain = "".join(f"      - {{claim: It was logged {n} times, log: x}}\n" for n in range(1, whys))
+    return "causes:\n" + "".join(
+        f"  - id: c{n}\n    title: Cause {n}\n    whys:\n      - {{claim: It failed, failure: x}}\n{chain}"
+        for n in range(causes)
+    )
+
+
+def test_more_than_two_hundred_causes_or_twenty_whys_are_refused(base: Project) -> None:
+    base.knowledge_file.write_text(knowledge_of(200, 20), "utf-8")
+    assert [len(cause.whys) for cause in base.load().knowledge] == [20] * 200
+    base.knowledge_file.write_text(knowledge_of(201, 1), "utf-8")
+    assert base.complaint().startswith("config/knowledge.yaml:1:1: error: more than 200 causes are too many\n")
+    base.knowledge_file.write_text(knowledge_of(1, 21), "utf-8")
+    assert base.complaint().startswith("config/knowledge.yaml:4:5: error: more than 20 whys are too many\n")
+
+
 def test_more_than_a_thousand_services_are_refused(base: Project) -> None:
     services = "".join(f"  s{n}: {{image: x}}\n" for n in range(1001))
     base.environment_file.write_text(f"endpoint: google\nproject: p\nregion: r\nservices:\n{services}", "utf-8")

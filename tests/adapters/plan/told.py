@@ -10,13 +10,13 @@ from netra_loop.core.plan import Plan
 
 
 def told(plan: Plan) -> str:
-    """Every value of the plan but its digest: one line a service, suite, phase and step."""
+    """Every value of the plan but its digest: one line a service, suite, phase, step, cause and why."""
     return "".join(f"{line}\n" for line in _lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[str]:
     bare_environment = replace(plan.environment, targets=())
-    yield _short(replace(plan, digest="", environment=bare_environment, phases=(), suites=()))
+    yield _short(replace(plan, digest="", environment=bare_environment, phases=(), suites=(), knowledge=()))
     for target in plan.environment.targets:
         yield _short(target)
     for suite in plan.suites:
@@ -25,6 +25,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield _short(replace(phase, steps=()))
         for step in phase.steps:
             yield f"  {_short(step)}"
+    for cause in plan.knowledge:
+        yield _short(replace(cause, whys=()))
+        for why in cause.whys:
+            yield f"  {_short(why)}"
 
 
 def _short(value: object) -> str:
