@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from anyio import to_thread
@@ -29,12 +30,13 @@ _WORTH_QUOTING = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One entry, in the form that is kept."""
+    """One entry, in the form that is kept; payload is what a structured one says."""
 
     at: str
     severity: str
     log: str
     text: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.at} {self.severity} {self.log} {self.text}"
@@ -122,6 +124,7 @@ def log_query(service: str, revision: str, since: str) -> str:
 
 def _line(entry: Any) -> LogLine:
     payload = entry.payload
+    fields = payload if isinstance(payload, dict) else {}
     if entry.http_request:
         request = entry.http_request
         payload = f"{request.get('requestMethod')} {request.get('requestUrl')} {request.get('status')}"
@@ -129,4 +132,4 @@ def _line(entry: Any) -> LogLine:
         payload = json.dumps(payload, ensure_ascii=False, sort_keys=True)
     log = str(entry.log_name or "").rpartition("%2F")[2] or "log"
     at = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S.%fZ}" if entry.timestamp else "-"
-    return LogLine(at, str(entry.severity or "DEFAULT"), log, str(payload or "").replace("\n", "\\n"))
+    return LogLine(at, str(entry.severity or "DEFAULT"), log, str(payload or "").replace("\n", "\\n"), fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from netra_loop.core.errors import PreflightError
 from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Target
+from netra_loop.core.remediation import changes_of, variables_of
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
@@ -34,6 +35,7 @@ class _Deploy:
     act: Act
     target: Target
     template: Template
+    changes: tuple[str, ...]
     say: Say
 
     @property
@@ -55,7 +57,10 @@ class DeployRunner:
         target = session.plan.environment.target(act.subject)
         try:
             image = session.record(act.id).handle.get("image") or await self._image(target)
-            deploy = _Deploy(act, target, _template(act, target, image), say)
+            changes = changes_of(session, act.iteration, target.name)
+            variables = variables_of(session, act.iteration, target.name)
+            template = _template(act, target, image, variables)
+            deploy = _Deploy(act, target, template, tuple(remedy.id for remedy in changes), say)
             say(HandleKnown(act.id, {"image": image, "revision": deploy.template.revision}))
             with anyio.fail_after(act.timeout):
                 return await self._deploy(deploy)
@@ -157,24 +162,25 @@ class DeployRunner:
             traffic_before=() if direct or before is None else without(before.effective, deploy.tag),
             traffic_after=after.effective,
             adopted=adopted,
+            changes=deploy.changes,
         )
         if not identified.verified:
             return Result(Outcome.FAILED, (f"identity: {identified.how}",), deployed)
         return Result(Outcome.PASSED, (), deployed)
 
 
-def _template(act: Act, target: Target, image: str) -> Template:
+def _template(act: Act, target: Target, image: str, variables: Mapping[str, str | None]) -> Template:
     """The revision's name is its key: session, iteration and step (the act's key) and the image decide it."""
     suffix = hashlib.sha256(f"{act.key}\n{image}".encode()).hexdigest()[:10]
-    return Template(f"{target.service}-{TAG_PREFIX}{suffix}", image, _variables(target), act.key)
+    return Template(f"{target.service}-{TAG_PREFIX}{suffix}", image, _resolved(target, variables), act.key)
 
 
-def _variables(target: Target) -> dict[str, str]:
+def _resolved(target: Target, variables: Mapping[str, str | None]) -> dict[str, str]:
     """What the service is given. Raises PreflightError for a variable that our environment lacks."""
-    missing = [name for name, value in target.env.items() if value is None and name not in os.environ]
+    missing = [name for name, value in variables.items() if value is None and name not in os.environ]
     if missing:
         raise PreflightError(f"{target.name} needs {', '.join(missing)} in the environment")
-    return {name: os.environ[name] if value is None else value for name, value in target.env.items()}
+    return {name: os.environ[name] if value is None else value for name, value in variables.items()}
 
 
 def pinned(service: ServiceState) -> list[Share]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+import anyio
 
 from netra_loop.core.errors import LockedError
 
@@ -61,6 +66,29 @@ def _holder(descriptor: int) -> str:
         except (ValueError, KeyError, TypeError):
             time.sleep(0.01)
     return "another process"
+
+
+@asynccontextmanager
+async def lease(locks: Path, environment: str, user: str, session_id: str, wait: float) -> AsyncIterator[None]:
+    """A test user of an environment for ourselves, against other sessions of this project; nothing for no user.
+
+    Raises LockedError when another session keeps it for longer than `wait` seconds.
+    """
+    name = hashlib.sha256(f"{environment}\n{user}".encode()).hexdigest()[:16]
+    lock = Lock(locks / f"user-{name}.lock")
+    deadline = time.monotonic() + wait
+    while user:
+        try:
+            lock.acquire(f"test user {user}", session_id)
+            break
+        except LockedError:
+            if time.monotonic() >= deadline:
+                raise
+            await anyio.sleep(0.1)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def environment_lock(locks: Path, project: str, region: str, environment: str) -> Lock:

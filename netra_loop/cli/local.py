@@ -7,19 +7,18 @@ import typer
 from netra_loop.cli.say import say
 from netra_loop.views.encode import visible
 from netra_loop.wiring.cloud import embedded_log_lines, running_embedded, start_embedded, stop_embedded
-from netra_loop.wiring.place import Place
 from netra_loop.wiring.plans import Ask, read_plan
 
 app = typer.Typer(help="The embedded Cloud Run of this project.", no_args_is_help=True)
 
-_CODES = "Exit codes: 0 done, 4 it does not run, 8 it did not start or did not end."
+_CODES = "Exit codes: 0 done, 2 plan invalid, 4 it does not run, 8 it did not start or did not end."
 
 
 @app.command(epilog=_CODES)
 def up(context: typer.Context) -> None:
-    """Start it, or join it; it ends on `down` or after 15 idle minutes."""
-    place: Place = context.obj
-    say(f"the embedded Cloud Run answers at {start_embedded(place).url}; `local down` ends it")
+    """Start it, or join it, with what services depend on; it ends on `down` or after 15 idle minutes."""
+    server = start_embedded(context.obj, read_plan(context.obj, Ask()))
+    say(f"the embedded Cloud Run answers at {server.url}; `local down` ends it")
 
 
 @app.command(epilog=_CODES)

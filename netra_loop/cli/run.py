@@ -11,6 +11,7 @@ import typer
 
 from netra_loop.cli.say import say
 from netra_loop.core.durations import seconds
+from netra_loop.core.plan import RemedyMode
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
 from netra_loop.views.sessions import headline_of
@@ -20,7 +21,7 @@ from netra_loop.wiring.sessions import resume_session, run_session
 
 EXIT_CODES = (
     "Exit codes: 0 GREEN, 1 RED, 3 INCOMPLETE, 4 ERROR, 30 UNSAFE; 2 usage or plan invalid, 8 preflight failed, "
-    "75 locked (nothing touched); 5 budget spent or no progress, 7 outcome of a once-only act unknown, "
+    "75 locked (nothing touched); 5 budget spent, no progress or not repaired, 7 outcome of a once-only act unknown, "
     "70 internal error, 74 storage, 129/130/143 signal."
 )
 
@@ -48,13 +49,14 @@ def run(
     budget: str | None = typer.Option(None, help="Wall time at most, like 30m or 8h."),
     no_deploy: bool = typer.Option(False, "--no-deploy", help="Test what serves now."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would run, and do nothing."),
+    remedies: RemedyMode | None = typer.Option(None, help="What to do about causes; default the environment's."),
     fail_fast: bool = typer.Option(False, "--fail-fast", help="Stop at the first act that does not pass."),
     slots: int | None = typer.Option(None, min=1, help="Suites that run at the same time at most."),
     output: Progress | None = typer.Option(None, help="How progress is shown; default live on a terminal, else plain."),
 ) -> None:
-    """Deploy, check, test, and promote what is proven; write the worklog."""
+    """Deploy, check, test, find causes, apply remedies, again; promote what is proven; write the worklog."""
     place: Place = context.obj
-    ask = Ask(focus, env, plan, max_iterations, _budget(budget), not no_deploy, fail_fast, slots)
+    ask = Ask(focus, env, plan, max_iterations, _budget(budget), not no_deploy, fail_fast, slots, remedies)
     asked = read_plan(place, ask)
     if dry_run:
         from netra_loop.views.dry_run import dry_run as told

@@ -76,6 +76,12 @@ class Remedy:
     refusal: str = ""
     permanent: str = ""
 
+    @property
+    def change(self) -> str:
+        """What changes, in one line."""
+        where = f"{self.target} " if self.target else ""
+        return f"{where}{self.variable}: {self.before or '(not set)'} -> {self.after or '(no value within the bounds)'}"
+
     def changes_the_same(self, other: Remedy) -> bool:
         """Whether both make the same change."""
         return (self.kind, self.target, self.variable, self.after) == (

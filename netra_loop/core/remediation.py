@@ -19,6 +19,12 @@ def diagnosed(iteration: Iteration) -> Diagnosed | None:
     return None
 
 
+def proposed(iteration: Iteration, remedy_id: str) -> Remedy:
+    """The remedy of that id in an iteration's diagnosis."""
+    found = diagnosed(iteration)
+    return next(remedy for remedy in (found.remedies if found else ()) if remedy.id == remedy_id)
+
+
 def applied(session: Session, number: int) -> tuple[Remedy, ...]:
     """The remedies that an iteration works with: those applied before it began."""
     return tuple(remedy for each in session.iterations[: number - 1] for remedy in cured(each))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netra_loop.core.events import SuiteSeen, TestResult
-from netra_loop.core.outcome import Outcome, Proof, TestOutcome, worst
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
 from netra_loop.core.plan import Gate, Suite
 
 
@@ -70,6 +70,23 @@ def judge(
     ]
     if counts.collected and seen.ended_by == "itself" and duration_s < gate.min_duration:
         findings.append((Outcome.INCOMPLETE, "too_fast"))
+    return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
+
+
+def judge_verification(
+    wanted: Sequence[str], seen: SuiteSeen, tests: Sequence[TestResult]
+) -> tuple[Outcome, tuple[str, ...]]:
+    """The outcome of exactly these tests, run alone: PASSED when every one passed with proof."""
+    ended = {test.id: test for test in tests}
+    red = [name for name in wanted if name in ended and ended[name].outcome in RED_OUTCOMES]
+    proofs = [ended[name].proof for name in wanted if name in ended and ended[name].outcome is TestOutcome.PASSED]
+    findings = [*_process(seen, count(tests))]
+    if red:
+        findings.append((Outcome.FAILED, "failed_tests"))
+    if len(red) + len(proofs) < len(wanted):
+        findings.append((Outcome.INCOMPLETE, "partial"))
+    if any(proof is None or not proof.counts for proof in proofs):
+        findings.append((Outcome.INCOMPLETE, "unproven"))
     return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
 
 

@@ -59,6 +59,8 @@ def _told(entry: Entry, session: Session) -> str:
             return f"{act.step} started"
         case HandleKnown(act_id, handle) if "command" in handle:
             return f"{_step(act_id)}: {handle['command']}"
+        case HandleKnown(_, handle) if "question" in handle:
+            return handle["question"]
         case TestsCollected(act_id, ids):
             return f"{_step(act_id)}: {len(ids)} tests collected"
         case TestsObserved(act_id, results, _) if results:

@@ -5,29 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, TypeVar
 
-from netra_loop.core.agenda import SHIFTS, Standing, phase_outcome, standing
+from netra_loop.core.agenda import Standing, phase_outcome, standing
 from netra_loop.core.codec import timestamp
 from netra_loop.core.events import (
-    Deployed,
-    HealthSeen,
     LogsSeen,
-    Share,
-    SuiteSeen,
-    TestResult,
-    TrafficShifted,
-    WebSocketSeen,
 )
-from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Kind, Phase, Step, Suite, Target
-from netra_loop.core.problem import Evidence
-from netra_loop.core.session import ActRecord, Iteration, Session, results_of
+from netra_loop.core.outcome import Outcome
+from netra_loop.core.plan import Kind, Phase, Step, Suite
+from netra_loop.core.session import Iteration, Session, results_of
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
 from netra_loop.views.next_actions import next_actions
+from netra_loop.views.problems import FOLLOW_UPS, previous_of, problems_of, remedies_of, verifications_of
+from netra_loop.views.services import revisions_of, service_of
+from netra_loop.views.told import act_told, evidence_told, seconds_between, test_told
 
 SCHEMA_VERSION = 1
 
@@ -54,7 +48,7 @@ def result_of(session: Session) -> Document:
         "started": timestamp(session.opened),
         "finished": timestamp(session.at) if session.verdict else None,
         "updated": timestamp(session.at),
-        "duration_s": _seconds(session.opened, session.at),
+        "duration_s": seconds_between(session.opened, session.at),
         "last_entry": session.seq,
         "plan": session.plan.name,
         "plan_digest": session.plan.digest,
@@ -64,13 +58,13 @@ def result_of(session: Session) -> Document:
         "unplugged_readers": [asdict(reader) for reader in session.unplugged],
         "headline": _headline(iterations),
         "selection": [_selected(session, step) for step in session.plan.steps],
-        "services": [_service(session, target) for target in session.plan.environment.targets],
+        "services": [service_of(session, target) for target in session.plan.environment.targets],
         "iterations": iterations,
-        "problems": [],
-        "remedies": [],
+        "problems": problems_of(session),
+        "remedies": remedies_of(session),
         "logs": [log for iteration in session.iterations for log in _logs(iteration)],
         "value": _value(iterations),
-        "previous": {"session_id": session.previous} if session.previous else {},
+        "previous": previous_of(session),
         "compliance": {},
     }
     document["next_actions"] = next_actions(document)
@@ -80,10 +74,6 @@ def result_of(session: Session) -> Document:
 def result_text(session: Session) -> str:
     """The document as JSON text."""
     return json.dumps(result_of(session), ensure_ascii=True, indent=1) + "\n"
-
-
-def _seconds(start: datetime, end: datetime | None) -> float | None:
-    return None if end is None else round((end - start).total_seconds(), 3)
 
 
 def _headline(iterations: Sequence[Document]) -> Document:
@@ -120,17 +110,26 @@ def _selected(session: Session, step: Step) -> Document:
 
 def _iteration(session: Session, iteration: Iteration) -> Document:
     phases = [_phase(session, iteration, phase) for phase in session.plan.phases]
-    shifts = [_act(r) for r in iteration.acts.values() if r.act.kind in (Kind.PROMOTE, Kind.RESTORE)]
+    shifts = [act_told(r) for r in iteration.acts.values() if r.act.kind in (Kind.PROMOTE, Kind.RESTORE)]
     suites = [row for suite in session.plan.suites if (row := _suite(session, iteration, suite)) is not None]
     return {
         "number": iteration.number,
         "begun": timestamp(iteration.begun),
-        "revisions": _revisions(iteration),
+        "revisions": revisions_of(iteration),
         "phases": phases,
         "shifts": shifts,
+        "follow_ups": [act_told(record) for kind in FOLLOW_UPS for record in iteration.of_kind(kind)],
+        "verifications": verifications_of(session, iteration),
         "suites": suites,
+        "most_suites_at_once": _most_at_once(iteration),
         "totals": _totals(suites),
     }
+
+
+def _most_at_once(iteration: Iteration) -> int:
+    """How many suites ran side by side at the busiest moment."""
+    spans = [(r.begun, r.ended) for r in iteration.of_kind(Kind.SUITE)]
+    return max((sum(b <= begun and (e is None or begun < e) for b, e in spans) for begun, _ in spans), default=0)
 
 
 def _totals(suites: Sequence[Document]) -> Document:
@@ -140,23 +139,6 @@ def _totals(suites: Sequence[Document]) -> Document:
         "proof": {name: sum(suite["proof"][name] for suite in suites) for name in asdict(count_proofs(()))},
         "counted": sum(suite["counted"] for suite in suites),
     }
-
-
-def _revisions(iteration: Iteration) -> dict[str, str]:
-    """What every service was tested at: what was deployed, else what the suites and health checks met."""
-    met: dict[str, str] = {}
-    for record in iteration.acts.values():
-        match record.result.seen if record.result else None:
-            case Deployed() as deployed:
-                met[deployed.target] = deployed.revision
-            case HealthSeen() as health:
-                met.setdefault(health.target, health.revision)
-            case SuiteSeen() as suite:
-                for target, revision in suite.revisions.items():
-                    met.setdefault(target, revision)
-            case _:
-                continue
-    return met
 
 
 def _phase(session: Session, iteration: Iteration, phase: Phase) -> Document:
@@ -177,7 +159,7 @@ def _phase(session: Session, iteration: Iteration, phase: Phase) -> Document:
 def _step(session: Session, iteration: Iteration, step: Step) -> Document:
     record = iteration.of_step(step.id)
     if record is not None:
-        return _act(record)
+        return act_told(record)
     where = standing(session, iteration, step)
     outcome = {Standing.OUT_OF_FOCUS: Outcome.SKIPPED, Standing.BLOCKED: Outcome.INCOMPLETE}.get(where)
     empty: Document = {
@@ -197,28 +179,6 @@ def _step(session: Session, iteration: Iteration, step: Step) -> Document:
         "reasons": [where.value],
         **empty,
     }
-
-
-def _act(record: ActRecord) -> Document:
-    result = record.result
-    return {
-        "id": record.act.step,
-        "kind": record.act.kind.value,
-        "subject": record.act.subject,
-        "outcome": result.outcome.value if result else None,
-        "reasons": list(result.reasons) if result else ["adrift" if record.adrift else "running"],
-        "started": timestamp(record.started),
-        "ended": timestamp(record.ended) if record.ended else None,
-        "duration_s": _seconds(record.begun, record.ended),
-        "attempts": record.attempt,
-        "handle": dict(record.handle),
-        "seen": asdict(result.seen) if result and result.seen else None,
-        "evidence": [_evidence(evidence) for evidence in result.evidence] if result else [],
-    }
-
-
-def _evidence(evidence: Evidence) -> Document:
-    return asdict(evidence)
 
 
 def _suite(session: Session, iteration: Iteration, suite: Suite) -> Document | None:
@@ -243,98 +203,10 @@ def _suite(session: Session, iteration: Iteration, suite: Suite) -> Document | N
         "proof": asdict(proofs),
         "counted": proofs.counted,
         "duration_s": act["duration_s"],
+        "user": (record.act.user or None) if record else None,
         "value": suite.value or None,
-        "tests": [_test(test) for test in tests],
+        "tests": [test_told(test) for test in tests],
     }
-
-
-def _test(test: TestResult) -> Document:
-    facts = test.facts
-    contact = None if facts is None else "contact" if facts.bytes_in or facts.shared_bytes_in else "no_contact"
-    passed = test.outcome is TestOutcome.PASSED
-    return {
-        "id": test.id,
-        "outcome": test.outcome.value,
-        "proof": test.proof.value if passed and test.proof else None,
-        "sensitive": None,
-        "contact": contact,
-        "bytes_in": facts.bytes_in if facts else None,
-        "bytes_out": facts.bytes_out if facts else None,
-        "reasons": list(test.reasons),
-        "duration_s": test.duration_s,
-        "message": test.message,
-        "attempts": test.attempt,
-        "properties": dict(test.properties),
-    }
-
-
-def _service(session: Session, target: Target) -> Document:
-    deployed = _last_seen(session, Deployed, target.name)
-    shift = _last_seen(session, TrafficShifted, target.name)
-    health = _last_seen(session, HealthSeen, target.name)
-    websocket = _last_seen(session, WebSocketSeen, target.name)
-    revisions = [revision for i in session.iterations if (revision := _revisions(i).get(target.name))]
-    revision = revisions[-1] if revisions else ""
-    serving = shift.revision if shift else _serving_after(deployed) if deployed else revision
-    traffic = shift.traffic_after if shift else deployed.traffic_after if deployed else ()
-    if _shift_unknown(session, target.name):
-        serving, traffic = "", ()
-    url = deployed.url if deployed else health.url if health else ""
-    return {
-        "name": target.name,
-        "service": target.service,
-        "url": url or None,
-        "candidate_url": deployed.candidate_url if deployed else None,
-        "revision": revision or None,
-        "previous_revision": (deployed.previous_revision or None) if deployed else None,
-        "serving_revision": serving or None,
-        "strategy": deployed.strategy if deployed else None,
-        "image_digest": (deployed.image_digest or None) if deployed else None,
-        "created": deployed.created if deployed else None,
-        "identity": shift.identity if shift else deployed.identity if deployed else None,
-        "traffic_before": _shares(deployed.traffic_before) if deployed else [],
-        "traffic_after": _shares(traffic),
-        "health": _health_word(session, target.name),
-        "health_latency_median_s": health.latency_median_s if health else None,
-        "websocket_connect_s": websocket.connect_s if websocket else None,
-        "dependencies": [asdict(state) for state in health.dependencies] if health else [],
-    }
-
-
-def _shift_unknown(session: Session, target: str) -> bool:
-    """Whether the newest attempt to shift a target's traffic did not end with a look at it."""
-    acts = [r for i in session.iterations for r in i.acts.values() if r.act.kind in SHIFTS and r.act.subject == target]
-    newest = max(acts, key=lambda record: record.begun, default=None)
-    return newest is not None and not (newest.result and isinstance(newest.result.seen, TrafficShifted))
-
-
-def _serving_after(deployed: Deployed) -> str:
-    full = [share.revision for share in deployed.traffic_after if share.percent == 100]
-    return full[0] if full else ""
-
-
-def _health_word(session: Session, target: str) -> str:
-    """healthy, unhealthy, unknown (could not look), or not_checked; of the last check."""
-    for iteration in reversed(session.iterations):
-        for record in iteration.of_kind(Kind.HEALTH):
-            if record.act.subject == target and record.result:
-                words = {Outcome.PASSED: "healthy", Outcome.FAILED: "unhealthy"}
-                return words.get(record.result.outcome, "unknown")
-    return "not_checked"
-
-
-def _last_seen(session: Session, kind: type[T], target: str) -> T | None:
-    found: T | None = None
-    for iteration in session.iterations:
-        for record in iteration.acts.values():
-            seen = record.result.seen if record.result else None
-            if isinstance(seen, kind) and getattr(seen, "target", None) == target:
-                found = seen
-    return found
-
-
-def _shares(shares: Sequence[Share]) -> list[Document]:
-    return [asdict(share) for share in shares]
 
 
 def _logs(iteration: Iteration) -> list[Document]:
@@ -342,7 +214,7 @@ def _logs(iteration: Iteration) -> list[Document]:
     for record in iteration.of_kind(Kind.LOGS):
         seen = record.result.seen if record.result else None
         if record.result and isinstance(seen, LogsSeen):
-            found.append(asdict(seen) | {"evidence": [_evidence(e) for e in record.result.evidence]})
+            found.append(asdict(seen) | {"evidence": [evidence_told(e) for e in record.result.evidence]})
     return found
 
 

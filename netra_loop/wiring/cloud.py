@@ -55,12 +55,17 @@ def embedded_log_lines(place: Place, plan: Plan, service: str, limit: int) -> li
     return [str(line) for line in reversed(logs.entries(query, limit, newest_first=True))]
 
 
-def start_embedded(place: Place) -> Embedded:
-    """Start or join it. Raises PreflightError."""
+def start_embedded(place: Place, plan: Plan) -> Embedded:
+    """Start or join it, with what the services of the plan depend on. Raises PreflightError."""
     from netra_loop.adapters.embedded import ensure_up
 
     place.state.prepare()
-    return ensure_up(place.state.local)
+    server = ensure_up(place.state.local)
+    for target in plan.environment.targets:
+        for dependency in target.dependencies:
+            if dependency.source:
+                server.back(dependency.name, place.project / dependency.source, dependency.address)
+    return server
 
 
 def stop_embedded(place: Place) -> bool:
@@ -87,9 +92,7 @@ def _cloud(place: Place, plan: Plan) -> CloudRun:
 
 def endpoint(place: Place, plan: Plan) -> tuple[str, Callable[[str, Path], str] | None]:
     """The API's URL and who builds images; the embedded Cloud Run is started if need be."""
-    from netra_loop.adapters.embedded import ensure_up
-
     if plan.environment.endpoint != "embedded":
         return "", None
-    server = ensure_up(place.state.local)
+    server = start_embedded(place, plan)
     return server.url, server.build

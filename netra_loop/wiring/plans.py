@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from netra_loop.core import codec
 from netra_loop.core.errors import UsageError
-from netra_loop.core.plan import Plan
+from netra_loop.core.plan import Plan, RemedyMode
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Ask:
     deploys: bool = True
     fail_fast: bool = False
     slots: int | None = None
+    remedies: RemedyMode | None = None
 
 
 def read_plan(place: Place, ask: Ask) -> Plan:
@@ -42,7 +43,12 @@ def read_plan(place: Place, ask: Ask) -> Plan:
         wall=ask.budget or plan.budget.wall,
     )
     asked = replace(
-        plan, budget=budget, deploys=ask.deploys, fail_fast=ask.fail_fast, slots=ask.slots or plan.slots
+        plan,
+        budget=budget,
+        deploys=ask.deploys,
+        fail_fast=ask.fail_fast,
+        slots=ask.slots or plan.slots,
+        remedies=ask.remedies or plan.environment.remedies,
     ).focused(ask.focus)
     if not asked.selected:
         raise UsageError(f"--focus {ask.focus} leaves nothing to do", "choose more, or leave --no-deploy out")

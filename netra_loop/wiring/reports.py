@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from netra_loop.core.errors import UsageError
+from netra_loop.core.errors import LoopError, UsageError
 from netra_loop.core.session import Session
 from netra_loop.wiring.place import Place
+
+if TYPE_CHECKING:
+    from netra_loop.core.events import Before
 
 
 def read_session(place: Place, word: str) -> Session:
@@ -20,6 +24,32 @@ def read_session(place: Place, word: str) -> Session:
     if session is None:
         raise UsageError(f"{folder.id} was never opened", "it died before its first entry; run again")
     return session
+
+
+def before_of(place: Place, previous: str) -> Before | None:
+    """How the session before ended, for comparison; None without one, and for one that cannot be read any more."""
+    from netra_loop.core.events import Before
+    from netra_loop.core.session import red_tests
+    from netra_loop.views.result import result_of
+
+    try:
+        session = read_session(place, previous) if previous else None
+    except LoopError:
+        return None
+    if session is None:
+        return None
+    told = result_of(session)["headline"]
+    red = red_tests(session, session.iterations[-1]) if session.iterations else ()
+    return Before(
+        session.id,
+        session.plan.focus,
+        session.plan.environment.name,
+        session.verdict.colour.value if session.verdict else "",
+        session.verdict.exit_code if session.verdict else None,
+        told["collected"],
+        told["counted"],
+        tuple(f"{name.suite}::{name.test}" for name in red),
+    )
 
 
 def write_views(place: Place, session: Session) -> None:

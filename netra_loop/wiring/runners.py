@@ -23,23 +23,32 @@ def runners(
     build: Callable[[str, Path], str] | None,
     redactor: Redactor,
 ) -> dict[Kind, Runner]:
+    from netra_loop.adapters.ask import AskRunner
     from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
     from netra_loop.adapters.cloudrun import CloudRun
     from netra_loop.adapters.command import CommandRunner
+    from netra_loop.adapters.cure import CureRunner
     from netra_loop.adapters.deploy import DeployRunner
+    from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
     from netra_loop.adapters.suites.pytest_suite import PytestRunner
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
     cloud = CloudRun(plan.environment, api_url)
+    logs = CloudLogs(plan.environment, api_url)
+    suites = PytestRunner(cloud, place.project, folder, place.state, redactor)
     return {
         Kind.DEPLOY: DeployRunner(cloud, build, place.project),
         Kind.HEALTH: HealthRunner(cloud),
         Kind.WEBSOCKET: WebSocketRunner(cloud),
-        Kind.SUITE: PytestRunner(cloud, place.project, folder, place.state.pycache, redactor),
+        Kind.SUITE: suites,
+        Kind.VERIFY: suites,
         Kind.RUN: CommandRunner(place.project, folder, redactor),
-        Kind.LOGS: LogsRunner(cloud, CloudLogs(plan.environment, api_url), folder, redactor),
+        Kind.LOGS: LogsRunner(cloud, logs, folder, redactor),
         Kind.PROMOTE: ShiftRunner(cloud),
         Kind.RESTORE: ShiftRunner(cloud),
+        Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, folder, redactor),
+        Kind.ASK: AskRunner(),
+        Kind.CURE: CureRunner(),
     }

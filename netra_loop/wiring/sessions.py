@@ -19,7 +19,7 @@ from netra_loop.core.session import Session
 from netra_loop.wiring.cloud import endpoint
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
-from netra_loop.wiring.reports import rebuild_worklog, write_views
+from netra_loop.wiring.reports import before_of, rebuild_worklog, write_views
 from netra_loop.wiring.runners import runners
 from netra_loop.wiring.streams import open_stream
 
@@ -45,11 +45,17 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
     clock = SystemClock()
     with _environment(place, plan, "a new session") as lock:
         api_url, build = endpoint(place, plan)
-        previous = place.state.session_ids()
+        previous = (place.state.session_ids() or [""])[-1]
         folder = place.state.new_session(plan.focus, clock.now())
         lock.name_holder(folder.id)
         opening = SessionOpened(
-            folder.id, plan, command, read_git(place.project), previous[-1] if previous else "", netra_loop.__version__
+            folder.id,
+            plan,
+            command,
+            read_git(place.project),
+            previous,
+            netra_loop.__version__,
+            before_of(place, previous),
         )
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
             write_views(place, stream.emit(opening))

@@ -178,7 +178,14 @@ class EvidenceStream:
             reasons=reasons,
             facts=facts,
             properties={str(key): str(value) for key, value in record["properties"].items()},
+            ended=_epoch(record["at"]) if "at" in record else None,
         )
+
+
+def _epoch(at: float) -> float:
+    if not 0 < at < 1e11:
+        raise ValueError(f"not a time: {at}")
+    return round(float(at), 3)
 
 
 def _seconds(duration: float) -> float:

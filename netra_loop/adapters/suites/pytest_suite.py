@@ -18,19 +18,22 @@ import anyio
 
 import netra_loop
 from netra_loop.adapters.cloudrun import CloudRun
-from netra_loop.adapters.files import SessionFolder, write_whole
+from netra_loop.adapters.files import SessionFolder, State, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import Address, locate
+from netra_loop.adapters.locks import lease
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.telling import Teller
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.adapters.websocket import websocket_url
+from netra_loop.core.errors import LockedError
 from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Suite
+from netra_loop.core.plan import Kind, Suite
+from netra_loop.core.remediation import to_verify
 from netra_loop.core.session import Session, results_of
-from netra_loop.core.suites import judge
+from netra_loop.core.suites import judge, judge_verification
 from netra_loop.ports import Say
 
 PLUGIN = "netra_loop_evidence"
@@ -48,6 +51,13 @@ class _Attempt:
     folder: Path
     nonce: str
     addresses: Mapping[str, Address]
+    timeouts: Mapping[str, float]
+    only: tuple[str, ...]
+    """The tests to run, all of them for none."""
+
+    @property
+    def selection(self) -> Path:
+        return self.folder / "selection.json"
 
     @property
     def stream(self) -> Path:
@@ -55,18 +65,28 @@ class _Attempt:
 
 
 class PytestRunner:
-    def __init__(
-        self, cloud: CloudRun, project: Path, folder: SessionFolder, pycache: Path, redactor: Redactor
-    ) -> None:
-        """pycache: compiled files of ours alone; those of others may lack the assertion hook and would count none."""
+    """Runs suites, and of a suite only the tests that remedies are to turn green (kind `verify`)."""
+
+    def __init__(self, cloud: CloudRun, project: Path, folder: SessionFolder, state: State, redactor: Redactor) -> None:
+        """state: compiled files of ours alone, since those of others may lack the assertion hook; and the locks."""
         self._cloud = cloud
         self._project = project
         self._folder = folder
-        self._pycache = pycache
+        self._pycache = state.pycache
+        self._locks = state.locks
         self._redactor = redactor
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """The suite's outcome by the rules of `core.suites`; every finished test is kept however the process ends."""
+        environment = session.plan.environment.name
+        leased = act.user if act.user and f"user:{act.user}" in act.holds else ""
+        try:
+            async with lease(self._locks, environment, leased, session.id, act.timeout):
+                return await self._run(act, session, say)
+        except LockedError as error:
+            return Result(Outcome.ERRORED, (error.message,))
+
+    async def _run(self, act: Act, session: Session, say: Say) -> Result:
         suite = session.plan.suite(act.subject)
         try:
             addresses = await self._locate(act, session, suite)
@@ -83,6 +103,8 @@ class PytestRunner:
             self._folder.artifact_folder(act.id, number),
             secrets.token_hex(8),
             {name: address for name, address in addresses.items() if address},
+            session.plan.environment.timeouts,
+            to_verify(session, session.iterations[act.iteration - 1])[suite.id] if act.kind is Kind.VERIFY else (),
         )
         return await self._attempt(attempt, say)
 
@@ -92,6 +114,8 @@ class PytestRunner:
 
     async def _attempt(self, attempt: _Attempt, say: Say) -> Result:
         argv = command_line(attempt.suite, self._project)
+        if attempt.only:
+            write_whole(attempt.selection, json.dumps(attempt.only).encode(), 0o600)
         say(HandleKnown(attempt.act.id, {"command": shlex.join(argv)}))
         output = Output(attempt.folder / "output.txt", self._redactor)
         with contextlib.closing(EvidenceStream(attempt.stream, attempt.nonce)) as stream:
@@ -142,6 +166,12 @@ class PytestRunner:
             "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps([_host_port(a.url) for a in attempt.addresses.values()]),
             "TRACEPARENT": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
         }
+        if attempt.only:
+            env["NETRA_LOOP_EVIDENCE_SELECT"] = str(attempt.selection)
+        if attempt.act.user:
+            env["NETRA_LOOP_USER"] = attempt.act.user
+        for name, seconds in attempt.timeouts.items():
+            env[f"NETRA_LOOP_TIMEOUT_{name.upper().replace('-', '_')}"] = f"{seconds:g}"
         for name, address in attempt.addresses.items():
             variable = name.upper().replace("-", "_")
             env[f"{variable}_URL"] = address.url
@@ -166,10 +196,7 @@ class PytestRunner:
             deselected=stream.deselected,
             strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
         )
-        record = session.record(attempt.act.id)
-        step = next(step for step in session.plan.steps if step.id == attempt.act.step)
-        duration = (session.at - record.begun).total_seconds()
-        outcome, reasons = judge(attempt.suite, step.gate, seen, results_of(session, record), duration)
+        outcome, reasons = _outcome(attempt, session, seen)
         self._mask_stream(attempt, stream)
         if not stream.greeted:
             shutil.rmtree(self._pycache, ignore_errors=True)  # a broken compiled file would break every later session
@@ -186,6 +213,15 @@ class PytestRunner:
         """The plugin knows no secrets: what it wrote is masked once nobody writes any more."""
         text = self._redactor.text(stream.content().decode("utf-8", "replace"))
         write_whole(attempt.stream, text.encode("utf-8", "replace"), 0o600)
+
+
+def _outcome(attempt: _Attempt, session: Session, seen: SuiteSeen) -> tuple[Outcome, tuple[str, ...]]:
+    record = session.record(attempt.act.id)
+    tests = results_of(session, record)
+    if attempt.only:
+        return judge_verification(attempt.only, seen, tests)
+    step = next(step for step in session.plan.steps if step.id == attempt.act.step)
+    return judge(attempt.suite, step.gate, seen, tests, (session.at - record.begun).total_seconds())
 
 
 def python_of(suite: Suite, project: Path) -> str:

@@ -10,6 +10,8 @@ search for the root directory, so it is told what to do by its environment alone
     A JSON list of ``host:port``: whose bytes count as contact.
 ``NETRA_LOOP_EVIDENCE_NONCE``
     A random string, echoed in the first line, that shows the stream is of this run.
+``NETRA_LOOP_EVIDENCE_SELECT``
+    A file with a JSON list of test ids: nothing else is run. Without it everything is.
 
 Lines, in this order: ``hello``, ``collected`` (several), ``collection_ended``, then ``started`` and ``result`` of each
 test, and ``ended`` unless the process was killed. Under pytest-xdist the controller alone writes; what a worker saw
@@ -25,12 +27,14 @@ import pytest
 
 from .observer import Observer
 from .scribe import Scribe
+from .selection import Selection
 from .sockets import Targets
 from .stream import Stream
 
 _STREAM = "NETRA_LOOP_EVIDENCE_STREAM"
 _TARGETS = "NETRA_LOOP_EVIDENCE_TARGETS"
 _NONCE = "NETRA_LOOP_EVIDENCE_NONCE"
+_SELECT = "NETRA_LOOP_EVIDENCE_SELECT"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Scribe(Stream(stream_path), targets, nonce, has_workers))
     if is_worker or not has_workers:
         config.pluginmanager.register(Observer(targets))
+        if chosen := os.environ.get(_SELECT):
+            config.pluginmanager.register(Selection(chosen))
         # A pytest session that a test starts in turn would mix its results into ours.
         del os.environ[_STREAM]
 

@@ -1,0 +1,174 @@
+"""Kind `diagnose`: gather what was seen of a red iteration, read the logs, and let the diagnosis think about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from anyio import to_thread
+
+from netra_loop.adapters.cloudlogs import CloudLogs, LogLine, log_query
+from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
+from netra_loop.adapters.google_errors import errored
+from netra_loop.adapters.locate import locate
+from netra_loop.adapters.redact import Redactor
+from netra_loop.core.events import Act, HandleKnown, HealthSeen, Result
+from netra_loop.core.health import is_down
+from netra_loop.core.ledger import ledger
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome
+from netra_loop.core.plan import Kind, Target
+from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
+from netra_loop.core.remediation import variables_of
+from netra_loop.core.session import ActRecord, Iteration, Session, results_of
+from netra_loop.diagnosis.diagnose import diagnose
+from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
+from netra_loop.ports import Say
+
+MOST_ENTRIES = 10_000  # of one service
+LONGEST_EXCERPT = 400  # characters of one failure text
+
+
+class DiagnoseRunner:
+    def __init__(self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor) -> None:
+        self._cloud = cloud
+        self._logs = logs
+        self._folder = folder
+        self._redactor = redactor
+
+    async def run(self, act: Act, session: Session, say: Say) -> Result:
+        """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read."""
+        iteration = session.iterations[act.iteration - 1]
+        scene = scene_of(session, iteration)
+        try:
+            for target in session.plan.environment.targets:
+                scene = await self._with_logs(scene, act, session, target, say)
+        except Exception as error:
+            return errored(error, "reading the logs")
+        problems, remedies = diagnose(session.plan.knowledge, scene)
+        found = Diagnosed(problems, numbered(session, remedies), len(scene.entries), scene.truncated)
+        return Result(Outcome.PASSED, (), found)
+
+    async def _with_logs(self, scene: Scene, act: Act, session: Session, target: Target, say: Say) -> Scene:
+        """The scene with what a target's revision wrote since the iteration began, without requests; all of it is kept."""
+        address = await locate(self._cloud, session, act, target)
+        if address is None:
+            return scene
+        since = f"{session.iterations[act.iteration - 1].begun:%Y-%m-%dT%H:%M:%S.%fZ}"
+        query = f'{log_query(target.service, address.revision, since)} AND NOT log_id("run.googleapis.com/requests")'
+        say(HandleKnown(act.id, {f"query {target.name}": query}))
+        lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
+        path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
+        texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
+        write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
+        entries = (
+            _entry(number, target.name, line, text)
+            for number, (line, text) in enumerate(zip(lines, texts, strict=False), start=1)
+        )
+        return replace(
+            scene,
+            entries=(*scene.entries, *entries),
+            kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
+            truncated=scene.truncated or len(lines) > MOST_ENTRIES,
+        )
+
+
+def scene_of(session: Session, iteration: Iteration) -> Scene:
+    """What the session itself knows of a red iteration; the logs are not in it yet."""
+    environment = session.plan.environment
+    variables = {t.name: _resolved(variables_of(session, iteration.number, t.name)) for t in environment.targets}
+    return Scene(
+        failures=tuple(_failures(session, iteration)),
+        down=tuple(_down(session, iteration)),
+        variables=variables,
+        shared_users=tuple(_shared_users(iteration)),
+        environment=environment.name,
+        user_pool=environment.users.pool if environment.users else (),
+    )
+
+
+def _resolved(variables: dict[str, str | None]) -> dict[str, str | None]:
+    return {name: os.environ.get(name) if value is None else value for name, value in variables.items()}
+
+
+def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
+    for record in iteration.of_kind(Kind.SUITE):
+        targets = session.plan.suite(record.act.subject).targets
+        output = record.result.evidence[0] if record.result and record.result.evidence else Evidence("")
+        for result in results_of(session, record):
+            if result.outcome in RED_OUTCOMES:
+                name = TestName(record.act.subject, result.id)
+                said = _said(result.message)
+                evidence = Evidence(f"{name.suite}: {name.test}", said[:LONGEST_EXCERPT], output.ref, output.sha256)
+                is_timed = result.ended is not None and result.duration_s is not None
+                start = result.ended - result.duration_s if is_timed else None  # type: ignore[operator]
+                yield Failure(name, said, start, result.ended, targets, evidence)
+
+
+def _said(message: str) -> str:
+    """What a failure text says went wrong, without the source of the test that pytest quotes beside it."""
+    first, _, rest = message.partition("\n")
+    explained = [line[1:].strip() for line in rest.splitlines() if line.startswith("E ")]
+    return "\n".join((first, *explained)) if explained else message
+
+
+def _down(session: Session, iteration: Iteration) -> Iterator[DownDependency]:
+    for record in iteration.of_kind(Kind.HEALTH):
+        seen = record.result.seen if record.result else None
+        if record.result is None or not isinstance(seen, HealthSeen):
+            continue
+        declared = {each.name: each for each in session.plan.environment.target(seen.target).dependencies}
+        for state in seen.dependencies:
+            if is_down(state) and record.result.evidence:
+                yield DownDependency(seen.target, declared[state.name], state.state, record.result.evidence[0])
+
+
+def _shared_users(iteration: Iteration) -> Iterator[SharedUser]:
+    """Suites that overlapped in time as one user."""
+    records = [r for r in iteration.of_kind(Kind.SUITE) if r.act.user and r.ended]
+    for user in dict.fromkeys(record.act.user for record in records):
+        together = [r for r in records if r.act.user == user and any(_overlap(r, o) for o in records if o is not r)]
+        if together:
+            lines = [f"{r.act.subject} as {user} from {_clock(r.begun)} to {_clock(r.ended)}" for r in together]
+            evidence = Evidence("suites that ran side by side as one user", "\n".join(lines))
+            yield SharedUser(user, tuple(r.act.subject for r in together), evidence)
+
+
+def _overlap(one: ActRecord, other: ActRecord) -> bool:
+    same_user = one.act.user == other.act.user
+    return bool(same_user and one.ended and other.ended and one.begun < other.ended and other.begun < one.ended)
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment:%H:%M:%S.%f}Z" if moment else "-"
+
+
+def _entry(number: int, target: str, line: LogLine, text: str) -> LogEntry:
+    fields = {str(name): _plain(value) for name, value in line.payload.items()}
+    message = fields.get("message")
+    return LogEntry(number, target, _epoch(line.at), line.severity, str(message or line.text), fields, text)
+
+
+def _plain(value: object) -> str | float | bool | None:
+    if isinstance(value, bool) or value is None:
+        return value
+    return float(value) if isinstance(value, int | float) else str(value)
+
+
+def _epoch(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp() if at != "-" else 0.0
+
+
+def numbered(session: Session, remedies: Sequence[Remedy]) -> tuple[Remedy, ...]:
+    """The remedies with their ids: r1, r2 ... in the order of proposal; the same change keeps the id it had."""
+    known = [standing.remedy for standing in ledger(session)]
+    given = []
+    for remedy in remedies:
+        same = next((old for old in known if old.changes_the_same(remedy)), None)
+        remedy = replace(remedy, id=same.id if same else f"r{len(known) + 1}")
+        if same is None:
+            known.append(remedy)
+        given.append(remedy)
+    return tuple(given)

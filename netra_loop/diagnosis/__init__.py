@@ -1,0 +1,1 @@
+"""From red tests to causes, and from causes to remedies. Pure: it thinks about what others have seen."""

@@ -1,0 +1,147 @@
+"""What each kind of why must see: a look at the scene, given what the whys before it found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from netra_loop.core.knowledge import (
+    AddressDiffers,
+    DependencyDown,
+    FailureText,
+    Logged,
+    Look,
+    SlowWork,
+    UserShared,
+)
+from netra_loop.core.problem import Evidence
+from netra_loop.diagnosis.calibration import FEWEST, p95
+from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, SharedUser, in_window
+
+MOST_QUOTED = 3  # entries, failures in one excerpt
+LONGEST_QUOTE = 400  # characters of one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What a chain of whys has found so far; evidence and figures are those of its newest link."""
+
+    failures: tuple[Failure, ...]
+    entries: tuple[LogEntry, ...] = ()
+    down: tuple[DownDependency, ...] = ()
+    shared: SharedUser | None = None
+    targets: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
+    """The trail with what this look saw; None where it saw nothing, so that the chain stops here."""
+    match look:
+        case FailureText(pattern):
+            return _failures(pattern, trail)
+        case Logged(pattern):
+            return _logged(pattern, scene, trail)
+        case SlowWork():
+            return _slow_work(look, scene, trail)
+        case DependencyDown():
+            return _down(scene, trail)
+        case AddressDiffers():
+            return _address(scene, trail)
+        case UserShared():
+            return _shared(scene, trail)
+        case _:
+            assert_never(look)
+
+
+def _failures(pattern: str, trail: Trail) -> Trail | None:
+    found = tuple(failure for failure in trail.failures if re.search(pattern, failure.message))
+    if not found:
+        return None
+    targets = tuple(dict.fromkeys(target for failure in found for target in failure.targets))
+    evidence = tuple(failure.evidence for failure in found[:MOST_QUOTED])
+    return Trail(found, targets=targets, evidence=evidence, figures={"tests": len(found)})
+
+
+def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
+    """Entries that match, in the windows of the tests; a test without one in its window belongs to something else."""
+    matching = [entry for entry in scene.entries if re.search(pattern, entry.message)]
+    failures = tuple(failure for failure in trail.failures if any(in_window(entry, failure) for entry in matching))
+    if not failures:
+        return None
+    entries = tuple(entry for entry in matching if any(in_window(entry, failure) for failure in failures))
+    targets = tuple(dict.fromkeys(entry.target for entry in entries))
+    figures = {"entries": len(entries), "tests": len(failures)}
+    evidence = _quoted(scene, entries)
+    return replace(trail, failures=failures, entries=entries, targets=targets, evidence=evidence, figures=figures)
+
+
+def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:
+    """Completions of one target that take longer than the limit they name, at the 95th percentile."""
+    kinds = {entry.fields.get(look.same) for entry in trail.entries} if look.same else set()
+    for target in trail.targets:
+        done = [
+            entry
+            for entry in scene.entries
+            if entry.target == target
+            and re.search(look.pattern, entry.message)
+            and (not look.same or entry.fields.get(look.same) in kinds)
+            and isinstance(entry.fields.get(look.duration), float)
+            and isinstance(entry.fields.get(look.limit), float)
+        ]
+        durations = _numbers(done, look.duration)
+        limits = _numbers(done, look.limit)
+        if len(done) >= FEWEST and p95(durations) > max(limits):
+            figures = {"completions": len(done), "p95_s": p95(durations), "limit_s": max(limits)}
+            return replace(trail, targets=(target,), evidence=_quoted(scene, done), figures=figures)
+    return None
+
+
+def _numbers(entries: Sequence[LogEntry], name: str) -> list[float]:
+    return [value for entry in entries if isinstance(value := entry.fields.get(name), float)]
+
+
+def _down(scene: Scene, trail: Trail) -> Trail | None:
+    down = tuple(each for each in scene.down if each.target in trail.targets)
+    if not down:
+        return None
+    targets = tuple(dict.fromkeys(each.target for each in down))
+    return replace(trail, down=down, targets=targets, evidence=tuple(each.evidence for each in down), figures={})
+
+
+def _address(scene: Scene, trail: Trail) -> Trail | None:
+    for each in trail.down:
+        dependency = each.dependency
+        told = scene.variables.get(each.target, {}).get(dependency.variable)
+        if dependency.address and dependency.variable and told != dependency.address:
+            excerpt = (
+                f"{each.target} is told {dependency.variable}={told or '(nothing)'}; "
+                f"its dependency {dependency.name} is declared at {dependency.address}"
+            )
+            evidence = (Evidence(f"config/{scene.environment}.yaml and the deployed revision", excerpt),)
+            return replace(trail, down=(each,), targets=(each.target,), evidence=evidence, figures={})
+    return None
+
+
+def _shared(scene: Scene, trail: Trail) -> Trail | None:
+    suites = {failure.name.suite for failure in trail.failures}
+    for shared in scene.shared_users:
+        if suites & set(shared.suites):
+            figures = {"suites": len(shared.suites)}
+            return replace(trail, shared=shared, evidence=(shared.evidence,), figures=figures)
+    return None
+
+
+def _quoted(scene: Scene, entries: Sequence[LogEntry]) -> tuple[Evidence, ...]:
+    """The first entries of each target, with the lines of the artifact where they are kept."""
+    evidence = []
+    for target in dict.fromkeys(entry.target for entry in entries):
+        ours = [entry for entry in entries if entry.target == target]
+        kept = scene.kept.get(target)
+        excerpt = "\n".join(f"{entry.number}: {entry.text[:LONGEST_QUOTE]}" for entry in ours[:MOST_QUOTED])
+        title = f"log entries of {target}, by line"
+        is_cut = len(ours) > MOST_QUOTED
+        evidence.append(Evidence(title, excerpt, kept.ref if kept else "", kept.sha256 if kept else "", is_cut))
+    return tuple(evidence)

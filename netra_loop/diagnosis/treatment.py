@@ -1,0 +1,74 @@
+"""From a confirmed cause to the one change that fits, its value derived from what was seen."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from netra_loop.core.knowledge import Cause, Derivation, RemedyKind, Treatment
+from netra_loop.core.problem import Remedy
+from netra_loop.diagnosis.calibration import raised_limit
+from netra_loop.diagnosis.looks import Trail
+from netra_loop.diagnosis.scene import Scene
+
+
+def remedy_for(cause: Cause, treatment: Treatment, scene: Scene, trail: Trail) -> Remedy:
+    """The remedy of a confirmed cause; one that its bounds forbid carries the refusal."""
+    tests = tuple(sorted(failure.name for failure in trail.failures))
+    match treatment.kind:
+        case RemedyKind.LEASE_USERS:
+            enough = len(scene.user_pool) > 1
+            return Remedy(
+                id="",
+                problem=cause.id,
+                kind=treatment.kind,
+                target="",
+                variable="users.mode",
+                before="shared",
+                after="exclusive",
+                tests=tests,
+                figures={"pool": len(scene.user_pool)},
+                refusal="" if enough else "the pool has one user: nobody can have one alone",
+                permanent=f"config/{scene.environment}.yaml, users: `mode: exclusive`",
+            )
+        case RemedyKind.SET_ENV:
+            variable, after, refusal = _derived(treatment, trail)
+            (target,) = trail.targets
+            return Remedy(
+                id="",
+                problem=cause.id,
+                kind=treatment.kind,
+                target=target,
+                variable=variable,
+                before=scene.variables.get(target, {}).get(variable),
+                after=after,
+                tests=tests,
+                figures=_figures(treatment, trail),
+                refusal=refusal,
+                permanent=f"config/{scene.environment}.yaml, services, {target}, env: `{variable}: {after}`",
+            )
+        case _:
+            assert_never(treatment.kind)
+
+
+def _derived(treatment: Treatment, trail: Trail) -> tuple[str, str, str]:
+    """The variable, its new value, and why the bounds forbid it."""
+    match treatment.derived:
+        case Derivation.ADDRESS:
+            dependency = trail.down[0].dependency
+            return dependency.variable, dependency.address, ""
+        case Derivation.P95:
+            cap = treatment.cap or 0.0
+            value = raised_limit(trail.figures["p95_s"], treatment.headroom, cap)
+            if value is None:
+                return treatment.variable, "", "the work takes longer than the cap allows"
+            return treatment.variable, f"{value:g}", ""
+        case None:
+            raise ValueError("a variable's value is always derived")
+        case _:
+            assert_never(treatment.derived)
+
+
+def _figures(treatment: Treatment, trail: Trail) -> dict[str, float]:
+    if treatment.derived is not Derivation.P95:
+        return {}
+    return {**trail.figures, "headroom": treatment.headroom, "cap_s": treatment.cap or 0.0}

@@ -1,0 +1,145 @@
+"""The parts of `result.json` that tell what broke, what was done about it, and what the session before had seen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from netra_loop.core.ledger import Standing, ledger
+from netra_loop.core.outcome import TestOutcome
+from netra_loop.core.plan import Kind
+from netra_loop.core.problem import Problem, Why
+from netra_loop.core.remediation import diagnosed, to_verify
+from netra_loop.core.session import Iteration, Session, red_tests, results_of
+from netra_loop.core.suites import count, count_proofs
+from netra_loop.views.told import act_told, evidence_told, test_told
+
+Document = dict[str, Any]
+FOLLOW_UPS = (Kind.DIAGNOSE, Kind.ASK, Kind.CURE)
+
+
+def problems_of(session: Session) -> list[Document]:
+    """Every problem of every iteration; one that came back stands there once for each."""
+    return [
+        _problem(session, iteration, problem)
+        for iteration in session.iterations
+        if (found := diagnosed(iteration)) is not None
+        for problem in found.problems
+    ]
+
+
+def _problem(session: Session, iteration: Iteration, problem: Problem) -> Document:
+    standings = [s for s in ledger(session) if s.remedy.problem == problem.id and s.iteration == iteration.number]
+    return {
+        "id": problem.id,
+        "iteration": iteration.number,
+        "signature": problem.signature,
+        "title": problem.title,
+        "tests": [name.test for name in problem.tests],
+        "suites": list(dict.fromkeys(name.suite for name in problem.tests)),
+        "whys": [_why(why) for why in problem.whys],
+        "root_cause": problem.root_cause or None,
+        "remedies": [standing.remedy.id for standing in standings],
+    }
+
+
+def _why(why: Why) -> Document:
+    return {
+        "claim": why.claim,
+        "status": why.status.value,
+        "figures": dict(why.figures),
+        "evidence": [evidence_told(evidence) for evidence in why.evidence],
+    }
+
+
+def remedies_of(session: Session) -> list[Document]:
+    """The ledger: every remedy that was proposed, with what it was to do and what it did."""
+    return [_remedy(standing) for standing in ledger(session)]
+
+
+def _remedy(standing: Standing) -> Document:
+    remedy = standing.remedy
+    receipt = standing.receipt
+    return {
+        "id": remedy.id,
+        "iteration": standing.iteration,
+        "cause": remedy.problem,
+        "kind": remedy.kind.value,
+        "seat": remedy.kind.seat.value,
+        "target": remedy.target or None,
+        "change": remedy.change,
+        "before": remedy.before,
+        "after": remedy.after or None,
+        "figures": dict(remedy.figures),
+        "state": standing.state.value,
+        "reason": standing.reason or None,
+        "tests": [name.test for name in remedy.tests],
+        "expected": {"tests_passing": len(remedy.tests), "newly_red": 0},
+        "measured": _measured(standing),
+        "receipt": {"before": dict(receipt.before), "after": dict(receipt.after)} if receipt else None,
+        "permanent": remedy.permanent or None,
+    }
+
+
+def _measured(standing: Standing) -> Document | None:
+    """What was seen after it was applied; None while nothing was."""
+    if not standing.judged_in:
+        return None
+    return {
+        "iteration": standing.judged_in,
+        "revision": standing.revision or None,
+        "passing_alone": standing.own_first,
+        "passing_in_whole_run": standing.own_full,
+        "newly_red": [name.test for name in standing.newly_red],
+    }
+
+
+def verifications_of(session: Session, iteration: Iteration) -> list[Document]:
+    """The tests that remedies were to turn green, run alone before everything else, a row a suite."""
+    wanted = to_verify(session, iteration)
+    return [
+        {
+            **act_told(record),
+            "suite": record.act.subject,
+            "user": record.act.user or None,
+            "wanted": len(wanted.get(record.act.subject, ())),
+            "counts": asdict(count(tests)),
+            "counted": count_proofs(tests).counted,
+            "tests": [test_told(test) for test in tests],
+        }
+        for record in iteration.of_kind(Kind.VERIFY)
+        for tests in (results_of(session, record),)
+    ]
+
+
+def previous_of(session: Session) -> Document:
+    """The session before, and what changed since; compared test by test only for the same focus and environment."""
+    before = session.before
+    if before is None:
+        return {"session_id": session.previous} if session.previous else {}
+    same = (before.focus, before.environment) == (session.plan.focus, session.plan.environment.name)
+    newest = session.iterations[-1] if session.iterations else None
+    red = [f"{name.suite}::{name.test}" for name in red_tests(session, newest)] if newest else []
+    green = _green(session, newest) if newest else set()
+    return {
+        "session_id": before.session_id,
+        "focus": before.focus,
+        "environment": before.environment,
+        "verdict": before.verdict or None,
+        "exit_code": before.exit_code,
+        "collected": before.collected,
+        "counted": before.counted,
+        "is_comparable": same,
+        "newly_red": [name for name in red if name not in before.red] if same else [],
+        "still_red": [name for name in red if name in before.red] if same else [],
+        "green_again": [name for name in before.red if name in green] if same else [],
+    }
+
+
+def _green(session: Session, iteration: Iteration) -> set[str]:
+    return {
+        f"{record.act.subject}::{result.id}"
+        for record in iteration.of_kind(Kind.SUITE)
+        for result in results_of(session, record)
+        if result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
+    }
