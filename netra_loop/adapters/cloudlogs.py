@@ -24,7 +24,7 @@ from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
 ENTRY_LIMIT = 1000
-EXCERPT_LINES, EXCERPT_BYTES = 50, 4096
+EXCERPT_LINES, LONGEST_QUOTE = 20, 200  # characters; 4 KB in all
 _WORTH_QUOTING = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
 
 
@@ -105,7 +105,7 @@ class LogsRunner:
         text = self._redactor.text("".join(f"{line}\n" for line in lines))
         write_whole(path, text.encode("utf-8", "replace"), 0o600)
         quoted = [str(line) for line in lines if line.severity in _WORTH_QUOTING]
-        excerpt = "\n".join(quoted[-EXCERPT_LINES:])[-EXCERPT_BYTES:]
+        excerpt = "\n".join(line[:LONGEST_QUOTE] for line in quoted[-EXCERPT_LINES:])
         title = f"log entries of {act.subject}, severity WARNING and above"
         return Evidence(title, excerpt, self._folder.reference(path), sha256_of(path), len(quoted) > EXCERPT_LINES)
 

@@ -52,7 +52,7 @@ class DiagnoseRunner:
         return Result(Outcome.PASSED, (), found)
 
     async def _with_logs(self, scene: Scene, act: Act, session: Session, target: Target, say: Say) -> Scene:
-        """The scene with what a target's revision wrote since the iteration began, without requests; all of it is kept."""
+        """The scene with what a target's revision wrote since the iteration began; requests are left out."""
         address = await locate(self._cloud, session, act, target)
         if address is None:
             return scene

@@ -42,7 +42,7 @@ class Why:
     claim: str
     status: WhyStatus
     evidence: tuple[Evidence, ...] = ()
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Remedy:
     before: str | None
     after: str
     tests: tuple[TestName, ...]
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, int | float] = field(default_factory=dict)
     refusal: str = ""
     permanent: str = ""
 

@@ -34,7 +34,7 @@ class Trail:
     shared: SharedUser | None = None
     targets: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, int | float] = field(default_factory=dict)
 
 
 def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:

@@ -28,7 +28,7 @@ def remedy_for(cause: Cause, treatment: Treatment, scene: Scene, trail: Trail) -
                 tests=tests,
                 figures={"pool": len(scene.user_pool)},
                 refusal="" if enough else "the pool has one user: nobody can have one alone",
-                permanent=f"config/{scene.environment}.yaml, users: `mode: exclusive`",
+                permanent=f"config/{scene.environment}.yaml: users.mode: exclusive",
             )
         case RemedyKind.SET_ENV:
             variable, after, refusal = _derived(treatment, trail)
@@ -44,7 +44,9 @@ def remedy_for(cause: Cause, treatment: Treatment, scene: Scene, trail: Trail) -
                 tests=tests,
                 figures=_figures(treatment, trail),
                 refusal=refusal,
-                permanent=f"config/{scene.environment}.yaml, services, {target}, env: `{variable}: {after}`",
+                permanent=f"config/{scene.environment}.yaml: services.{target}.env.{variable}: {after}"
+                if after
+                else "",
             )
         case _:
             assert_never(treatment.kind)
@@ -68,7 +70,7 @@ def _derived(treatment: Treatment, trail: Trail) -> tuple[str, str, str]:
             assert_never(treatment.derived)
 
 
-def _figures(treatment: Treatment, trail: Trail) -> dict[str, float]:
+def _figures(treatment: Treatment, trail: Trail) -> dict[str, int | float]:
     if treatment.derived is not Derivation.P95:
         return {}
     return {**trail.figures, "headroom": treatment.headroom, "cap_s": treatment.cap or 0.0}

@@ -29,7 +29,7 @@ _SUITE_ADVICE = {
 
 def next_actions(document: Document) -> list[Document]:
     """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
-    rules = (_unsafe, _first_revisions, _interrupted, _steps, _red_tests, _suites, _candidates)
+    rules = (_unsafe, _first_revisions, _interrupted, _steps, _remedies, _red_tests, _problems, _suites, _candidates)
     return [action for rule in rules for action in rule(document)]
 
 
@@ -79,6 +79,34 @@ def _steps(document: Document) -> Iterator[Document]:
             yield _action(
                 f"step:{step['id']}", "immediate", f"{step['id']} {step['outcome']}: {'; '.join(step['reasons'])}"
             )
+
+
+def _remedies(document: Document) -> Iterator[Document]:
+    """What was not repaired comes first; what was repaired for this session only must be written down to last."""
+    for remedy in document["remedies"]:
+        what, change = f"remedy:{remedy['cause']}", remedy["change"]
+        if remedy["state"] == "verified":
+            text = f"To keep {change}, which is verified and lasts for this session only, write {remedy['permanent']}"
+            yield _action(what, "short", text)
+        elif remedy["state"] in ("refuted", "regressed"):
+            yield _action(what, "immediate", f"{change} did not repair it: {remedy['reason']}")
+        elif remedy["reason"] == "remedies are off":
+            text = (
+                f"{remedy['cause']}: {change} is derived from what was seen; run with --remedies apply or ask to try it"
+            )
+            yield _action(what, "immediate", text)
+        elif remedy["reason"]:
+            yield _action(what, "immediate", f"{remedy['cause']} is not repaired: {remedy['reason']} ({change})")
+
+
+def _problems(document: Document) -> Iterator[Document]:
+    """Causes that nobody confirmed, of the newest iteration."""
+    newest = _newest(document).get("number")
+    for problem in document["problems"]:
+        if problem["iteration"] == newest and not problem["root_cause"]:
+            stops = problem["whys"][-1]["claim"]
+            text = f"{problem['id']}: no cause is confirmed; the next thing to find out: {stops}"
+            yield _action(f"problem:{problem['id']}", "short", text)
 
 
 def _red_tests(document: Document) -> Iterator[Document]:

@@ -14,6 +14,7 @@ from netra_loop.core.events import (
     Interrupted,
     IterationBegun,
     ReaderUnplugged,
+    Result,
     SessionFinished,
     SessionOpened,
     SessionResumed,
@@ -23,6 +24,7 @@ from netra_loop.core.events import (
     Ticked,
 )
 from netra_loop.core.outcome import TestOutcome
+from netra_loop.core.problem import Diagnosed, Problem
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
 
@@ -67,6 +69,8 @@ def _told(entry: Entry, session: Session) -> str:
             return f"{_step(act_id)}: {_progress(entry, session)}"
         case StopAsked(act_id, why):
             return f"{_step(act_id)}: stopping, {why}"
+        case ActEnded(act_id, Result(seen=Diagnosed(problems))):
+            return f"{_step(act_id)}: {'; '.join(map(_problem, problems))}"
         case ActEnded(act_id, result):
             because = f": {'; '.join(result.reasons)}" if result.reasons else ""
             return f"{_step(act_id)} {result.outcome.value}{because}"
@@ -80,6 +84,10 @@ def _told(entry: Entry, session: Session) -> str:
             return ""
         case _:
             assert_never(entry.event)
+
+
+def _problem(problem: Problem) -> str:
+    return f"{len(problem.tests)} red tests, {problem.root_cause or f'{problem.title} (not confirmed)'}"
 
 
 def _step(act_id: str) -> str:

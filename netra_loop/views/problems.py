@@ -36,6 +36,7 @@ def _problem(session: Session, iteration: Iteration, problem: Problem) -> Docume
         "signature": problem.signature,
         "title": problem.title,
         "tests": [name.test for name in problem.tests],
+        "tests_red": len(problem.tests),
         "suites": list(dict.fromkeys(name.suite for name in problem.tests)),
         "whys": [_why(why) for why in problem.whys],
         "root_cause": problem.root_cause or None,
@@ -91,6 +92,7 @@ def _measured(standing: Standing) -> Document | None:
         "passing_alone": standing.own_first,
         "passing_in_whole_run": standing.own_full,
         "newly_red": [name.test for name in standing.newly_red],
+        "newly_red_count": len(standing.newly_red),
     }
 
 

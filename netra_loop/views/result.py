@@ -12,7 +12,7 @@ from netra_loop.core.codec import timestamp
 from netra_loop.core.events import (
     LogsSeen,
 )
-from netra_loop.core.outcome import Outcome
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
 from netra_loop.core.session import Iteration, Session, results_of
 from netra_loop.core.statistics import wilson
@@ -133,9 +133,13 @@ def _most_at_once(iteration: Iteration) -> int:
 
 
 def _totals(suites: Sequence[Document]) -> Document:
-    """The sums over an iteration's suites."""
+    """The sums over an iteration's suites; red and other are what did not pass."""
+    counts = {name: sum(suite["counts"][name] for suite in suites) for name in asdict(count(()))}
+    red = sum(counts[outcome.value] for outcome in RED_OUTCOMES)
     return {
-        "counts": {name: sum(suite["counts"][name] for suite in suites) for name in asdict(count(()))},
+        "counts": counts,
+        "red": red,
+        "other": counts["collected"] - counts["passed"] - red,
         "proof": {name: sum(suite["proof"][name] for suite in suites) for name in asdict(count_proofs(()))},
         "counted": sum(suite["counted"] for suite in suites),
     }

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from netra_loop.views.encode import code, fenced
+from netra_loop.views.markdown import codes, evidence, figure, table
+from netra_loop.views.story import ledger, overview, problem
 
 Document = dict[str, Any]
 
 _COUNTS = ("collected", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "timeout", "not_run", "flaky")
 _PROOFS = ("confirmed", "proven", "unproven", "suspect", "bypassed")
 _METRICS = ("Suite", "Collected", "Passed", "Counted", "Failed", "Error", "Skipped", "Timeout", "Not run", "Duration")
+_TEST_COLUMNS = ("Test", "Outcome", "Proof", "Duration", "Bytes from target", "Attempts", "Reasons")
 _NOT_CONFIGURED = "not configured"
 
 
@@ -49,11 +52,6 @@ def is_whole(text: str) -> bool:
     return bool(mark) and footer.endswith(f"sha256={hashlib.sha256(body.encode()).hexdigest()} -->\n")
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    """A number exactly as `result.json` holds it, with its unit; a dash where it is not known."""
-    return "-" if value is None else json.dumps(value) + (f" {unit}" if unit else "")
-
-
 def headline(document: Document) -> str:
     """The verdict in words and numbers, on one line."""
     told = document["headline"]
@@ -61,11 +59,6 @@ def headline(document: Document) -> str:
     if word == "GREEN" and document["reason"] == "degraded":
         word = "GREEN, DEGRADED"
     return f"{word}: {figure(told['counted'])} counted passes of {figure(told['collected'])} collected tests"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines] if lines else ["none"]
 
 
 def _first_line(document: Document) -> list[str]:
@@ -104,6 +97,7 @@ def _summary(document: Document) -> list[str]:
         f"{figure(told['passed'])} of {figure(told['collected'])} collected tests passed; "
         f"{figure(told['counted'])} of them count{share}.",
     ]
+    lines += overview(document)
     for command in document["resumed"]:
         lines.append(f"Resumed: {code(command)}.")
     for reader in document["unplugged_readers"]:
@@ -112,11 +106,12 @@ def _summary(document: Document) -> list[str]:
 
 
 def _deployment(document: Document) -> list[str]:
-    lines = ["## Deployment"]
+    lines = ["## Deployment", "", *_revisions(document)]
     for service in document["services"]:
         rows = [
             ("Revision under test", code(service["revision"] or "")),
             ("Serving at the end", code(service["serving_revision"] or "")),
+            ("Contains remedies", codes(service["changes"])),
             ("Previous revision", code(service["previous_revision"] or "")),
             ("Image digest", code(service["image_digest"] or "")),
             ("Created", service["created"] or "-"),
@@ -131,6 +126,16 @@ def _deployment(document: Document) -> list[str]:
         ]
         lines += ["", f"### Service {code(service['name'])}", "", *(f"- {name}: {value}" for name, value in rows)]
     return lines
+
+
+def _revisions(document: Document) -> list[str]:
+    """Which revision of each service every iteration tested, and what was changed for it."""
+    rows = [
+        [figure(iteration["number"]), code(name), code(revision)]
+        for iteration in document["iterations"]
+        for name, revision in iteration["revisions"].items()
+    ]
+    return table(("Iteration", "Service", "Revision under test"), rows)
 
 
 def _strategy(strategy: str | None) -> str:
@@ -160,7 +165,7 @@ def _selection(document: Document) -> list[str]:
         (code(row["id"]), row["kind"], code(row["phase"]), "yes" if row["selected"] else "no", row["why"])
         for row in document["selection"]
     ]
-    return ["## Test focus selection", "", *_table(("Step", "Kind", "Phase", "Selected", "Why"), rows)]
+    return ["## Test focus selection", "", *table(("Step", "Kind", "Phase", "Selected", "Why"), rows)]
 
 
 def _execution(document: Document) -> list[str]:
@@ -168,11 +173,25 @@ def _execution(document: Document) -> list[str]:
     for iteration in document["iterations"]:
         lines += ["", f"### Iteration {figure(iteration['number'])}, begun {iteration['begun']}"]
         suites = {suite["id"]: suite for suite in iteration["suites"]}
+        for each in iteration["verifications"]:
+            lines += ["", *_verification(each)]
         for phase in iteration["phases"]:
             lines += ["", *_phase(phase, suites)]
-        if iteration["shifts"]:
-            lines += ["", "#### Traffic", *(line for shift in iteration["shifts"] for line in ("", *_act(shift)))]
+        for title, acts in (("Causes and remedies", iteration["follow_ups"]), ("Traffic", iteration["shifts"])):
+            if acts:
+                lines += ["", f"#### {title}", *(line for act in acts for line in ("", *_act(act)))]
     return lines
+
+
+def _verification(each: Document) -> list[str]:
+    """Exactly the tests that remedies were to turn green, run alone before the suites."""
+    head = [
+        f"#### Verification of remedies with {figure(each['wanted'])} tests of {code(each['suite'])}, alone and first",
+        "",
+        *_act(each | {"seen": None}),
+        "",
+    ]
+    return [*head, *table(_TEST_COLUMNS, map(_test, each["tests"]))]
 
 
 def _phase(phase: Document, suites: dict[str, Document]) -> list[str]:
@@ -198,11 +217,8 @@ def _act(act: Document) -> list[str]:
     handle = {name: value for name, value in sorted(act["handle"].items()) if seen.get(name) != value}
     lines += [f"- {name}: {code(value)}" for name, value in handle.items()]
     lines += [f"- {name}: {_seen(value)}" for name, value in seen.items()]
-    for evidence in act["evidence"]:
-        kept = f", kept in {code(evidence['ref'])}, sha256 {code(evidence['sha256'])}" if evidence["ref"] else ""
-        lines += [f"- evidence: {code(evidence['title'])}{kept}"]
-        if evidence["excerpt"].strip() and act["outcome"] != "passed":
-            lines += ["", fenced(evidence["excerpt"])]
+    for each in act["evidence"]:
+        lines += evidence(each, quoted=act["outcome"] != "passed")
     return lines
 
 
@@ -225,28 +241,28 @@ def _suite(suite: Document) -> list[str]:
         f"declared {figure(suite['declared'])}, gate: failures {code(suite['gate']['allowed_failures'])}, "
         f"skipped {figure(suite['gate']['max_skipped'])}.",
         "",
-        *_table(_COUNTS, [[figure(counts[name]) for name in _COUNTS]]),
+        *table(_COUNTS, [[figure(counts[name]) for name in _COUNTS]]),
         "",
         f"Proof of the passed: {', '.join(f'{figure(proof[name])} {name}' for name in _PROOFS)}.",
         "",
     ]
-    rows = [
-        (
-            code(test["id"]),
-            test["outcome"],
-            test["proof"] or test["contact"] or "-",
-            figure(test["duration_s"], "s"),
-            figure(test["bytes_in"]),
-            figure(test["attempts"]),
-            ", ".join(map(code, test["reasons"])) or "-",
-        )
-        for test in suite["tests"]
-    ]
-    lines += _table(("Test", "Outcome", "Proof", "Duration", "Bytes from target", "Attempts", "Reasons"), rows)
+    lines += table(_TEST_COLUMNS, map(_test, suite["tests"]))
     for test in suite["tests"]:
         if test["message"] and test["outcome"] in ("failed", "error", "skipped"):
             lines += ["", f"{code(test['id'])} said:", "", fenced(test["message"])]
     return lines
+
+
+def _test(test: Document) -> tuple[str, ...]:
+    return (
+        code(test["id"]),
+        test["outcome"],
+        test["proof"] or test["contact"] or "-",
+        figure(test["duration_s"], "s"),
+        figure(test["bytes_in"]),
+        figure(test["attempts"]),
+        codes(test["reasons"]),
+    )
 
 
 def _analysis(document: Document) -> list[str]:
@@ -255,13 +271,23 @@ def _analysis(document: Document) -> list[str]:
         rows = [_metrics(suite["id"], suite, suite["duration_s"]) for suite in iteration["suites"]]
         if rows:
             rows.append(_metrics("all", iteration["totals"], None))
-        lines += ["", f"Iteration {figure(iteration['number'])}", "", *_table(_METRICS, rows)]
+        lines += ["", f"Iteration {figure(iteration['number'])}", "", *table(_METRICS, rows)]
+        lines += ["", f"Most suites at the same time: {figure(iteration['most_suites_at_once'])}. {_users(iteration)}"]
     lines += [
         "",
         f"Value proven: {_value(document['value']['proven'])}",
         f"Value at risk: {_value(document['value']['at_risk'])}",
+        "",
+        "### Problems",
     ]
-    return [*lines, "", f"Problems and their whys: {_NOT_CONFIGURED}"]
+    if not document["problems"]:
+        return [*lines, "", "none was diagnosed"]
+    return [*lines, *(line for each in document["problems"] for line in ("", *problem(each)))]
+
+
+def _users(iteration: Document) -> str:
+    users = [f"{code(suite['user'])} in {code(suite['id'])}" for suite in iteration["suites"] if suite["user"]]
+    return f"Test users: {', '.join(users)}." if users else "No test users are configured."
 
 
 def _metrics(name: str, told: Document, duration: float | None) -> list[str]:
@@ -276,7 +302,7 @@ def _value(rows: Sequence[Document]) -> str:
 
 
 def _remediation(document: Document) -> list[str]:
-    return ["## Remediation", "", _NOT_CONFIGURED]
+    return ["## Remediation", "", *ledger(document["remedies"])]
 
 
 def _logs(document: Document) -> list[str]:
@@ -290,10 +316,8 @@ def _logs(document: Document) -> list[str]:
             f"- Revision: {code(log['revision'])}",
             f"- Entries: {figure(log['count'])}{', truncated' if log['truncated'] else ''} ({severities or 'none'})",
         ]
-        for evidence in log["evidence"]:
-            lines += [f"- Kept in {code(evidence['ref'])}, sha256 {code(evidence['sha256'])}"]
-            if evidence["excerpt"].strip():
-                lines += ["", fenced(evidence["excerpt"])]
+        for each in log["evidence"]:
+            lines += evidence(each, quoted=True)
     return lines if document["logs"] else [*lines, "", "no log query ran"]
 
 
@@ -316,5 +340,17 @@ def _next_actions(document: Document) -> list[str]:
 
 def _previous(document: Document) -> list[str]:
     previous = document["previous"]
-    told = f"The session before was {code(previous['session_id'])}." if previous else "There is no earlier session."
-    return ["## Previous session", "", told]
+    if not previous:
+        return ["## Previous session", "", "There is no earlier session."]
+    lines = ["## Previous session", "", f"The session before was {code(previous['session_id'])}."]
+    if "verdict" not in previous:
+        return [*lines, "It cannot be read any more, so nothing is compared."]
+    lines.append(
+        f"It ended {previous['verdict'] or 'without a verdict'}, exit {figure(previous['exit_code'])}, with "
+        f"{figure(previous['counted'])} counted passes of {figure(previous['collected'])} collected tests."
+    )
+    if not previous["is_comparable"]:
+        other = f"{code(previous['focus'])} on {code(previous['environment'])}"
+        return [*lines, f"Its focus or environment was another ({other}): tests are not compared."]
+    changes = (("Newly red", "newly_red"), ("Still red", "still_red"), ("Green again, with proof", "green_again"))
+    return [*lines, "", *(f"- {title}: {codes(previous[key])}" for title, key in changes)]

@@ -38,7 +38,7 @@ def act(outcome: str | None, *reasons: str, kind: str = "deploy", step_id: str =
 
 
 def iteration(*steps: Document, shifts: tuple[Document, ...] = (), suites: tuple[Document, ...] = ()) -> Document:
-    return {"phases": [{"steps": list(steps)}], "shifts": list(shifts), "suites": list(suites)}
+    return {"number": 1, "phases": [{"steps": list(steps)}], "shifts": list(shifts), "suites": list(suites)}
 
 
 def result(verdict: str | None, *iterations: Document, **changes: object) -> Document:
@@ -50,6 +50,8 @@ def result(verdict: str | None, *iterations: Document, **changes: object) -> Doc
         "endpoint": "google",
         "interrupted_by_signal": None,
         "services": [],
+        "problems": [],
+        "remedies": [],
         "iterations": list(iterations),
     } | changes
 
@@ -202,3 +204,54 @@ def test_every_reason_of_a_suite_has_its_advice(reason: str, words: str) -> None
 
     assert line.startswith(f"short {reason}:p1 | p1 ")
     assert words in line
+
+
+REMEDY: Document = {
+    "cause": "cut-off",
+    "change": "backend LIMIT: 1 -> 2",
+    "state": "open",
+    "reason": None,
+    "permanent": "config/local.yaml: services.backend.env.LIMIT: 2",
+}
+
+
+@pytest.mark.parametrize(
+    ("remedy", "expected"),
+    [
+        (
+            {"state": "verified"},
+            "short remedy:cut-off | To keep backend LIMIT: 1 -> 2, which is verified and lasts for this session only, "
+            "write config/local.yaml: services.backend.env.LIMIT: 2",
+        ),
+        (
+            {"state": "refuted", "reason": "some of its tests are still red"},
+            "immediate remedy:cut-off | backend LIMIT: 1 -> 2 did not repair it: some of its tests are still red",
+        ),
+        (
+            {"state": "open", "reason": "remedies are off"},
+            "immediate remedy:cut-off | cut-off: backend LIMIT: 1 -> 2 is derived from what was seen; "
+            "run with --remedies apply or ask to try it",
+        ),
+        (
+            {"state": "open", "reason": "the work takes longer than the cap allows"},
+            "immediate remedy:cut-off | cut-off is not repaired: the work takes longer than the cap allows "
+            "(backend LIMIT: 1 -> 2)",
+        ),
+        (
+            {"state": "deferred", "reason": "declined"},
+            "immediate remedy:cut-off | cut-off is not repaired: declined (backend LIMIT: 1 -> 2)",
+        ),
+    ],
+)
+def test_every_remedy_has_its_next_step(remedy: Document, expected: str) -> None:
+    assert told(result("RED", iteration(), remedies=[REMEDY | remedy])) == [expected]
+
+
+def test_an_unconfirmed_cause_names_what_would_decide_it() -> None:
+    whys = [{"claim": "tests are red"}, {"claim": "the limit is too low"}]
+    problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys}
+
+    assert told(result("RED", iteration(), problems=[problem])) == [
+        "short problem:cut-off | cut-off: no cause is confirmed; the next thing to find out: the limit is too low"
+    ]
+    assert told(result("RED", iteration(), problems=[problem | {"root_cause": "the limit"}])) == []

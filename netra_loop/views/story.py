@@ -1,0 +1,133 @@
+"""The part of the worklog that a stranger reads first: what failed, why, what was done, and whether it worked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netra_loop.views.encode import code
+from netra_loop.views.markdown import codes, evidence, figure, figures, table
+
+Document = dict[str, Any]
+
+
+def overview(document: Document) -> list[str]:
+    """A row an iteration, then a row a problem."""
+    lines = ["", *table(_ITERATION, [_iteration(document, each) for each in document["iterations"]])]
+    if document["problems"]:
+        states = {remedy["id"]: remedy for remedy in document["remedies"]}
+        lines += ["", *table(_PROBLEM, [_problem(each, states) for each in document["problems"]])]
+    return lines
+
+
+_ITERATION = (
+    "Iteration",
+    "Collected",
+    "Passed",
+    "Counted",
+    "Red",
+    "Not passed otherwise",
+    "Problems",
+    "Applied after it",
+)
+_PROBLEM = ("Problem", "Iteration", "Red tests", "Root cause", "Remedy", "State")
+
+
+def _iteration(document: Document, iteration: Document) -> list[str]:
+    totals, number = iteration["totals"], iteration["number"]
+    problems = [problem["id"] for problem in document["problems"] if problem["iteration"] == number]
+    cures = [act["subject"] for act in iteration["follow_ups"] if act["kind"] == "cure" and act["outcome"] == "passed"]
+    numbers = [
+        totals["counts"]["collected"],
+        totals["counts"]["passed"],
+        totals["counted"],
+        totals["red"],
+        totals["other"],
+    ]
+    return [figure(number), *map(figure, numbers), codes(problems), codes(cures)]
+
+
+def _problem(problem: Document, remedies: dict[str, Document]) -> list[str]:
+    ours = [remedies[name] for name in problem["remedies"]]
+    return [
+        code(problem["id"]),
+        figure(problem["iteration"]),
+        figure(problem["tests_red"]),
+        code(problem["root_cause"]) if problem["root_cause"] else "not confirmed",
+        ", ".join(f"{code(remedy['id'])} {code(remedy['change'])}" for remedy in ours) or "none",
+        ", ".join(remedy["state"] for remedy in ours) or "-",
+    ]
+
+
+def problem(document: Document) -> list[str]:
+    """One problem: its tests, and the chain of whys as far as evidence carries it."""
+    lines = [
+        f"#### {code(document['id'])}: {code(document['title'])}",
+        "",
+        f"Iteration {figure(document['iteration'])}, {figure(document['tests_red'])} red tests, "
+        f"signature {code(document['signature'])}: {codes(document['tests'])}",
+    ]
+    for why in document["whys"]:
+        numbers = f" ({figures(why['figures'])})" if why["figures"] else ""
+        lines += ["", f"**Why, {why['status']}:** {code(why['claim'])}{numbers}", ""]
+        lines += [line for each in why["evidence"] for line in evidence(each, quoted=True)]
+        if not why["evidence"]:
+            lines.append("- evidence: none was seen; the chain stops here")
+    root = code(document["root_cause"]) if document["root_cause"] else "not confirmed, so none is claimed"
+    return [*lines, "", f"Root cause: {root}. Remedies: {codes(document['remedies'])}."]
+
+
+def ledger(remedies: Sequence[Document]) -> list[str]:
+    """Every remedy: what it changed, what it was to do, and what was measured."""
+    if not remedies:
+        return ["none was proposed"]
+    head = ("Remedy", "Cause", "Seat", "Change", "State", "Own tests", "Pass alone", "Pass in whole run", "Newly red")
+    rows = [
+        [
+            code(remedy["id"]),
+            code(remedy["cause"]),
+            remedy["seat"],
+            code(remedy["change"]),
+            remedy["state"],
+            figure(remedy["expected"]["tests_passing"]),
+            *_measured(remedy["measured"]),
+        ]
+        for remedy in remedies
+    ]
+    return [*table(head, rows), *(line for remedy in remedies for line in ("", *_details(remedy)))]
+
+
+def _measured(measured: Document | None) -> list[str]:
+    if measured is None:
+        return ["-", "-", "-"]
+    passing = [figure(measured["passing_alone"]), figure(measured["passing_in_whole_run"])]
+    return [*passing, figure(measured["newly_red_count"])]
+
+
+def _details(remedy: Document) -> list[str]:
+    expected, measured, receipt = remedy["expected"], remedy["measured"], remedy["receipt"]
+    lines = [
+        f"**{code(remedy['id'])}** ({code(remedy['kind'])}): {remedy['state']}"
+        + (f", because {code(remedy['reason'])}" if remedy["reason"] else ""),
+        f"- proposed in iteration {figure(remedy['iteration'])}",
+        f"- expected: {figure(expected['tests_passing'])} tests pass with proof, "
+        f"{figure(expected['newly_red'])} newly red",
+    ]
+    if remedy["figures"]:
+        lines.append(f"- value derived from: {figures(remedy['figures'])}")
+    if measured:
+        revision = f" on revision {code(measured['revision'])}" if measured["revision"] else ""
+        alone, whole = figure(measured["passing_alone"]), figure(measured["passing_in_whole_run"])
+        lines.append(
+            f"- measured in iteration {figure(measured['iteration'])}{revision}: {alone} pass alone, "
+            f"{whole} in the whole run, newly red: {codes(measured['newly_red'])}"
+        )
+    if receipt:
+        lines += [f"- {when}: {_pairs(receipt[when])}" for when in ("before", "after")]
+    if remedy["permanent"]:
+        lines.append(f"- the line that would make it permanent: {code(remedy['permanent'])}")
+    return lines
+
+
+def _pairs(values: dict[str, str]) -> str:
+    return ", ".join(f"{code(name)} = {code(value)}" for name, value in values.items()) or "-"
