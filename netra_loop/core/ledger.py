@@ -37,8 +37,8 @@ class Standing:
     """One line of the ledger: a remedy, its state, and what was measured of it.
 
     iteration: in which it was proposed. judged_in: the newest iteration that says something of it, 0 for none.
-    own_first and own_full: how many of its own tests passed with proof when they ran alone first, and in the whole run;
-    None where they did not run. newly_red: tests that had passed before it and are red after it.
+    own_alone and own_whole: how many of its own tests passed with proof, run alone first and in the whole run; None
+    where they did not run. newly_red: tests that had passed before it and are red after it.
     """
 
     remedy: Remedy
@@ -48,8 +48,8 @@ class Standing:
     receipt: Receipt | None = None
     judged_in: int = 0
     revision: str = ""
-    own_first: int | None = None
-    own_full: int | None = None
+    own_alone: int | None = None
+    own_whole: int | None = None
     newly_red: tuple[TestName, ...] = ()
 
 
@@ -82,10 +82,12 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
     if not later:
         return Standing(remedy, iteration.number, RemedyState.APPLIED, "no later iteration has begun", receipt)
     newest = later[-1]
-    first = tests_of(session, session.iterations[iteration.number], Kind.VERIFY)
-    full = tests_of(session, newest, Kind.SUITE)
-    newly_red = tuple(sorted((_red(full) - set(remedy.tests)) & _passed(tests_of(session, iteration, Kind.SUITE))))
-    state, reason = _state(session, iteration, newest, remedy, (first, full), newly_red)
+    runs = _Runs(
+        before=tests_of(session, iteration, Kind.SUITE),
+        alone=tests_of(session, session.iterations[iteration.number], Kind.VERIFY),
+        whole=tests_of(session, newest, Kind.SUITE),
+    )
+    state, reason = _state(iteration, newest, remedy, runs)
     deployed = newest.deployed(remedy.target)
     return Standing(
         remedy=remedy,
@@ -95,20 +97,31 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
         receipt=receipt,
         judged_in=newest.number,
         revision=deployed.revision if deployed and remedy.kind.seat is Seat.SERVICE else "",
-        own_first=_counted(first, remedy),
-        own_full=_counted(full, remedy),
-        newly_red=newly_red,
+        own_alone=_counted(runs.alone, remedy),
+        own_whole=_counted(runs.whole, remedy),
+        newly_red=runs.newly_red(remedy),
     )
 
 
-def _state(
-    session: Session,
-    before: Iteration,
-    after: Iteration,
-    remedy: Remedy,
-    runs: tuple[Tests, Tests],
-    newly_red: tuple[TestName, ...],
-) -> tuple[RemedyState, str]:
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The tests of the iteration before a remedy, its own tests run alone after it, and the whole run after it."""
+
+    before: Tests
+    alone: Tests
+    whole: Tests
+
+    def newly_red(self, remedy: Remedy) -> tuple[TestName, ...]:
+        return tuple(sorted((_red(self.whole) - set(remedy.tests)) & _passed(self.before)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every test that had passed has an outcome again: only then nothing else can be newly red."""
+        ended = {name for name, result in self.whole.items() if result.outcome is not TestOutcome.NOT_RUN}
+        return _passed(self.before) <= ended
+
+
+def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> tuple[RemedyState, str]:
     """The state of an applied remedy, and the reason where it is not what was hoped for."""
     pending = RemedyState.APPLIED
     if remedy.kind.seat is Seat.SERVICE:
@@ -120,13 +133,15 @@ def _state(
             return pending, "the revision is the one it was to change"
         if not _met_only(after, new):
             return pending, f"not every suite met revision {new.revision}"
-    own = [run.get(name) for run in runs for name in remedy.tests]
+    own = [run.get(name) for run in (runs.alone, runs.whole) for name in remedy.tests]
     if any(result is not None and result.outcome in RED_OUTCOMES for result in own):
         return RemedyState.REFUTED, "some of its tests are still red"
-    if newly_red:
+    if runs.newly_red(remedy):
         return RemedyState.REGRESSED, "tests that passed before it are red now"
     if not all(result is not None and _counts(result) for result in own):
         return pending, "its tests have not all passed with proof, alone and in the whole run"
+    if not runs.is_whole:
+        return pending, "not every test that had passed before has run again"
     return RemedyState.VERIFIED, ""
 
 

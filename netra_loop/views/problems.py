@@ -89,8 +89,8 @@ def _measured(standing: Standing) -> Document | None:
     return {
         "iteration": standing.judged_in,
         "revision": standing.revision or None,
-        "passing_alone": standing.own_first,
-        "passing_in_whole_run": standing.own_full,
+        "passing_alone": standing.own_alone,
+        "passing_in_whole_run": standing.own_whole,
         "newly_red": [name.test for name in standing.newly_red],
         "newly_red_count": len(standing.newly_red),
     }

@@ -1,23 +1,28 @@
-"""Backends for the tests: one healthy, one whose agents are slower than their timeout."""
+"""The staging system that the tests of this folder share."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from .backend_process import Backend, running_backend
-
-SECRET = "a secret of thirty-two characters"
+from .service_process import Running
+from .staging import Staging, running_backend, running_staging
 
 
 @pytest.fixture(scope="session")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    settings = {"K_REVISION": "backend-00001-abc", "GOOGLE_CLOUD_PROJECT": "sample-project", "JWT_SECRET": SECRET}
-    with running_backend(tmp_path_factory.mktemp("backend"), **settings) as running:
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
+    """Without a fault, its slow agent slower than the others but not slow."""
+    with running_staging(tmp_path_factory.mktemp("staging")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def hasty_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    settings = {"AGENT_LATENCY": "30", "AGENT_TIMEOUT": "0.2"}
-    with running_backend(tmp_path_factory.mktemp("hasty"), **settings) as running:
+def backend(staging: Staging) -> Running:
+    return staging.backend
+
+
+@pytest.fixture(scope="module")
+def hasty_backend(staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Its agents are slower than their limit, by much."""
+    settings = {"AGENT_LATENCY": "1.2", "AGENT_TIMEOUT": "0.2"}
+    with running_backend(tmp_path_factory.mktemp("hasty"), staging.store.address, **settings) as running:
         yield running

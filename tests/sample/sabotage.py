@@ -31,7 +31,7 @@ class Saboteur(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name the base class gave it
         """Nobody wants its log."""
 
-    do_GET = do_POST = do_DELETE = answer
+    do_GET = do_POST = do_PUT = do_DELETE = answer
 
 
 class Server(ThreadingHTTPServer):

@@ -1,18 +1,117 @@
-"""The sample's suites pass against the healthy backend, and only against it."""
+"""The sample's suites pass against the platform without a fault, and each fault fails exactly its own tests."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from .backend_process import Backend, free_port
 from .sabotage import sabotaged_target
-from .suite_process import EVENTS, P1, run_suite
+from .service_process import free_port
+from .staging import NOWHERE, Staging
+from .suite_process import SUITES, Endings, run_suites
 
-SUITES = {P1: 25, EVENTS: 5}
+FIRST, *OTHERS = SUITES  # the first has a process of its own, for it meets another suite while both run
+DISTURBED = OTHERS[:3]
 
-Outcomes = dict[str, dict[str, str]]
+
+@dataclass(frozen=True)
+class Fault:
+    """What is set wrong, and what that fails: each test with the words that must be in its text."""
+
+    backend: dict[str, str]
+    shared_user: bool
+    fails: dict[str, str]
+
+
+AGENT_LIMIT = Fault(
+    backend={"AGENT_TIMEOUT": "1.0", "REPORT_LATENCY": "1.6"},
+    shared_user=False,
+    fails={
+        "p1-critical::test_013_agent_execution_real": "'agent_failed' == 'agent_completed'",
+        "p1-critical::test_014_tool_execution_real": "'agent_failed' == 'agent_completed'",
+        "p1-critical::test_024_concurrent_agent_runs_real": "'agent_failed' != 'agent_completed'",
+        "p1-critical::test_025_golden_path_real": "'agent_failed' == 'agent_completed'",
+        "agent-pipeline::test_real_agent_pipeline_execution": "'agent_failed' == 'agent_completed'",
+        "message-flow::test_real_websocket_message_flow": "'agent_failed' == 'agent_completed'",
+    },
+)
+STORE_ADDRESS = Fault(
+    backend={"SESSION_STORE": NOWHERE},
+    shared_user=False,
+    fails={
+        "p1-critical::test_006_dependency_health_real": "'failed' == 'connected'",
+        "p1-critical::test_015_session_persistence_real": "503 session_store_unavailable",
+        "websocket-events::test_health_check": "{'sessions': 'failed'} == {'sessions': 'connected'}",
+    },
+)
+SHARED_USER = Fault(
+    backend={},
+    shared_user=True,
+    fails={
+        "p1-critical::test_002_websocket_authentication_real": "'code': 'session_ended'",
+        "p1-critical::test_003_websocket_message_send_real": "Refused: 401 session_ended",
+    },
+)
+FAULTS = {"agent limit": [AGENT_LIMIT], "store address": [STORE_ADDRESS], "shared user": [SHARED_USER]}
+FAULTS["all three"] = [fault for (fault,) in FAULTS.values()]
+
+
+def run_side_by_side(others: list[str], folder: Path, addresses: dict[str, str], *, shared_user: bool) -> Endings:
+    """How each test of the first suite and of the others ended, run at once, with one user or one for each side."""
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run_suites, [FIRST], folder, addresses, "account")
+        rest = pool.submit(run_suites, others, folder, addresses, "account" if shared_user else "another")
+        return first.result() | rest.result()
+
+
+def count(endings: Endings) -> dict[str, int]:
+    """How many tests each suite has, in the order of running."""
+    counts: dict[str, int] = {}
+    for name in endings:
+        suite = name.partition("::")[0]
+        counts[suite] = counts.get(suite, 0) + 1
+    return counts
+
+
+def not_passed(endings: Endings) -> dict[str, str]:
+    """The outcome of each test that did not pass."""
+    return {name: ending.outcome for name, ending in endings.items() if ending.outcome != "passed"}
+
+
+@pytest.fixture(scope="module")
+def faultless(staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> Endings:
+    return run_side_by_side(OTHERS, tmp_path_factory.mktemp("none"), staging.addresses, shared_user=False)
+
+
+def test_without_a_fault_every_test_of_every_suite_passes(faultless: Endings) -> None:
+    assert count(faultless) == SUITES
+    assert not_passed(faultless) == {}
+
+
+def test_a_suite_does_not_need_its_peer(staging: Staging, tmp_path: Path) -> None:
+    found = run_suites(["websocket-events"], tmp_path, staging.addresses, "account", patience_s="0.1")
+    assert (len(found), not_passed(found)) == (5, {})
+
+
+def test_critical_tests_are_numbered_without_a_gap(faultless: Endings) -> None:
+    numbers = [name.split("_")[1] for name in faultless if name.startswith("p1-critical::")]
+    assert numbers == [f"{number:03}" for number in range(1, 26)]
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
+def test_a_fault_fails_its_own_tests_and_no_others(faults: list[Fault], staging: Staging, tmp_path: Path) -> None:
+    settings = {name: value for fault in faults for name, value in fault.backend.items()}
+    texts = {name: text for fault in faults for name, text in fault.fails.items()}
+    shared = any(fault.shared_user for fault in faults)
+    with ExitStack() as stack:
+        system = stack.enter_context(staging.with_backend(tmp_path, **settings)) if settings else staging
+        found = run_side_by_side(DISTURBED, tmp_path, system.addresses, shared_user=shared)
+    assert sum(count(found).values()) == 41
+    assert not_passed(found) == dict.fromkeys(texts, "failure")
+    assert {name: text for name, text in texts.items() if text not in found[name].text} == {}
 
 
 @pytest.fixture(params=["sabotaged", "dead"])
@@ -24,35 +123,9 @@ def wrong_target(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-def run_side_by_side(folder: Path, url: str) -> Outcomes:
-    """How each test of both suites ended, run at once and with the same user."""
-    folders = [folder / str(number) for number in range(len(SUITES))]
-    for one in folders:
-        one.mkdir(parents=True)
-    with ThreadPoolExecutor() as pool:
-        results = pool.map(run_suite, SUITES, folders, [url] * len(SUITES))
-        return dict(zip(SUITES, results, strict=True))
-
-
-@pytest.fixture(scope="module")
-def first(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
-    return run_side_by_side(tmp_path_factory.mktemp("first"), backend.url)
-
-
-def test_every_test_passes_side_by_side(first: Outcomes) -> None:
-    outcomes = {suite: list(tests.values()) for suite, tests in first.items()}
-    assert outcomes == {suite: ["passed"] * declared for suite, declared in SUITES.items()}
-
-
-def test_suites_pass_again_with_the_same_user(first: Outcomes, backend: Backend, tmp_path: Path) -> None:
-    assert run_side_by_side(tmp_path, backend.url) == first
-
-
-def test_critical_tests_are_numbered_without_a_gap(first: Outcomes) -> None:
-    assert [name.split("_")[1] for name in first[P1]] == [f"{number:03}" for number in range(1, 26)]
-
-
 def test_no_test_passes_against_a_wrong_target(wrong_target: str, tmp_path: Path) -> None:
-    results = run_side_by_side(tmp_path, wrong_target)
-    assert {suite: len(tests) for suite, tests in results.items()} == SUITES
-    assert [name for tests in results.values() for name, outcome in tests.items() if outcome == "passed"] == []
+    addresses = dict.fromkeys(("AUTH_URL", "FRONTEND_URL", "BACKEND_URL"), wrong_target)
+    addresses["BACKEND_WS_URL"] = wrong_target.replace("http://", "ws://", 1)
+    found = run_suites(list(SUITES), tmp_path, addresses, "account")
+    assert count(found) == SUITES
+    assert sorted(not_passed(found)) == sorted(found)

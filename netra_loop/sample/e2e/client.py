@@ -1,4 +1,4 @@
-"""How the suites talk to the backend: addresses from the environment, httpx and a blocking WebSocket.
+"""How the suites talk to the platform: addresses from the environment, httpx and a blocking WebSocket.
 
 Nothing here asserts: what an answer must say is written in the tests. No proxy is used, because the sample lives on
 loopback.
@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 AGENT_EVENTS = ["agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed"]
@@ -21,27 +22,56 @@ AGENT_ENDS = ("agent_completed", "agent_failed")
 Event = dict[str, Any]
 
 
-def timeout(name: str) -> float:
+class Refused(Exception):
+    """The platform said no; the text is its answer in brief, such as "401 token_expired"."""
+
+
+def timeout(name: str, otherwise: str = "10") -> float:
     """Seconds to wait, from the environment's table of timeouts."""
-    return float(os.environ.get(f"NETRA_LOOP_TIMEOUT_{name}", "10"))
+    return float(os.environ.get(f"NETRA_LOOP_TIMEOUT_{name}", otherwise))
 
 
-def password() -> str:
-    return os.environ.get("NETRA_LOOP_PASSWORD", "staging-only")
+def login_url() -> str:
+    return f"{os.environ['AUTH_URL']}/api/auth/login"
+
+
+def frontend_url(path: str) -> str:
+    return os.environ["FRONTEND_URL"] + path
 
 
 @contextmanager
 def open_http(tls: ssl.SSLContext) -> Iterator[httpx.Client]:
+    """A client for which a bare path is one of the backend's."""
     url = os.environ["BACKEND_URL"]
     with httpx.Client(base_url=url, verify=tls, timeout=timeout("HTTP"), trust_env=False) as http:
         yield http
 
 
+def brief(answer: httpx.Response) -> str:
+    """The status, and after it the code of a refusal: "200" or "401 token_expired"."""
+    return " ".join(filter(None, (str(answer.status_code), error_code(answer.content))))
+
+
+def error_code(body: bytes | bytearray) -> str:
+    """The code in a body that tells of an error; empty when it tells of none."""
+    try:
+        return str(json.loads(body)["error"]["code"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
 def log_in(http: httpx.Client, user: str) -> str:
-    """A new token for the user; raises when the login is refused."""
-    answer = http.post("/api/auth/login", json={"user": user, "password": password()})
-    answer.raise_for_status()
-    return str(answer.json()["token"])
+    """A new token for the user, its session open at the backend; raises Refused when either says no."""
+    password = os.environ.get("NETRA_LOOP_PASSWORD", "staging-only")
+    token = str(accepted(http.post(login_url(), json={"user": user, "password": password})).json()["token"])
+    accepted(http.post("/api/sessions", headers=bearer(token)))
+    return token
+
+
+def accepted(answer: httpx.Response) -> httpx.Response:
+    if not answer.is_success:
+        raise Refused(f"{brief(answer)} from {answer.request.method} {answer.request.url}")
+    return answer
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -79,12 +109,27 @@ class Socket:
             events.append(self.receive())
         return events
 
+    def receive_runs(self, count: int) -> dict[str, list[Event]]:
+        """Every event by its run, until so many runs have ended."""
+        runs: dict[str, list[Event]] = {}
+        while sum(event["type"] in AGENT_ENDS for events in runs.values() for event in events) < count:
+            event = self.receive()
+            runs.setdefault(event["run_id"], []).append(event)
+        return runs
+
 
 @contextmanager
 def open_socket(token: str | None = None) -> Iterator[Socket]:
-    """A connection to the backend, authenticated in the query when a token is given."""
+    """A connection to the backend, authenticated in the query when a token is given; raises Refused when that fails."""
     query = f"?{urlencode({'token': token})}" if token is not None else ""
-    url = f"{os.environ['BACKEND_WS_URL']}/ws{query}"
-    limit = timeout("WEBSOCKET")
-    with connect(url, open_timeout=limit, close_timeout=limit, proxy=None) as connection:
+    with handshake(f"{os.environ['BACKEND_WS_URL']}/ws{query}") as connection:
         yield Socket(connection)
+
+
+def handshake(url: str) -> ClientConnection:
+    limit = timeout("WEBSOCKET")
+    try:
+        return connect(url, open_timeout=limit, close_timeout=limit, proxy=None)
+    except InvalidStatus as refusal:
+        answer = refusal.response
+        raise Refused(f"{answer.status_code} {error_code(answer.body)} from the WebSocket handshake") from None

@@ -1,6 +1,6 @@
 """What the tests of every suite start from.
 
-Everything that talks to the backend is made anew for each test: a test's evidence must be its own, and a failed login
+Everything that talks to the platform is made anew for each test: a test's evidence must be its own, and a failed login
 must fail the test that needed it.
 """
 
@@ -22,14 +22,15 @@ def tls() -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="session")
-def suite_user() -> str:
+def account() -> str:
+    """The test user that this suite was given."""
     return os.environ.get("NETRA_LOOP_USER") or f"e2e-{uuid4().hex[:12]}"
 
 
 @pytest.fixture
-def user(suite_user: str) -> str:
-    """A user only this test has, so that suites can run side by side and again with the same leased user."""
-    return f"{suite_user}.{uuid4().hex[:12]}"
+def user(account: str) -> str:
+    """A user only this test has: a login of another test, or of another suite, does not end its session."""
+    return f"{account}.{uuid4().hex[:12]}"
 
 
 @pytest.fixture

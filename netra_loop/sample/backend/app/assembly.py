@@ -1,23 +1,22 @@
 """Joins the parts into one application."""
 
+import logging
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import WebSocketRoute
 
 from .edge import Edge
 from .errors import ApiError, on_api_error, on_crash, on_http_exception
-from .health import Dependency
 from .http_api import HttpApi
-from .logs import Log
-from .service import Service
-from .sessions import InProcessSessions
+from .service import build_service
 from .settings import Settings
-from .tokens import Tokens
 from .websocket_api import WebSocketApi
 
 
 def assemble(settings: Settings) -> Edge:
     """The application an ASGI server serves, for one instance."""
+    logging.getLogger("uvicorn.error").addFilter(is_no_refusal)
     service = build_service(settings)
     application = Starlette(
         routes=[*HttpApi(service).routes(), WebSocketRoute("/ws", WebSocketApi(service).connect)],
@@ -26,12 +25,6 @@ def assemble(settings: Settings) -> Edge:
     return Edge(application, settings.revision)
 
 
-def build_service(settings: Settings) -> Service:
-    sessions = InProcessSessions()
-    return Service(
-        settings=settings,
-        tokens=Tokens(settings.jwt_secret),
-        sessions=sessions,
-        dependencies=(Dependency("sessions", required=True, ping=sessions.ping),),
-        log=Log(settings.project),
-    )
+def is_no_refusal(record: logging.LogRecord) -> bool:
+    """uvicorn writes an error for every handshake we refuse, although it has sent our refusal by then."""
+    return record.getMessage() != "ASGI callable returned without completing handshake."

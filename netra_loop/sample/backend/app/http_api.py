@@ -1,6 +1,5 @@
-"""The HTTP side: health, login, agents, threads, metrics and a rate limit."""
+"""The HTTP side: health, sessions, state, agents, threads, metrics and a rate limit."""
 
-import hmac
 from dataclasses import asdict
 
 from starlette.requests import Request
@@ -9,11 +8,11 @@ from starlette.routing import Route
 
 from .agents import AGENTS, find_agent
 from .bodies import json_object, text_field
-from .errors import ApiError, unauthorized
+from .errors import ApiError
 from .health import examine
 from .service import VERSION, Service
 from .threads import Thread
-from .tokens import Identity
+from .tokens import Identity, bearer_token
 
 
 class HttpApi:
@@ -25,8 +24,9 @@ class HttpApi:
             Route("/", self.index),
             Route("/health", self.health),
             Route("/api/health", self.deep_health),
-            Route("/api/auth/login", self.login, methods=["POST"]),
+            Route("/api/sessions", self.open_session, methods=["POST"]),
             Route("/api/me", self.me),
+            Route("/api/state", self.state, methods=["GET", "PUT"]),
             Route("/api/agents", self.agents),
             Route("/api/agents/{agent_id}/configuration", self.agent_configuration),
             Route("/api/threads", self.threads, methods=["GET", "POST"]),
@@ -47,21 +47,23 @@ class HttpApi:
         status, dependencies = await examine(self._service.dependencies)
         return JSONResponse({"status": status, **self._names(), "dependencies": dependencies})
 
-    async def login(self, request: Request) -> JSONResponse:
-        """Any user may come, so that test users need no setting up; the password is one for the whole environment."""
-        body = json_object(await request.body())
-        user, password = text_field(body, "user"), text_field(body, "password")
-        if not hmac.compare_digest(password.encode(), self._service.settings.password.encode()):
-            self._service.log.write("WARNING", "login rejected", user=user)
-            raise unauthorized("credentials_rejected", "user or password is wrong")
-        identity = Identity(user, await self._service.sessions.open())
-        self._service.metrics.logins += 1
-        self._service.log.write("INFO", "login accepted", user=user)
-        return JSONResponse({"token": self._service.tokens.issue(identity), "token_type": "Bearer", "user": user})
+    async def open_session(self, request: Request) -> JSONResponse:
+        """The one call that a token is good for before its session is open."""
+        identity = self._service.tokens.read(_token(request))
+        self._service.sessions.open(identity)
+        self._service.metrics.sessions += 1
+        return JSONResponse({"user": identity.user, "session": identity.session}, 201)
 
     async def me(self, request: Request) -> JSONResponse:
         identity = self._identify(request)
         return JSONResponse({"user": identity.user, "session": identity.session})
+
+    async def state(self, request: Request) -> JSONResponse:
+        """What a user keeps from one session to the next, such as a draft."""
+        key = f"state:{self._identify(request).user}"
+        if request.method == "PUT":
+            await self._service.store.set(key, json_object(await request.body()))
+        return JSONResponse({"state": await self._service.store.get(key) or {}})
 
     async def agents(self, _: Request) -> JSONResponse:
         agents = [{"id": agent.id, "name": agent.name} for agent in AGENTS.values()]
@@ -91,12 +93,12 @@ class HttpApi:
         return JSONResponse({**self._names(), "counts": asdict(self._service.metrics)})
 
     async def limited(self, request: Request) -> JSONResponse:
-        """A few calls per login and no more: a window without a clock, so that a test of it never has to wait."""
+        """A few calls per session and no more: a window without a clock, so that a test of it never has to wait."""
         identity = self._identify(request)
         limit = self._service.settings.rate_limit
-        used = await self._service.sessions.count_call(identity.session)
+        used = self._service.sessions.count_call(identity.session)
         if used > limit:
-            raise ApiError(429, "rate_limited", f"{limit} calls per login are allowed; log in again")
+            raise ApiError(429, "rate_limited", f"{limit} calls per session are allowed; log in again")
         return JSONResponse({"limit": limit, "remaining": limit - used})
 
     async def _add_message(self, request: Request, thread: Thread) -> JSONResponse:
@@ -105,8 +107,12 @@ class HttpApi:
         return JSONResponse(message, 201)
 
     def _identify(self, request: Request) -> Identity:
-        return self._service.tokens.read_header(request.headers.get("authorization", ""))
+        return self._service.identify(_token(request))
 
     def _names(self) -> dict[str, str]:
         settings = self._service.settings
         return {"service": settings.service, "version": VERSION, "revision": settings.revision}
+
+
+def _token(request: Request) -> str:
+    return bearer_token(request.headers.get("authorization", ""))

@@ -1,17 +1,16 @@
-"""The WebSocket side: greet, authenticate, run agents, answer pings, and survive nonsense."""
+"""The WebSocket side: greet, authenticate, run agents, keep rooms, answer pings, and survive nonsense."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-import anyio
-from anyio.abc import TaskGroup
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .agents import Event, Run, find_agent
+from .agents import find_agent
 from .bodies import json_object, text_field
 from .errors import ApiError, error_response, unauthorized
+from .runs import Event, Run
 from .service import Service
 from .tokens import Identity
 
@@ -24,7 +23,7 @@ class WebSocketApi:
         """A wrong token in the query is refused in the handshake; without one the caller may authenticate later."""
         token = socket.query_params.get("token")
         try:
-            identity = self._service.tokens.read(token) if token is not None else None
+            identity = self._service.identify(token) if token is not None else None
         except ApiError as error:
             await socket.send_denial_response(error_response(error))
             return
@@ -40,65 +39,79 @@ class Conversation:
         self._service = service
         self._socket = socket
         self._identity = identity
+        self._id = uuid4().hex
+        self._open = True
 
     async def hold(self) -> None:
-        """Until the caller leaves, who takes along the agents that still run."""
-        async with anyio.create_task_group() as runs:
+        """Until the caller leaves, and with that their room; agents that still run go on unheard."""
+        try:
             with suppress(WebSocketDisconnect):
                 await self._greet()
                 while (frame := await self._socket.receive())["type"] == "websocket.receive":
-                    await self._answer(frame, runs)
-            runs.cancel_scope.cancel()
+                    await self._answer(frame)
+        finally:
+            self._open = False
+            self._service.rooms.leave(self._id)
 
     async def _greet(self) -> None:
         await self._socket.send_json(
             {
                 "type": "connection_established",
                 "revision": self._service.settings.revision,
-                "connection_id": uuid4().hex,
+                "connection_id": self._id,
                 "authenticated": self._identity is not None,
             }
         )
 
-    async def _answer(self, frame: Mapping[str, Any], runs: TaskGroup) -> None:
+    async def _answer(self, frame: Mapping[str, Any]) -> None:
         """What the caller did wrong is told and forgiven: the connection stays open."""
         try:
-            await self._obey(json_object(frame.get("text") or frame.get("bytes") or ""), runs)
+            answer = self._obey(json_object(frame.get("text") or frame.get("bytes") or ""))
         except ApiError as error:
-            await self._socket.send_json({"type": "error", "code": error.code, "message": error.message})
+            answer = {"type": "error", "code": error.code, "message": error.message}
+        if answer is not None:
+            await self._socket.send_json(answer)
 
-    async def _obey(self, message: dict[str, Any], runs: TaskGroup) -> None:
+    def _obey(self, message: dict[str, Any]) -> Event | None:
+        """The answer to a message; a run has none, because it tells of itself."""
         match message.get("type"):
             case "ping":
-                await self._socket.send_json({"type": "pong", "id": message.get("id")})
+                return {"type": "pong", "id": message.get("id")}
             case "authenticate":
-                self._identity = self._service.tokens.read(text_field(message, "token"))
-                await self._socket.send_json({"type": "authenticated", "user": self._identity.user})
+                return self._authenticate(text_field(message, "token"))
             case "run_agent":
-                runs.start_soon(self._perform, self._prepare(message), self._user())
+                self._service.runs.start(self._run(message))
+                return None
+            case "join" | "note" | "members" as type_:
+                return self._meet(type_, message)
             case unknown:
                 raise ApiError(422, "unknown_type", f"there is no message type {str(unknown)[:40]!r}")
 
-    def _user(self) -> str:
+    def _authenticate(self, token: str) -> Event:
+        self._identity = self._service.identify(token)
+        return {"type": "authenticated", "user": self._identity.user}
+
+    def _meet(self, type_: str, message: dict[str, Any]) -> Event:
+        """Rooms are open to everybody: they hold nothing but names and notes."""
+        rooms = self._service.rooms
+        match type_:
+            case "join":
+                room = text_field(message, "room")
+                rooms.join(self._id, room, text_field(message, "member"))
+                return {"type": "joined", "room": room}
+            case "note":
+                rooms.note(self._id, text_field(message, "text"))
+                return {"type": "noted"}
+            case _:
+                return {"type": "members", "members": rooms.members(self._id)}
+
+    def _run(self, message: dict[str, Any]) -> Run:
+        agent, prompt = find_agent(text_field(message, "agent")), text_field(message, "prompt")
         if self._identity is None:
             raise unauthorized("not_authenticated", "send an 'authenticate' message with a token first")
-        return self._identity.user
+        return Run(agent, prompt, self._identity.user, self._tell)
 
-    def _prepare(self, message: dict[str, Any]) -> Run:
-        return Run(find_agent(text_field(message, "agent")), text_field(message, "prompt"), self._socket.send_json)
-
-    async def _perform(self, run: Run, user: str) -> None:
-        settings = self._service.settings
-        with suppress(WebSocketDisconnect):
-            ending = await run.perform(settings.agent_latency, settings.agent_timeout)
-            self._record(ending, user)
-            await self._socket.send_json(ending)
-
-    def _record(self, ending: Event, user: str) -> None:
-        fields = {name: value for name, value in ending.items() if name not in ("type", "result")}
-        if ending["type"] == "agent_completed":
-            self._service.metrics.agent_runs_completed += 1
-            self._service.log.write("INFO", "agent completed", user=user, **fields)
-        else:
-            self._service.metrics.agent_runs_failed += 1
-            self._service.log.write("ERROR", "agent timed out", user=user, **fields)
+    async def _tell(self, event: Event) -> None:
+        if self._open:
+            with suppress(WebSocketDisconnect):
+                await self._socket.send_json(event)

@@ -13,11 +13,13 @@ def test_health_check(http: httpx.Client) -> None:
     shallow, deep = http.get("/health"), http.get("/api/health")
     assert (shallow.status_code, shallow.json()["status"]) == (200, "healthy")
     assert (deep.status_code, deep.json()["status"]) == (200, "healthy")
-    assert {one["status"] for one in deep.json()["dependencies"].values()} == {"connected"}
+    dependencies = {name: found["status"] for name, found in deep.json()["dependencies"].items()}
+    assert dependencies == dict.fromkeys(dependencies, "connected")
 
 
-def test_websocket_connection(http: httpx.Client, socket: Socket) -> None:
-    greeting = socket.receive()
+def test_websocket_connection(http: httpx.Client, account_token: str) -> None:
+    with open_socket(account_token) as socket:
+        greeting = socket.receive()
     assert greeting["type"] == "connection_established"
     assert greeting["authenticated"] is True
     assert greeting["revision"] == http.get("/health").json()["revision"]
@@ -47,8 +49,8 @@ def test_concurrent_websocket_connections(token: str) -> None:
 
 def test_websocket_event_validation(socket: Socket) -> None:
     socket.receive()
-    events = socket.run_agent("report", "events in order")
+    events = socket.run_agent("data", "events in their order")
     assert [event["type"] for event in events] == AGENT_EVENTS
     assert len({event["run_id"] for event in events}) == 1
-    assert {event["agent"] for event in events} == {"report"}
-    assert events[-1]["result"] == "Events In Order"
+    assert {event["agent"] for event in events} == {"data"}
+    assert events[-1]["result"] == "events"

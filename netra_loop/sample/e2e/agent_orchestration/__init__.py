@@ -1,0 +1,1 @@
+"""Several agents working for one caller."""

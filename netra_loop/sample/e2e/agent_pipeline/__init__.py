@@ -1,0 +1,1 @@
+"""Agents found, configured, run and counted."""

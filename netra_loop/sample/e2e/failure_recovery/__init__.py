@@ -1,0 +1,1 @@
+"""What still works after something went wrong."""

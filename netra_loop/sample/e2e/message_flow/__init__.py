@@ -1,0 +1,1 @@
+"""Messages on their way: posted, answered by an agent, kept in a thread."""

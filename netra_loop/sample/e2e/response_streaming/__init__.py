@@ -1,0 +1,1 @@
+"""What a caller sees of an answer while it is being made."""
