@@ -17,6 +17,7 @@ hypothesis.settings.load_profile("ours")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
+    parser.addoption("--day-kills", type=int, default=1, help="how often the sample's session is killed")
 
 
 @pytest.fixture

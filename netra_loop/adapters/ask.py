@@ -21,7 +21,8 @@ class AskRunner:
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED for `y` or `yes`; SKIPPED for any other answer, for none in time, and where nobody can answer."""
         remedy = proposed(session.iterations[act.iteration - 1], act.subject)
-        question = f"apply {remedy.id}, {remedy.change}, for {len(remedy.tests)} red tests? [y/N]"
+        what = f"{remedy.id}, {remedy.change}, for {len(remedy.tests)} red tests"
+        question = f"apply {what}? [y/N, within {act.timeout:g} s]"
         say(HandleKnown(act.id, {"question": question}))
         answer: str | None = None
         with anyio.move_on_after(act.timeout) as waiting:

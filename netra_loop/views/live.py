@@ -49,7 +49,7 @@ def draw(session: Session) -> RenderableType:
             table.add_row(*row)
     for record in _beside_the_plan(session, iteration):
         table.add_row(*_record_row(session, record))
-    told: list[RenderableType] = [*_earlier(session, iteration), table, *_remedies(session)]
+    told: list[RenderableType] = [*_earlier(session, iteration), table, *_remedies(session), *_questions(session)]
     return Group(head, *told, _verdict(session)) if session.verdict else Group(head, *told)
 
 
@@ -68,6 +68,13 @@ def _remedies(session: Session) -> Iterator[Text]:
         style = {RemedyState.VERIFIED: "green", RemedyState.REFUTED: "red", RemedyState.REGRESSED: "red"}
         told = f"{visible(remedy.id)} {visible(remedy.change)}, for {len(remedy.tests)} red tests: "
         yield Text.assemble("  ", told, (line.state.value, style.get(line.state, "yellow")))
+
+
+def _questions(session: Session) -> Iterator[Text]:
+    """What waits for an answer, last on the screen and in full."""
+    for record in session.running:
+        if record.act.kind is Kind.ASK:
+            yield Text(visible(record.handle.get("question", "")), style="bold")
 
 
 def _beside_the_plan(session: Session, iteration: Iteration) -> tuple[ActRecord, ...]:
@@ -129,7 +136,7 @@ def _record_row(session: Session, record: ActRecord) -> tuple[Text, ...]:
 def _what(record: ActRecord) -> str:
     """Why an act ended as it did, what it found, or what it does."""
     if record.result is None:
-        return record.handle.get("question", record.handle.get("command", ""))
+        return record.handle.get("command", "")
     if isinstance(record.result.seen, Diagnosed):
         return "; ".join(problem.root_cause or problem.title for problem in record.result.seen.problems)
     return "; ".join(record.result.reasons)

@@ -14,6 +14,7 @@ from netra_loop.core.events import (
 )
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
+from netra_loop.core.remediation import applied
 from netra_loop.core.session import Iteration, Session, results_of
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
@@ -56,7 +57,7 @@ def result_of(session: Session) -> Document:
         "resumed": list(session.resumed),
         "interrupted_by_signal": session.interrupted or None,
         "unplugged_readers": [asdict(reader) for reader in session.unplugged],
-        "headline": _headline(iterations),
+        "headline": _headline(iterations) | {"applied_remedies": len(applied(session, len(iterations)))},
         "selection": [_selected(session, step) for step in session.plan.steps],
         "services": [service_of(session, target) for target in session.plan.environment.targets],
         "iterations": iterations,
@@ -96,7 +97,9 @@ def _percent(share: float) -> float:
 
 def _selected(session: Session, step: Step) -> Document:
     chosen = step.id in session.plan.selected
-    why = "in focus, or needed by what is" if chosen else "not in focus"
+    words = sorted(step.tags & set(session.plan.focus.split(",")))
+    in_focus = f"in focus by {', '.join(words)}" if words else "needed by what is in focus"
+    why = ("all" if session.plan.focus == "all" else in_focus) if chosen else "not in focus"
     if not chosen and step.kind is Kind.DEPLOY and not session.plan.deploys:
         why = "no deploy was asked for"
     return {

@@ -58,7 +58,9 @@ def headline(document: Document) -> str:
     word = document["verdict"] or "IN PROGRESS"
     if word == "GREEN" and document["reason"] == "degraded":
         word = "GREEN, DEGRADED"
-    return f"{word}: {figure(told['counted'])} counted passes of {figure(told['collected'])} collected tests"
+    remedies = told["applied_remedies"]
+    after = f", after {figure(remedies)} {'remedy' if remedies == 1 else 'remedies'}" if remedies else ""
+    return f"{word}: {figure(told['counted'])} counted passes of {figure(told['collected'])} collected tests{after}"
 
 
 def _first_line(document: Document) -> list[str]:
