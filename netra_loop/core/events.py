@@ -198,7 +198,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """The project's commit when the session opened; dirty: tracked or new files differ from it."""
+    """The project's commit at the session's opening; dirty: tracked or new files differ from it."""
 
     sha: str
     branch: str

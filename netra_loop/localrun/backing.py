@@ -158,12 +158,12 @@ def read_name(text: str) -> str:
 
 
 def read_port(address: str) -> int:
-    """The port of a loopback address such as `127.0.0.1:16379`. Raises INVALID_ARGUMENT."""
+    """The port of a loopback address such as `127.0.0.1:6379`. Raises INVALID_ARGUMENT."""
     found = ADDRESS.fullmatch(address)
     if found is None or int(found[1]) not in PORTS:
         raise invalid(
             f"address: '{address}' must be 127.0.0.1 or localhost and a port from 1024 to 65535, "
-            "such as 127.0.0.1:16379"
+            "such as 127.0.0.1:6379"
         )
     return int(found[1])
 
