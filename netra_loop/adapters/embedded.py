@@ -13,7 +13,12 @@ from typing import Any
 from netra_loop.core.errors import PreflightError
 
 START_PATIENCE = 20.0  # seconds
+NEAR = 20  # addresses, the one asked for among them
 _TOKEN_HEADER = "X-Netra-Local-Token"
+
+
+class Taken(PreflightError):
+    """Somebody else has what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,24 @@ class Embedded:
         reference: str = _ask("POST", f"{self.url}/_local/build", self.token, body)["reference"]
         return reference
 
-    def back(self, name: str, source: Path, address: str) -> None:
-        """Have a server of a source folder listen on a loopback address; nothing changes when it does already.
+    def back(self, name: str, source: Path, address: str) -> str:
+        """Have a server of a source folder listen; nothing changes when it does already. The address where it does.
 
-        Raises PreflightError.
+        That is the address asked for, or one close above it while that is taken: another checkout of the same project
+        may run its own. Raises PreflightError.
         """
-        body = {"name": name, "source": str(source.resolve()), "address": address}
-        _ask("POST", f"{self.url}/_local/backing", self.token, body)
+        host, _, port = address.rpartition(":")
+        near = [f"{host}:{number}" for number in range(int(port), min(int(port) + NEAR, 65536))]
+        running = [each["address"] for each in self.status()["backing"] if each["name"] == name and each["alive"]]
+        tried = [each for each in running if each in near] + near
+        for each in tried:
+            try:
+                body = {"name": name, "source": str(source.resolve()), "address": each}
+                told: str = _ask("POST", f"{self.url}/_local/backing", self.token, body)["address"]
+            except Taken:
+                continue
+            return told
+        raise PreflightError(f"{name}: {near[0]} to {near[-1]} are taken", "give the dependency another address")
 
     def down(self) -> None:
         """Ask it to end; it ends its instances first."""
@@ -109,7 +125,8 @@ def _ask(method: str, url: str, token: str, body: dict[str, Any] | None = None) 
     except (httpx.HTTPError, ValueError) as error:
         raise PreflightError(f"the embedded Cloud Run at {url} does not answer: {error}", "`local up`") from error
     if answer.status_code >= 400:
-        raise PreflightError(f"the embedded Cloud Run refused: {_message(document)}")
+        refused = Taken if document.get("error", {}).get("status") == "ALREADY_EXISTS" else PreflightError
+        raise refused(f"the embedded Cloud Run refused: {_message(document)}")
     return document
 
 

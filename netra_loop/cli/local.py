@@ -17,7 +17,7 @@ _CODES = "Exit codes: 0 done, 2 plan invalid, 4 it does not run, 8 it did not st
 @app.command(epilog=_CODES)
 def up(context: typer.Context) -> None:
     """Start it, or join it, with what services depend on; it ends on `down` or after 15 idle minutes."""
-    server = start_embedded(context.obj, read_plan(context.obj, Ask()))
+    server, _ = start_embedded(context.obj, read_plan(context.obj, Ask()))
     say(f"the embedded Cloud Run answers at {server.url}; `local down` ends it")
 
 

@@ -44,9 +44,14 @@ def changes_of(session: Session, number: int, target: str) -> tuple[Remedy, ...]
 
 
 def variables_of(session: Session, number: int, target: str) -> dict[str, str | None]:
-    """What an iteration tells a target: its declared variables, changed by the remedies applied before."""
-    declared = session.plan.environment.target(target).env
-    return {**declared, **{remedy.variable: remedy.after for remedy in changes_of(session, number, target)}}
+    """What an iteration tells a target: where its dependencies are, its declared variables, changed by remedies."""
+    declared = session.plan.environment.target(target)
+    addresses = {each.variable: each.address for each in declared.dependencies if each.variable}
+    return {
+        **addresses,
+        **declared.env,
+        **{remedy.variable: remedy.after for remedy in changes_of(session, number, target)},
+    }
 
 
 def user_mode(session: Session, number: int) -> UserMode | None:

@@ -162,8 +162,7 @@ def read_port(address: str) -> int:
     found = ADDRESS.fullmatch(address)
     if found is None or int(found[1]) not in PORTS:
         raise invalid(
-            f"address: '{address}' must be 127.0.0.1 or localhost and a port from 1024 to 65535, "
-            "such as 127.0.0.1:6379"
+            f"address: '{address}' must be 127.0.0.1 or localhost and a port from 1024 to 65535, such as 127.0.0.1:6379"
         )
     return int(found[1])
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netra_loop.core.errors import NotRunningError, PreflightError, UsageError
-from netra_loop.core.plan import Plan
+from netra_loop.core.plan import Dependency, Plan
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:
@@ -55,17 +56,26 @@ def embedded_log_lines(place: Place, plan: Plan, service: str, limit: int) -> li
     return [str(line) for line in reversed(logs.entries(query, limit, newest_first=True))]
 
 
-def start_embedded(place: Place, plan: Plan) -> Embedded:
-    """Start or join it, with what the services of the plan depend on. Raises PreflightError."""
+def start_embedded(place: Place, plan: Plan) -> tuple[Embedded, Plan]:
+    """Start or join it, with what the services depend on; and the plan with the addresses where that listens.
+
+    Raises PreflightError.
+    """
     from netra_loop.adapters.embedded import ensure_up
 
     place.state.prepare()
     server = ensure_up(place.state.local)
-    for target in plan.environment.targets:
-        for dependency in target.dependencies:
-            if dependency.source:
-                server.back(dependency.name, place.project / dependency.source, dependency.address)
-    return server
+
+    def backed(dependency: Dependency) -> Dependency:
+        if not dependency.source:
+            return dependency
+        source = place.project / dependency.source
+        return replace(dependency, address=server.back(dependency.name, source, dependency.address))
+
+    targets = tuple(
+        replace(target, dependencies=tuple(map(backed, target.dependencies))) for target in plan.environment.targets
+    )
+    return server, replace(plan, environment=replace(plan.environment, targets=targets))
 
 
 def stop_embedded(place: Place) -> bool:
@@ -90,9 +100,18 @@ def _cloud(place: Place, plan: Plan) -> CloudRun:
     return CloudRun(plan.environment, running_embedded(place).url)
 
 
-def endpoint(place: Place, plan: Plan) -> tuple[str, Callable[[str, Path], str] | None]:
-    """The API's URL and who builds images; the embedded Cloud Run is started if need be."""
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A Cloud Run that is ready: the API's URL, who builds images, and the plan with every address as it really is."""
+
+    url: str
+    build: Callable[[str, Path], str] | None
+    plan: Plan
+
+
+def ready_endpoint(place: Place, plan: Plan) -> Endpoint:
+    """The plan's Cloud Run; the embedded one is started if need be. Raises PreflightError."""
     if plan.environment.endpoint != "embedded":
-        return "", None
-    server = start_embedded(place, plan)
-    return server.url, server.build
+        return Endpoint("", None, plan)
+    server, plan = start_embedded(place, plan)
+    return Endpoint(server.url, server.build, plan)

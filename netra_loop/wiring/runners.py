@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netra_loop.core.plan import Kind, Plan
+from netra_loop.core.plan import Kind
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:
     from netra_loop.adapters.files import SessionFolder
     from netra_loop.adapters.redact import Redactor
     from netra_loop.ports import Runner
+    from netra_loop.wiring.cloud import Endpoint
 
 
-def runners(
-    place: Place,
-    folder: SessionFolder,
-    plan: Plan,
-    api_url: str,
-    build: Callable[[str, Path], str] | None,
-    redactor: Redactor,
-) -> dict[Kind, Runner]:
+def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: Redactor) -> dict[Kind, Runner]:
     from netra_loop.adapters.ask import AskRunner
     from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
     from netra_loop.adapters.cloudrun import CloudRun
@@ -35,11 +27,11 @@ def runners(
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
-    cloud = CloudRun(plan.environment, api_url)
-    logs = CloudLogs(plan.environment, api_url)
+    cloud = CloudRun(endpoint.plan.environment, endpoint.url)
+    logs = CloudLogs(endpoint.plan.environment, endpoint.url)
     suites = PytestRunner(cloud, place.project, folder, place.state, redactor)
     return {
-        Kind.DEPLOY: DeployRunner(cloud, build, place.project),
+        Kind.DEPLOY: DeployRunner(cloud, endpoint.build, place.project),
         Kind.HEALTH: HealthRunner(cloud),
         Kind.WEBSOCKET: WebSocketRunner(cloud),
         Kind.SUITE: suites,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import netra_loop
 from netra_loop.core import codec
-from netra_loop.core.errors import UsageError
+from netra_loop.core.errors import PreflightError, UsageError
 from netra_loop.core.events import Verdict
 from netra_loop.core.plan import Kind, Plan
 from netra_loop.core.session import Session
-from netra_loop.wiring.cloud import endpoint
+from netra_loop.wiring.cloud import ready_endpoint
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
 from netra_loop.wiring.reports import before_of, rebuild_worklog, write_views
@@ -44,7 +44,8 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
     place.state.prepare()
     clock = SystemClock()
     with _environment(place, plan, "a new session") as lock:
-        api_url, build = endpoint(place, plan)
+        endpoint = ready_endpoint(place, plan)
+        plan = endpoint.plan
         previous = (place.state.session_ids() or [""])[-1]
         folder = place.state.new_session(plan.focus, clock.now())
         lock.name_holder(folder.id)
@@ -60,7 +61,7 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
             write_views(place, stream.emit(opening))
             _keep_plan(folder, plan)
-            _drive(stream, runners(place, folder, plan, api_url, build, redactor), clock)
+            _drive(stream, runners(place, folder, endpoint, redactor), clock)
             return _told(place, stream.session)
 
 
@@ -89,9 +90,11 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
                 rebuild_worklog(place, folder.id)
             else:
                 with _environment(place, plan, folder.id):
-                    api_url, build = endpoint(place, plan)
+                    endpoint = ready_endpoint(place, plan)
+                    if endpoint.plan != plan:
+                        raise PreflightError("what its services depend on listens elsewhere now", "run a new session")
                     stream.emit(SessionResumed(command))
-                    _drive(stream, runners(place, folder, plan, api_url, build, redactor), clock)
+                    _drive(stream, runners(place, folder, endpoint, redactor), clock)
             return _told(place, stream.session)
 
 

@@ -1,7 +1,6 @@
 """Backing processes: one a name, where it was asked for, and gone with the server."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -14,8 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from netra_loop.adapters.embedded import Embedded
-from netra_loop.core.errors import PreflightError
+from netra_loop.adapters.embedded import NEAR, Embedded
 from netra_loop.localrun.backing import LARGEST_LOG, Backings, Wanted
 from netra_loop.localrun.errors import ApiError
 from netra_loop.localrun.images import Image
@@ -162,7 +160,7 @@ def test_two_names_never_share_an_address(cloud: Cloud, source: Path, address: s
 def test_what_is_no_loopback_address_is_refused(cloud: Cloud, source: Path, name: str, wrong: str) -> None:
     assert refusal(cloud.back(name, source, wrong)) == (
         400,
-        f"address: '{wrong}' must be 127.0.0.1 or localhost and a port from 1024 to 65535, such as 127.0.0.1:16379",
+        f"address: '{wrong}' must be 127.0.0.1 or localhost and a port from 1024 to 65535, such as 127.0.0.1:6379",
     )
 
 
@@ -290,9 +288,16 @@ def test_the_adapter_has_it_run_and_the_status_shows_it(
         f"{'NAME':5}  {'ADDRESS':15}  {'PID':{len(str(process['pid']))}}  ALIVE",
         f"store  {address}  {process['pid']}  yes",
     ]
-    with listener_at(taken := f"127.0.0.1:{next(FREE_PORTS)}"), pytest.raises(PreflightError) as refused:
-        embedded.back("other", source, taken)
-    assert refused.value.message == (
-        f"the embedded Cloud Run refused: {taken} is taken by another process; give the dependency another address"
-    )
-    assert [json.loads(line)["status"] for line in (cloud.home / "audit.jsonl").read_text().splitlines()] == [200, 409]
+
+
+def test_the_adapter_takes_the_next_address_while_another_has_the_one_asked_for_and_keeps_it(
+    own_cloud: Callable[..., Cloud], source: Path
+) -> None:
+    cloud = own_cloud()
+    embedded = Embedded(cloud.url, cloud.identity["token"], cloud.identity["pid"])
+    asked = f"127.0.0.1:{next(FREE_PORTS)}"
+    with listener_at(asked):
+        told = embedded.back("store", source, asked)
+    host, _, port = asked.rpartition(":")
+    assert told in {f"{host}:{int(port) + number}" for number in range(1, NEAR)}
+    assert embedded.back("store", source, asked) == told
