@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from netra_loop.adapters.planfile import DEFAULT_PLAN, known_environments, load_plan
 from netra_loop.core.errors import PlanError
-from netra_loop.core.plan import Kind
+from netra_loop.core.plan import Kind, RemedyMode
 
 PROJECT = Path(__file__).parents[3]
 LINES = (PROJECT / DEFAULT_PLAN).read_text("utf-8").splitlines()
@@ -27,17 +27,18 @@ def test_the_shipped_plan_deploys_looks_tests_and_reads_logs() -> None:
         ("deploy", ()),
         ("health", ("deploy",)),
         ("critical", ("health",)),
-        ("events", ("critical",)),
-        ("logs", ("events",)),
+        ("broad", ("critical",)),
+        ("logs", ("broad",)),
     ]
     assert Counter(step.kind for step in plan.steps) == {
-        Kind.DEPLOY: 1,
-        Kind.HEALTH: 1,
+        Kind.DEPLOY: 3,
+        Kind.HEALTH: 3,
         Kind.WEBSOCKET: 1,
-        Kind.SUITE: 2,
-        Kind.LOGS: 1,
+        Kind.SUITE: 7,
+        Kind.LOGS: 3,
     }
-    assert (plan.budget.wall, plan.budget.iterations, plan.selected, plan.focus) == (8 * 3600, 1, frozenset(), "all")
+    assert (plan.budget.wall, plan.budget.iterations, plan.budget.remedies) == (8 * 3600, 5, 10)
+    assert (plan.selected, plan.focus, plan.remedies) == (frozenset(), "all", RemedyMode.APPLY)
 
 
 def test_the_shipped_suites_declare_as_many_tests_as_they_have() -> None:
@@ -55,7 +56,8 @@ def test_the_shipped_environment_is_known() -> None:
 
 def test_words_of_a_focus_select_in_the_shipped_plan() -> None:
     plan = load_plan(PROJECT)
-    suites = {"websocket": {"p1-critical", "websocket-events"}, "auth": {"p1-critical"}, "P2": {"websocket-events"}}
+    side_by_side = {"websocket-events", "agent-pipeline", "message-flow"}
+    suites = {"websocket": {"p1-critical", *side_by_side}, "auth": {"p1-critical"}, "P2": side_by_side}
     for word, expected in suites.items():
         assert plan.focused(word).selected & {suite.id for suite in plan.suites} == expected
 
