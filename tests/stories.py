@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from netra_loop.core.agenda import act_of, follow_up
+from netra_loop.core.agenda import act_of, follow_up, verification_of
 from netra_loop.core.events import (
     ActEnded,
     ActStarted,
@@ -27,7 +27,8 @@ from netra_loop.core.events import (
     TestsObserved,
     TrafficShifted,
 )
-from netra_loop.core.outcome import Outcome, Proof, TestOutcome
+from netra_loop.core.knowledge import Cause, Claim, FailureText, RemedyKind
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import (
     RESUME_CLASSES,
     Budget,
@@ -39,11 +40,15 @@ from netra_loop.core.plan import (
     Kind,
     Phase,
     Plan,
+    RemedyMode,
     Step,
     Suite,
     Target,
+    Users,
     When,
 )
+from netra_loop.core.policy import Start, decide
+from netra_loop.core.problem import Diagnosed, Problem, Receipt, Remedy, TestName
 from netra_loop.core.proof import Facts
 from netra_loop.core.session import Session, evolve
 
@@ -127,6 +132,50 @@ def two_services(wall: float = 3600.0) -> Plan:
     )
 
 
+WORK_CUT_OFF = Cause(
+    "work-cut-off",
+    "The service ends its own work before it is done",
+    (Claim("The tests were told that the work had failed", FailureText("agent_failed")),),
+)
+
+
+def knowing(plan: Plan, mode: RemedyMode = RemedyMode.APPLY, *, remedies: int = 10, users: Users | None = None) -> Plan:
+    """The plan with one known cause, and with what may be done about causes."""
+    return replace(
+        plan,
+        knowledge=(WORK_CUT_OFF,),
+        remedies=mode,
+        budget=replace(plan.budget, remedies=remedies),
+        environment=replace(plan.environment, users=users),
+    )
+
+
+def named(*tests: str) -> tuple[TestName, ...]:
+    """Tests written as `suite::test`."""
+    return tuple(TestName(*test.split("::", 1)) for test in tests)
+
+
+def raising(remedy_id: str, *tests: str, after: str = "2.1", target: str = "backend", refusal: str = "") -> Remedy:
+    """The remedy that raises a limit inside a service."""
+    return Remedy(
+        remedy_id,
+        WORK_CUT_OFF.id,
+        RemedyKind.SET_ENV,
+        target,
+        "AGENT_TIMEOUT",
+        "1",
+        "" if refusal else after,
+        named(*tests),
+        refusal=refusal,
+    )
+
+
+def leasing(remedy_id: str, *tests: str) -> Remedy:
+    """The remedy that gives every suite a test user of its own."""
+    kind = RemedyKind.LEASE_USERS
+    return Remedy(remedy_id, "shared-user", kind, "", "users.mode", "shared", "exclusive", named(*tests))
+
+
 PROVEN_FACTS = Facts(bytes_in=120, bytes_out=80, asserts=2, asserts_after=2)
 
 
@@ -165,8 +214,21 @@ class Story:
         if step_id.startswith(("promote-", "restore-")):
             kind, target = step_id.split("-", 1)
             return self.emit(ActStarted(follow_up(self.session, self.iteration, Kind(kind), target)))
+        if step_id == Kind.DIAGNOSE.value or step_id.startswith(("ask-", "cure-")):
+            kind, _, remedy_id = step_id.partition("-")
+            return self.emit(ActStarted(follow_up(self.session, self.iteration, Kind(kind), remedy_id)))
+        if step_id.startswith("verify-"):
+            suite_step = next(s for s in self.session.plan.steps if s.id == step_id.removeprefix("verify-"))
+            return self.emit(ActStarted(verification_of(self.session, self.iteration, suite_step)))
         found = next(s for s in self.session.plan.steps if s.id == step_id)
         return self.emit(ActStarted(act_of(self.session, self.iteration, found)))
+
+    def starts(self) -> Story:
+        """Start what the policy wants to start now, with the test users that it gives."""
+        for move in decide(self.session).moves:
+            if isinstance(move, Start):
+                self.emit(ActStarted(move.act))
+        return self
 
     def end(self, step_id: str, outcome: Outcome = Outcome.PASSED, *reasons: str, seen: object = None) -> Story:
         return self.emit(ActEnded(f"{self.iteration}/{step_id}", Result(outcome, reasons, seen)))  # type: ignore[arg-type]
@@ -175,9 +237,15 @@ class Story:
         return self.start(step_id).end(step_id, outcome, *reasons, seen=seen)
 
     def deploys(
-        self, digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW, *, target: str = "backend"
+        self,
+        digest: str = "sha256:aa",
+        previous: str = OLD,
+        revision: str = NEW,
+        *,
+        target: str = "backend",
+        changes: tuple[str, ...] = (),
     ) -> Story:
-        return self.does(f"deploy-{target}", seen=deployed(digest, previous, revision, target))
+        return self.does(f"deploy-{target}", seen=deployed(digest, previous, revision, target, changes))
 
     def is_healthy(self, *dependencies: DependencyState, revision: str = NEW) -> Story:
         seen = HealthSeen("backend", "http://127.0.0.1:1/health", revision, 3, 3, 0.01, 0.02, dependencies)
@@ -205,7 +273,7 @@ class Story:
         self.emit(TestsObserved(act_id, results, running))
         self.emit(HandleKnown(act_id, {"ended_by": ended_by}))
         met = dict.fromkeys(targets, revision)
-        seen = SuiteSeen(step_id, 0, ended_by, True, True, 0, met, met)
+        seen = SuiteSeen(step_id.removeprefix("verify-"), 0, ended_by, True, True, 0, met, met)
         return self.end(step_id, outcome, *reasons, seen=seen)
 
     def promotes(self, outcome: Outcome = Outcome.PASSED, *reasons: str, target: str = "backend") -> Story:
@@ -214,13 +282,56 @@ class Story:
     def restores(self, outcome: Outcome = Outcome.PASSED, *reasons: str, target: str = "backend") -> Story:
         return self.does(f"restore-{target}", outcome, *reasons, seen=shifted(OLD, target))
 
+    def runs(
+        self,
+        p1: Mapping[str, TestOutcome] | Sequence[str] = ("a", "b"),
+        events: Mapping[str, TestOutcome] | Sequence[str] = ("c",),
+        *,
+        verifies: Mapping[str, Mapping[str, TestOutcome] | Sequence[str]] | None = None,
+        revision: str = NEW,
+        changes: tuple[str, ...] = (),
+    ) -> Story:
+        """An iteration of the usual plan up to the end of its phases; verifies: tests that ran alone first, by step."""
+        self.begin().deploys(revision=revision, changes=changes).is_healthy(revision=revision)
+        for step_id, tests in (verifies or {}).items():
+            self.tests(f"verify-{step_id}", tests, _ended(tests), revision=revision)
+        self.tests("p1", p1, _ended(p1), revision=revision)
+        return self.tests("events", events, _ended(events), revision=revision).does("logs-backend")
+
+    def diagnoses(self, *remedies: Remedy, problems: tuple[Problem, ...] = ()) -> Story:
+        return self.does("diagnose", seen=Diagnosed(problems, remedies, 12))
+
+    def cures(self, *remedy_ids: str) -> Story:
+        for remedy_id in remedy_ids:
+            self.does(f"cure-{remedy_id}", seen=receipt(remedy_id))
+        return self
+
+    def answers(self, remedy_id: str, *reasons: str) -> Story:
+        """A person agrees to a remedy; with reasons they do not."""
+        return self.does(f"ask-{remedy_id}", Outcome.SKIPPED if reasons else Outcome.PASSED, *reasons)
+
     def both_proven(self) -> Story:
         """Everything of the plan `two_services`."""
         self.deploys().deploys(target="frontend")
         return self.tests("p1", ["a"], targets=("backend", "frontend"))
 
 
-def deployed(digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW, target: str = "backend") -> Deployed:
+def _ended(tests: Mapping[str, TestOutcome] | Sequence[str]) -> Outcome:
+    ends = tests.values() if isinstance(tests, Mapping) else ()
+    return Outcome.FAILED if RED_OUTCOMES & set(ends) else Outcome.PASSED
+
+
+def receipt(remedy_id: str) -> Receipt:
+    return Receipt(remedy_id, {"backend.AGENT_TIMEOUT": "1"}, {"backend.AGENT_TIMEOUT": "2.1"})
+
+
+def deployed(
+    digest: str = "sha256:aa",
+    previous: str = OLD,
+    revision: str = NEW,
+    target: str = "backend",
+    changes: tuple[str, ...] = (),
+) -> Deployed:
     before = (Share(previous, 100),) if previous else ()
     base = "http://127.0.0.1:8001"
     after = (Share(previous, 100), Share(revision, 0, "ntl-1", f"{base}9")) if previous else (Share(revision, 100),)
@@ -237,6 +348,7 @@ def deployed(digest: str = "sha256:aa", previous: str = OLD, revision: str = NEW
         previous_revision=previous,
         traffic_before=before,
         traffic_after=after,
+        changes=changes,
     )
 
 

@@ -14,7 +14,7 @@ from netra_loop.core.remediation import proposed
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
-LONGEST_ANSWER = 100  # characters
+LONGEST_ANSWER = 100  # bytes; what follows on the line is read and dropped
 
 
 class AskRunner:
@@ -42,11 +42,10 @@ async def _line() -> str | None:
         return None
     descriptor = sys.stdin.fileno()
     line = bytearray()
-    while len(line) < LONGEST_ANSWER:
+    while True:
         with contextlib.suppress(PermissionError):  # a regular file cannot be waited for, and never blocks
             await anyio.wait_readable(descriptor)
         byte = os.read(descriptor, 1)
         if byte in (b"", b"\n"):
             return line.decode("utf-8", "replace") if byte or line else None
-        line += byte
-    return line.decode("utf-8", "replace")
+        line += byte if len(line) < LONGEST_ANSWER else b""

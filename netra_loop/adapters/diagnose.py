@@ -111,7 +111,8 @@ def _said(message: str) -> str:
     """What a failure text says went wrong, without the source of the test that pytest quotes beside it."""
     first, _, rest = message.partition("\n")
     explained = [line[1:].strip() for line in rest.splitlines() if line.startswith("E ")]
-    return "\n".join((first, *explained)) if explained else message
+    news = [line for line in explained if line and not first.endswith(line)]
+    return "\n".join((first, *news)) if explained else message
 
 
 def _down(session: Session, iteration: Iteration) -> Iterator[DownDependency]:
@@ -121,7 +122,7 @@ def _down(session: Session, iteration: Iteration) -> Iterator[DownDependency]:
             continue
         declared = {each.name: each for each in session.plan.environment.target(seen.target).dependencies}
         for state in seen.dependencies:
-            if is_down(state) and record.result.evidence:
+            if is_down(state) and state.state != "not_checked" and record.result.evidence:
                 yield DownDependency(seen.target, declared[state.name], state.state, record.result.evidence[0])
 
 

@@ -160,12 +160,20 @@ def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
 
 
 def _verifications(session: Session, iteration: Iteration) -> tuple[Act, ...]:
-    """The verifications of an iteration that have not ended yet."""
+    """The verifications of an iteration that may run, as far as deploys and checks go, and have not ended yet."""
     wanted = to_verify(session, iteration)
-    steps = [step for step in session.plan.steps if step.kind is Kind.SUITE and step.subject in wanted]
+    suites = [step for step in session.plan.steps if step.kind is Kind.SUITE and step.subject in wanted]
+    steps = [step for step in suites if _is_prepared(session, iteration, step)]
     ended = {record.act.id for record in iteration.of_kind(Kind.VERIFY) if record.result}
     acts = (verification_of(session, iteration.number, step) for step in steps)
     return tuple(act for act in acts if act.id not in ended)
+
+
+def _is_prepared(session: Session, iteration: Iteration, suite: Step) -> bool:
+    """Whether every step that a suite needs has ended, other suites left aside: they are no precondition."""
+    needed = session.plan.needed_by({suite.id}) & session.plan.selected
+    ended = {record.act.step for record in iteration.acts.values() if record.result}
+    return needed <= ended
 
 
 def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:

@@ -8,10 +8,10 @@ from enum import Enum
 
 from netra_loop.core.events import Deployed, TestResult
 from netra_loop.core.knowledge import Seat
-from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
+from netra_loop.core.outcome import RED_OUTCOMES, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Receipt, Remedy, TestName
-from netra_loop.core.remediation import answer_to, considered, cured
+from netra_loop.core.remediation import GOES_FIRST, considered, cured, refusal_of
 from netra_loop.core.session import ActRecord, Iteration, Session, results_of, suite_seen
 
 Tests = Mapping[TestName, TestResult]
@@ -68,19 +68,18 @@ def ledger(session: Session) -> tuple[Standing, ...]:
 
 
 def _not_applied(session: Session, iteration: Iteration, remedy: Remedy, reason: str) -> Standing:
-    asked = answer_to(iteration, remedy)
-    if asked is not None and asked.result is not None and asked.result.outcome is not Outcome.PASSED:
-        return Standing(remedy, iteration.number, RemedyState.DEFERRED, "; ".join(asked.result.reasons))
-    postponed = reason.startswith("another remedy")
-    return Standing(remedy, iteration.number, RemedyState.DEFERRED if postponed else RemedyState.OPEN, reason)
+    waits = reason in (GOES_FIRST, refusal_of(iteration, remedy)) and bool(reason)
+    return Standing(remedy, iteration.number, RemedyState.DEFERRED if waits else RemedyState.OPEN, reason)
 
 
 def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> Standing:
     """Judge an applied remedy by the newest iteration that ran suites after it."""
     receipt = _receipt(iteration, remedy)
-    later = [each for each in session.iterations[iteration.number :] if each.of_kind(Kind.DEPLOY) or _tests(each)]
+    later = [each for each in session.iterations[iteration.number :] if _says_something(each, remedy)]
     if not later:
-        return Standing(remedy, iteration.number, RemedyState.APPLIED, "no later iteration has begun", receipt)
+        return Standing(
+            remedy, iteration.number, RemedyState.APPLIED, _nothing_later(session, iteration, remedy), receipt
+        )
     newest = later[-1]
     runs = _Runs(
         before=tests_of(session, iteration, Kind.SUITE),
@@ -101,6 +100,20 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
         own_whole=_counted(runs.whole, remedy),
         newly_red=runs.newly_red(remedy),
     )
+
+
+def _says_something(iteration: Iteration, remedy: Remedy) -> bool:
+    """Whether an iteration contains the remedy: later ones may have replaced it, or not have come to a deploy."""
+    if remedy.kind.seat is Seat.HARNESS:
+        return bool(_tests(iteration))
+    deployed = iteration.deployed(remedy.target)
+    return deployed is not None and remedy.id in deployed.changes
+
+
+def _nothing_later(session: Session, iteration: Iteration, remedy: Remedy) -> str:
+    if not any(each.of_kind(Kind.DEPLOY) or _tests(each) for each in session.iterations[iteration.number :]):
+        return "no later iteration has begun"
+    return "no later revision contains it" if remedy.kind.seat is Seat.SERVICE else "no suite has run with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +139,10 @@ def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> 
     pending = RemedyState.APPLIED
     if remedy.kind.seat is Seat.SERVICE:
         old, new = before.deployed(remedy.target), after.deployed(remedy.target)
-        if new is None or remedy.id not in new.changes:
-            return RemedyState.APPLIED, "no later revision contains it"
         pending = RemedyState.DEPLOYED
-        if old is not None and old.revision == new.revision:
+        if old is not None and new is not None and old.revision == new.revision:
             return pending, "the revision is the one it was to change"
-        if not _met_only(after, new):
+        if new is not None and not _met_only(after, new):
             return pending, f"not every suite met revision {new.revision}"
     own = [run.get(name) for run in (runs.alone, runs.whole) for name in remedy.tests]
     if any(result is not None and result.outcome in RED_OUTCOMES for result in own):

@@ -294,9 +294,9 @@ class Plan:
         if "all" in words:
             return replace(self, focus="all", selected=self._without_deploys({step.id for step in self.steps}))
         chosen = {step.id for step in self.steps if step.tags & set(words)}
-        return replace(self, focus=",".join(words), selected=self._without_deploys(chosen | self._needed_by(chosen)))
+        return replace(self, focus=",".join(words), selected=self._without_deploys(chosen | self.needed_by(chosen)))
 
-    def _needed_by(self, chosen: set[str]) -> set[str]:
+    def needed_by(self, chosen: set[str]) -> set[str]:
         """The steps of all phases that the chosen steps' phases need; suites among them are no precondition."""
         phases = {phase.id: phase for phase in self.phases}
         waiting = [need for phase in self.phases if any(s.id in chosen for s in phase.steps) for need in phase.needs]

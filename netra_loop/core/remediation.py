@@ -10,6 +10,8 @@ from netra_loop.core.plan import Kind, RemedyMode, UserMode
 from netra_loop.core.problem import Diagnosed, Remedy, TestName
 from netra_loop.core.session import ActRecord, Iteration, Session
 
+GOES_FIRST = "another remedy for some of the same tests goes first"
+
 
 def diagnosed(iteration: Iteration) -> Diagnosed | None:
     """What the diagnosis of an iteration found, None before there is one."""
@@ -86,7 +88,10 @@ def is_agreed(session: Session, iteration: Iteration, remedy: Remedy) -> bool:
 
 
 def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy, str]]:
-    """Every remedy of an iteration's diagnosis, and why it is not to be applied; empty where it is."""
+    """Every remedy of an iteration's diagnosis, and why it is not to be applied; empty where it is.
+
+    Of two that are for some of the same tests the first goes first; what a person declined is in nobody's way.
+    """
     found = diagnosed(iteration)
     tried = applied(session, iteration.number)
     left = session.plan.budget.remedies - len(tried)
@@ -94,7 +99,7 @@ def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy,
     for remedy in found.remedies if found else ():
         reason = remedy.refusal or _obstacle(session, iteration, remedy, tried)
         if not reason and taken & set(remedy.tests):
-            reason = "another remedy for some of the same tests goes first"
+            reason = GOES_FIRST
         if not reason and left <= 0:
             reason = "the remedies of the budget are spent"
         if not reason:
@@ -114,7 +119,15 @@ def _obstacle(session: Session, iteration: Iteration, remedy: Remedy, tried: tup
         return f"{remedy.target} is not deployed in this session"
     if iteration.number >= plan.budget.iterations:
         return "no iteration is left to verify it in"
-    return ""
+    return refusal_of(iteration, remedy)
+
+
+def refusal_of(iteration: Iteration, remedy: Remedy) -> str:
+    """Why a person who was asked did not agree to a remedy; empty while nobody refused."""
+    asked = answer_to(iteration, remedy)
+    if asked is None or asked.result is None or asked.result.outcome is Outcome.PASSED:
+        return ""
+    return "; ".join(asked.result.reasons)
 
 
 def answer_to(iteration: Iteration, remedy: Remedy) -> ActRecord | None:

@@ -27,6 +27,7 @@ def conclude(session: Session) -> Verdict:
     findings = [
         *_shifts(session, iteration),
         *_acts(session, iteration),
+        *_verifications(iteration),
         *_tests(session, iteration),
         *_revisions(session, iteration),
     ]
@@ -76,6 +77,14 @@ def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:
                 yield _COLOURS[record.result.outcome], f"{step.id} {record.result.outcome.value}"
         if phase_outcome(session, iteration, phase) in (None, Outcome.INCOMPLETE):
             yield Colour.INCOMPLETE, f"phase {phase.id} incomplete"
+
+
+def _verifications(iteration: Iteration) -> Iterator[Finding]:
+    """A red test is red also where it ran only to verify a remedy, because the suite itself did not run."""
+    ran = {record.act.subject for record in iteration.of_kind(Kind.SUITE)}
+    for record in iteration.of_kind(Kind.VERIFY):
+        if record.result and record.result.outcome is Outcome.FAILED and record.act.subject not in ran:
+            yield Colour.RED, f"{record.act.step} failed"
 
 
 def _tests(session: Session, iteration: Iteration) -> Iterator[Finding]:

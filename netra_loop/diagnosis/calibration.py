@@ -22,4 +22,5 @@ def raised_limit(seen: float, headroom: float, cap: float) -> float | None:
     """
     if seen > cap:
         return None
-    return min(cap, math.ceil(round(seen * headroom, 6) * 10) / 10)
+    tenths = math.ceil(round(seen * headroom * 10, 6))  # 2.0000000001 is 2
+    return min(cap, tenths / 10 if tenths / 10 >= seen else (tenths + 1) / 10)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netra_loop.core.knowledge import Cause
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
-from netra_loop.diagnosis.looks import MOST_QUOTED, Trail, follow
+from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, follow
 from netra_loop.diagnosis.scene import Failure, Scene
 from netra_loop.diagnosis.treatment import remedy_for
 
-_CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+(?:\.\d+)?", re.IGNORECASE)
+_PLACE = re.compile(r"^(?:\S+:\d+: )?(?:[\w.]*(?:Error|Exception): )?")  # file, line and class: where, not what
+_CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}(?:-[0-9a-f]{4,})*|(?<=-)[0-9a-f]{4,}\b|\d+(?:\.\d+)?", re.IGNORECASE)
 
 
 def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, ...], tuple[Remedy, ...]]:
@@ -28,9 +30,18 @@ def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, .
             continue
         problems.append(problem)
         if problem.root_cause and cause.treatment is not None:
-            remedies.append(remedy_for(cause, cause.treatment, scene, trail))
+            _add(remedies, remedy_for(cause, cause.treatment, scene, trail))
     explained = {name for problem in problems for name in problem.tests}
     return (*problems, *_unexplained(scene, explained)), tuple(remedies)
+
+
+def _add(remedies: list[Remedy], remedy: Remedy) -> None:
+    """One more remedy; when it is the change of another, that one is for the tests of both."""
+    for position, other in enumerate(remedies):
+        if other.changes_the_same(remedy):
+            remedies[position] = replace(other, tests=tuple(sorted({*other.tests, *remedy.tests})))
+            return
+    remedies.append(remedy)
 
 
 def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]:
@@ -69,7 +80,7 @@ def _unexplained(scene: Scene, explained: set[TestName]) -> list[Problem]:
 
 def _unexplained_problem(shape: str, failures: Sequence[Failure]) -> Problem:
     signature = _signature("unexplained", failures)
-    evidence = tuple(failure.evidence for failure in failures[:MOST_QUOTED])
+    evidence = tuple(failure.evidence for failure in failures[:MOST_FAILURES])
     why = Why("The tests are red", WhyStatus.CONFIRMED, evidence, {"tests": len(failures)})
     unknown = Why("Why they are red is not known: no known cause fits", WhyStatus.HYPOTHESIS)
     title = f"Unexplained: {shape[:120] or 'no failure text'}"
@@ -89,4 +100,4 @@ def _signature(cause: str, failures: Sequence[Failure]) -> str:
 def _shape(message: str) -> str:
     """The first line of a failure text that says something, with numbers and ids masked."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return _CHANGING.sub("#", lines[0].rpartition(": ")[2]) if lines else ""
+    return _CHANGING.sub("#", _PLACE.sub("", lines[0])) if lines else ""

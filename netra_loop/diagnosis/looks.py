@@ -18,21 +18,26 @@ from netra_loop.core.knowledge import (
 )
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST, p95
-from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, SharedUser, in_window
+from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window
 
-MOST_QUOTED = 3  # entries, failures in one excerpt
+MOST_QUOTED = 3  # entries in one excerpt
+MOST_FAILURES = 2  # failure texts of one problem; the names of the others are listed
 LONGEST_QUOTE = 400  # characters of one of them
 
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What a chain of whys has found so far; evidence and figures are those of its newest link."""
+    """What a chain of whys has found so far; evidence and figures are those of its newest link.
+
+    subject: the one target that slow work or a wrong address was found in; measured: the figures of slow work.
+    """
 
     failures: tuple[Failure, ...]
     entries: tuple[LogEntry, ...] = ()
     down: tuple[DownDependency, ...] = ()
-    shared: SharedUser | None = None
     targets: tuple[str, ...] = ()
+    subject: str = ""
+    measured: Mapping[str, int | float] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     figures: Mapping[str, int | float] = field(default_factory=dict)
 
@@ -61,7 +66,7 @@ def _failures(pattern: str, trail: Trail) -> Trail | None:
     if not found:
         return None
     targets = tuple(dict.fromkeys(target for failure in found for target in failure.targets))
-    evidence = tuple(failure.evidence for failure in found[:MOST_QUOTED])
+    evidence = tuple(failure.evidence for failure in found[:MOST_FAILURES])
     return Trail(found, targets=targets, evidence=evidence, figures={"tests": len(found)})
 
 
@@ -80,7 +85,7 @@ def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
 
 def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:
     """Completions of one target that take longer than the limit they name, at the 95th percentile."""
-    kinds = {entry.fields.get(look.same) for entry in trail.entries} if look.same else set()
+    kinds = {entry.fields[look.same] for entry in trail.entries if look.same in entry.fields}
     for target in trail.targets:
         done = [
             entry
@@ -95,7 +100,9 @@ def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:
         limits = _numbers(done, look.limit)
         if len(done) >= FEWEST and p95(durations) > max(limits):
             figures = {"completions": len(done), "p95_s": p95(durations), "limit_s": max(limits)}
-            return replace(trail, targets=(target,), evidence=_quoted(scene, done), figures=figures)
+            evidence = _quoted(scene, done)
+            found = replace(trail, subject=target, targets=(target,), measured=figures)
+            return replace(found, evidence=evidence, figures=figures)
     return None
 
 
@@ -121,17 +128,19 @@ def _address(scene: Scene, trail: Trail) -> Trail | None:
                 f"its dependency {dependency.name} is declared at {dependency.address}"
             )
             evidence = (Evidence(f"config/{scene.environment}.yaml and the deployed revision", excerpt),)
-            return replace(trail, down=(each,), targets=(each.target,), evidence=evidence, figures={})
+            found = replace(trail, down=(each,), subject=each.target, targets=(each.target,))
+            return replace(found, evidence=evidence, figures={})
     return None
 
 
 def _shared(scene: Scene, trail: Trail) -> Trail | None:
     suites = {failure.name.suite for failure in trail.failures}
-    for shared in scene.shared_users:
-        if suites & set(shared.suites):
-            figures = {"suites": len(shared.suites)}
-            return replace(trail, shared=shared, evidence=(shared.evidence,), figures=figures)
-    return None
+    shared = [each for each in scene.shared_users if suites & set(each.suites)]
+    together = {suite for each in shared for suite in each.suites}
+    failures = tuple(failure for failure in trail.failures if failure.name.suite in together)
+    evidence = tuple(each.evidence for each in shared)
+    figures = {"suites": len(together)}
+    return replace(trail, failures=failures, evidence=evidence, figures=figures) if failures else None
 
 
 def _quoted(scene: Scene, entries: Sequence[LogEntry]) -> tuple[Evidence, ...]:

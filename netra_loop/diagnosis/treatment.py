@@ -32,7 +32,7 @@ def remedy_for(cause: Cause, treatment: Treatment, scene: Scene, trail: Trail) -
             )
         case RemedyKind.SET_ENV:
             variable, after, refusal = _derived(treatment, trail)
-            (target,) = trail.targets
+            target = trail.subject
             return Remedy(
                 id="",
                 problem=cause.id,
@@ -60,7 +60,7 @@ def _derived(treatment: Treatment, trail: Trail) -> tuple[str, str, str]:
             return dependency.variable, dependency.address, ""
         case Derivation.P95:
             cap = treatment.cap or 0.0
-            value = raised_limit(trail.figures["p95_s"], treatment.headroom, cap)
+            value = raised_limit(trail.measured["p95_s"], treatment.headroom, cap)
             if value is None:
                 return treatment.variable, "", "the work takes longer than the cap allows"
             return treatment.variable, f"{value:g}", ""
@@ -73,4 +73,4 @@ def _derived(treatment: Treatment, trail: Trail) -> tuple[str, str, str]:
 def _figures(treatment: Treatment, trail: Trail) -> dict[str, int | float]:
     if treatment.derived is not Derivation.P95:
         return {}
-    return {**trail.figures, "headroom": treatment.headroom, "cap_s": treatment.cap or 0.0}
+    return {**trail.measured, "headroom": treatment.headroom, "cap_s": treatment.cap or 0.0}

@@ -29,7 +29,8 @@ def problems_of(session: Session) -> list[Document]:
 
 
 def _problem(session: Session, iteration: Iteration, problem: Problem) -> Document:
-    standings = [s for s in ledger(session) if s.remedy.problem == problem.id and s.iteration == iteration.number]
+    ours = set(problem.tests)
+    standings = [s for s in ledger(session) if s.iteration == iteration.number and ours & set(s.remedy.tests)]
     return {
         "id": problem.id,
         "iteration": iteration.number,

@@ -40,7 +40,8 @@ def worklog(document: Document) -> str:
         _next_actions,
         _previous,
     )
-    body = "\n".join(line for section in sections for line in (*section(document), "")) + "\n"
+    lines = [line for section in sections for line in (*section(document), "")]
+    body = "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before) + "\n"
     state = "final" if document["verdict"] else "in-progress"
     digest = hashlib.sha256(body.encode()).hexdigest()
     return f"{body}<!-- netra-loop seq={document['last_entry']} state={state} sha256={digest} -->\n"

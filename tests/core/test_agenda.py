@@ -11,6 +11,7 @@ from netra_loop.core.agenda import (
     FOREIGN_CHANGE,
     act_key,
     act_of,
+    after_red,
     candidates,
     follow_up,
     phase_outcome,
@@ -18,12 +19,25 @@ from netra_loop.core.agenda import (
     ready_acts,
     shifts_and_deploys,
     standing,
+    verification_of,
 )
 from netra_loop.core.events import SessionResumed
-from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, ResumeClass, When
+from netra_loop.core.outcome import Outcome, TestOutcome
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, RemedyMode, ResumeClass, When
 from netra_loop.core.policy import Start, decide
-from tests.stories import BACKEND, FRONTEND, Story, fail_fast, plan_of, step, suite, two_services, usual_plan
+from tests.stories import (
+    BACKEND,
+    FRONTEND,
+    Story,
+    fail_fast,
+    knowing,
+    plan_of,
+    raising,
+    step,
+    suite,
+    two_services,
+    usual_plan,
+)
 
 FINISHED = (Outcome.PASSED, Outcome.FAILED, Outcome.ERRORED, Outcome.INCOMPLETE)
 
@@ -293,3 +307,102 @@ def test_deploys_promotes_and_restores_change_a_service_and_nothing_else_does() 
         "restore-backend",
     ]
     assert shifts_and_deploys(None) == ()
+
+
+def test_what_follows_from_red_is_named_after_its_remedy_and_only_a_question_holds_something() -> None:
+    session = Story(usual_plan()).begin().session
+    acts = [
+        follow_up(session, 1, Kind.DIAGNOSE),
+        *(follow_up(session, 1, kind, "r1") for kind in (Kind.ASK, Kind.CURE)),
+    ]
+
+    assert [(act.id, act.step, act.subject, act.resume, act.timeout, act.holds) for act in acts] == [
+        ("1/diagnose", "diagnose", "", ResumeClass.READ, 120.0, frozenset()),
+        ("1/ask-r1", "ask-r1", "r1", ResumeClass.READ, 300.0, {"terminal"}),
+        ("1/cure-r1", "cure-r1", "r1", ResumeClass.KEYED, 60.0, frozenset()),
+    ]
+
+
+def test_a_verification_is_its_suite_under_another_name_and_key() -> None:
+    plan = plan_of(Phase("all", "All", (step(Kind.SUITE, "one"),)), suites=[suite("one", exclusive=("cart",))])
+    session = Story(plan).begin().session
+    (only,) = session.plan.steps
+    run, alone = act_of(session, 2, only), verification_of(session, 2, only)
+
+    assert alone == replace(run, id="2/verify-one", kind=Kind.VERIFY, step="verify-one", key=alone.key)
+    assert alone.key == act_key(session.id, 2, "verify-one") != run.key
+    assert (alone.subject, alone.holds, alone.resume) == ("one", frozenset({"cart"}), ResumeClass.RERUN)
+
+
+def follows(story: Story) -> list[str]:
+    return [act.id for act in after_red(story.session, story.session.iterations[-1])]
+
+
+def test_after_red_comes_the_diagnosis_then_the_questions_then_what_was_agreed_to() -> None:
+    first, second = raising("r1", "p1::a"), raising("r2", "p1::b", after="3.3")
+    red = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}
+    story = Story(knowing(usual_plan(3), RemedyMode.ASK)).runs(red)
+
+    assert follows(story) == ["1/diagnose"]
+    assert follows(story.diagnoses(first, second)) == ["1/ask-r1", "1/ask-r2"]
+    assert follows(story.answers("r1")) == ["1/ask-r2"]
+    assert follows(story.answers("r2")) == ["1/cure-r1", "1/cure-r2"]
+    assert follows(story.cures("r1")) == ["1/cure-r2"]
+    assert follows(story.cures("r2")) == []
+
+
+def test_nothing_follows_from_red_acts_without_red_tests_or_from_red_tests_without_knowledge() -> None:
+    assert follows(Story(knowing(usual_plan(3))).begin().deploys().does("health-backend", Outcome.FAILED)) == []
+    assert follows(Story(usual_plan(3)).runs({"a": TestOutcome.FAILED})) == []
+
+
+def begun_after(*tests: str, plan: Plan | None = None) -> Story:
+    """The iteration after a remedy for these tests, which were all red."""
+    story = Story(knowing(plan or usual_plan(3))).begin().diagnoses(raising("r1", *tests)).cures("r1")
+    return story.begin()
+
+
+def starting(story: Story) -> list[str]:
+    return [act.id for act in ready_acts(story.session, story.session.iterations[-1])]
+
+
+def test_nothing_is_verified_before_what_the_first_suite_needs() -> None:
+    story = begun_after("p1::a")
+
+    assert starting(story) == ["2/deploy-backend"]
+    assert starting(story.deploys()) == ["2/health-backend"]
+    assert starting(story.is_healthy()) == ["2/verify-p1"]
+
+
+def test_nothing_is_verified_where_no_suite_may_run() -> None:
+    story = begun_after("p1::a").deploys().does("health-backend", Outcome.FAILED)
+
+    assert starting(story) == ["2/logs-backend"]
+    assert starting(story.does("logs-backend")) == []
+
+
+def test_other_acts_do_not_wait_for_a_verification() -> None:
+    both = Phase("both", "Both", (step(Kind.SUITE, "one"), step(Kind.HEALTH, "backend"), step(Kind.SUITE, "two")))
+    plan = plan_of(both, suites=[suite("one"), suite("two")])
+    story = begun_after("two::a", plan=plan)
+
+    assert starting(story) == ["2/health-backend", "2/verify-two"]
+    assert starting(story.start("verify-two")) == ["2/health-backend"]
+    assert starting(story.end("verify-two", Outcome.FAILED)) == ["2/one", "2/health-backend", "2/two"]
+
+
+def test_verifications_come_in_the_order_of_the_plan() -> None:
+    plan = of_suites(phase("z"), phase("a"), phase("m", "z"))
+
+    assert starting(begun_after("a::1", "m::1", "z::1", plan=plan)) == ["2/verify-z", "2/verify-a", "2/verify-m"]
+
+
+def test_a_verification_waits_for_the_deploys_that_its_suite_needs() -> None:
+    plan = plan_of(
+        Phase("first", "First", (step(Kind.SUITE, "one"),)),
+        Phase("deploy", "Deploy", (step(Kind.DEPLOY, "backend"),), ("first",)),
+        Phase("second", "Second", (step(Kind.SUITE, "two"),), ("deploy",)),
+        suites=[suite("one"), suite("two")],
+    )
+
+    assert starting(begun_after("two::a", plan=plan)) == ["2/one"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from netra_loop.core import codec
+from netra_loop.core.agenda import act_of
 from netra_loop.core.events import (
     ActStarted,
     HandleKnown,
@@ -23,8 +25,20 @@ from netra_loop.core.events import (
 )
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Phase
-from netra_loop.core.session import replay, results_of
-from tests.stories import START, Story, ended_test, plan_of, step, two_services, usual_plan
+from netra_loop.core.session import red_tests, replay, results_of
+from tests.stories import (
+    START,
+    Story,
+    ended_test,
+    knowing,
+    leasing,
+    plan_of,
+    raising,
+    step,
+    suite,
+    two_services,
+    usual_plan,
+)
 
 
 def a_story() -> Story:
@@ -371,3 +385,106 @@ def test_one_new_image_of_several_is_a_change() -> None:
     story.begin().deploys().deploys("sha256:bb", target="frontend").tests("p1", ["a"])
 
     assert final(story) == [("a", "passed", "proven", 1)]
+
+
+RED = {"a": TestOutcome.FAILED}
+
+
+def after_a_cure(*cures: str) -> Story:
+    """The second iteration on the same image, about to test, after these remedies were applied to a red test."""
+    story = Story(knowing(usual_plan(iterations=3))).runs(RED, ["c"]).diagnoses(raising("r1", "p1::a"))
+    return story.cures(*cures).begin().deploys(changes=cures).is_healthy()
+
+
+def test_red_then_green_after_a_remedy_counts() -> None:
+    assert final(after_a_cure("r1").tests("p1", ["a"])) == [("a", "passed", "proven", 1)]
+
+
+def test_red_then_green_after_a_remedy_that_changes_only_how_is_tested_counts() -> None:
+    story = Story(knowing(usual_plan(iterations=3))).runs(RED, ["c"]).diagnoses(leasing("r1", "p1::a")).cures("r1")
+
+    assert final(story.begin().deploys().is_healthy().tests("p1", ["a"])) == [("a", "passed", "proven", 1)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ERRORED, Outcome.INCOMPLETE, Outcome.SKIPPED])
+def test_red_then_green_after_a_remedy_that_was_not_applied_is_flaky(outcome: Outcome) -> None:
+    story = Story(knowing(usual_plan(iterations=3))).runs(RED, ["c"]).diagnoses(raising("r1", "p1::a"))
+    story.does("cure-r1", outcome).begin().deploys().is_healthy().tests("p1", ["a"])
+
+    assert final(story) == [("a", "passed", "suspect", 2)]
+
+
+def test_red_then_green_after_a_diagnosis_alone_is_flaky() -> None:
+    assert final(after_a_cure().tests("p1", ["a"])) == [("a", "passed", "suspect", 2)]
+
+
+def test_a_test_that_was_red_alone_and_passes_in_the_whole_run_is_flaky() -> None:
+    story = after_a_cure("r1").tests("verify-p1", RED, Outcome.FAILED).tests("p1", ["a", "b"])
+
+    assert final(story, "verify-p1") == [("a", "failed", "", 1)]
+    assert final(story) == [("a", "passed", "suspect", 2), ("b", "passed", "proven", 1)]
+
+
+def test_a_test_that_passes_alone_after_a_remedy_counts_and_so_it_does_in_the_whole_run() -> None:
+    story = after_a_cure("r1").tests("verify-p1", ["a"]).tests("p1", ["a"])
+
+    assert final(story, "verify-p1") == final(story) == [("a", "passed", "proven", 1)]
+
+
+def test_what_was_red_in_the_whole_run_takes_nothing_from_the_verification_before_it() -> None:
+    story = after_a_cure("r1").tests("verify-p1", ["a"]).tests("p1", RED, Outcome.FAILED)
+
+    assert final(story, "verify-p1") == [("a", "passed", "proven", 1)]
+    assert final(story) == [("a", "failed", "", 1)]
+
+
+def test_a_test_of_another_suite_with_the_same_name_is_another_test() -> None:
+    story = after_a_cure("r1").tests("verify-p1", RED, Outcome.FAILED).tests("p1", ["b"]).tests("events", ["a"])
+
+    assert final(story, "events") == [("a", "passed", "proven", 1)]
+
+
+def test_a_verification_that_a_crash_broke_off_is_remembered_by_the_next_attempt() -> None:
+    story = after_a_cure("r1").start("verify-p1").emit(TestsCollected("2/verify-p1", ("a",)))
+    story.emit(TestsObserved("2/verify-p1", (ended_test("a", TestOutcome.FAILED),), ()))
+    story.emit(SessionResumed("resume")).tests("verify-p1", ["a"])
+
+    assert final(story, "verify-p1") == [("a", "passed", "suspect", 2)]
+
+
+def test_flaky_before_a_remedy_and_green_after_it_counts_until_it_is_red_again() -> None:
+    story = after_a_cure("r1").tests("p1", ["a"]).begin().deploys(changes=("r1",)).is_healthy()
+    assert final(story.tests("p1", RED, Outcome.FAILED)) == [("a", "failed", "", 1)]
+
+    story.begin().deploys(changes=("r1",)).is_healthy().tests("p1", ["a"])
+    assert final(story) == [("a", "passed", "suspect", 2)]
+
+
+def test_the_red_tests_of_an_iteration_are_those_of_its_suites() -> None:
+    ends = {
+        "a": TestOutcome.FAILED,
+        "b": TestOutcome.PASSED,
+        "c": TestOutcome.ERROR,
+        "d": TestOutcome.TIMEOUT,
+        "e": TestOutcome.SKIPPED,
+        "f": TestOutcome.NOT_RUN,
+        "g": TestOutcome.XPASSED,
+    }
+    story = Story(usual_plan()).begin().deploys().is_healthy().tests("p1", ends, Outcome.FAILED, ended_by="timeout")
+    story.tests("events", {"a": TestOutcome.FAILED}, Outcome.FAILED)
+
+    assert [f"{each.suite}::{each.test}" for each in red_tests(story.session, story.session.iterations[0])] == [
+        "p1::a",
+        "p1::c",
+        "p1::d",
+        "events::a",
+    ]
+
+
+def test_an_act_that_was_adrift_keeps_its_test_user() -> None:
+    story = Story(knowing(plan_of(Phase("one", "One", (step(Kind.SUITE, "one"),)), suites=[suite("one")])))
+    story.begin()
+    act = replace(act_of(story.session, 1, story.session.plan.steps[0]), user="u2", holds=frozenset({"user:u2"}))
+    story.emit(ActStarted(act)).emit(SessionResumed("resume"))
+
+    assert [(record.act.user, record.act.holds) for record in story.session.adrift] == [("u2", act.holds)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Gate, Tolerance
-from netra_loop.core.suites import Counts, Proofs, count, count_proofs, judge
+from netra_loop.core.suites import Counts, Proofs, count, count_proofs, judge, judge_verification
 from tests.stories import ended_test, suite
 
 P, F, S = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
@@ -236,3 +237,66 @@ def test_the_eight_outcomes_sum_to_what_was_collected_and_the_proofs_to_what_pas
 
     assert counts == Counts(8, 1, 1, 1, 1, 1, 1, 1, 1, 0)
     assert proofs.confirmed + proofs.proven + proofs.unproven + proofs.suspect + proofs.bypassed == counts.passed
+
+
+ALONE: dict[str, tuple[Mapping[str, TestOutcome], SuiteSeen, Outcome, tuple[str, ...]]] = {
+    "all passed": ({"a": P, "b": P}, CLEAN, Outcome.PASSED, ()),
+    "all passed and others were left out": ({"a": P, "b": P}, replace(CLEAN, deselected=23), Outcome.PASSED, ()),
+    "one is red": ({"a": P, "b": F}, RED, Outcome.FAILED, ("failed_tests",)),
+    "one is an error": ({"a": P, "b": E}, RED, Outcome.FAILED, ("failed_tests",)),
+    "one is skipped": ({"a": P, "b": S}, CLEAN, Outcome.INCOMPLETE, ("partial",)),
+    "one is expected to fail": ({"a": P, "b": X}, CLEAN, Outcome.INCOMPLETE, ("partial",)),
+    "one did not run": ({"a": P, "b": N}, CLEAN, Outcome.INCOMPLETE, ("partial",)),
+    "one is gone": ({"a": P}, CLEAN, Outcome.INCOMPLETE, ("partial",)),
+    "none is there": ({}, replace(CLEAN, exit_code=5), Outcome.INCOMPLETE, ("partial",)),
+    "none is there, and the process says that all is well": (
+        {},
+        CLEAN,
+        Outcome.INCOMPLETE,
+        ("disagreement", "partial"),
+    ),
+    "another is red too": ({"a": P, "b": P, "c": F}, RED, Outcome.PASSED, ()),
+    "red and gone": ({"a": F}, RED, Outcome.FAILED, ("failed_tests", "partial")),
+    "one was cut short": ({"a": P, "b": T}, CUT, Outcome.FAILED, ("timed_out", "failed_tests")),
+    "stopped": (
+        {"a": P, "b": N},
+        replace(CUT, ended_by="stop"),
+        Outcome.INCOMPLETE,
+        ("stopped", "partial"),
+    ),
+    "exit 1 although both passed": ({"a": P, "b": P}, RED, Outcome.INCOMPLETE, ("disagreement",)),
+    "it never started": (
+        {},
+        replace(CLEAN, exit_code=127, began=False, finished=False),
+        Outcome.ERRORED,
+        ("not_started", "disagreement", "partial"),
+    ),
+    "a file that cannot be collected": (
+        {"a": P, "b": P},
+        replace(CLEAN, exit_code=2, collection_errors=("a.py: SyntaxError",)),
+        Outcome.ERRORED,
+        ("collection_error",),
+    ),
+    "another revision afterwards": (
+        {"a": P, "b": P},
+        replace(CLEAN, revisions_after={"backend": "r2"}),
+        Outcome.INCOMPLETE,
+        ("invalidated",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("ends", "seen", "outcome", "reasons"), ALONE.values(), ids=ALONE)
+def test_how_the_tests_that_remedies_are_to_turn_green_are_judged(
+    ends: Mapping[str, TestOutcome], seen: SuiteSeen, outcome: Outcome, reasons: tuple[str, ...]
+) -> None:
+    tests = [ended_test(name, end) for name, end in ends.items()]
+
+    assert judge_verification(("a", "b"), seen, tests) == (outcome, reasons)
+
+
+@pytest.mark.parametrize("proof", [None, Proof.UNPROVEN, Proof.SUSPECT, Proof.BYPASSED])
+def test_a_pass_without_proof_verifies_nothing(proof: Proof | None) -> None:
+    tests = [ended_test("a"), replace(ended_test("b"), proof=proof)]
+
+    assert judge_verification(("a", "b"), CLEAN, tests) == (Outcome.INCOMPLETE, ("unproven",))
