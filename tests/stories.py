@@ -155,14 +155,21 @@ def named(*tests: str) -> tuple[TestName, ...]:
     return tuple(TestName(*test.split("::", 1)) for test in tests)
 
 
-def raising(remedy_id: str, *tests: str, after: str = "2.1", target: str = "backend", refusal: str = "") -> Remedy:
+def raising(
+    remedy_id: str,
+    *tests: str,
+    after: str = "2.1",
+    target: str = "backend",
+    refusal: str = "",
+    variable: str = "AGENT_TIMEOUT",
+) -> Remedy:
     """The remedy that raises a limit inside a service."""
     return Remedy(
         remedy_id,
         WORK_CUT_OFF.id,
         RemedyKind.SET_ENV,
         target,
-        "AGENT_TIMEOUT",
+        variable,
         "1",
         "" if refusal else after,
         named(*tests),

@@ -104,7 +104,7 @@ class LogsRunner:
         path = self._folder.artifact_folder(act.id, attempt) / "entries.txt"
         text = self._redactor.text("".join(f"{line}\n" for line in lines))
         write_whole(path, text.encode("utf-8", "replace"), 0o600)
-        quoted = [str(line) for line in lines if line.severity in _WORTH_QUOTING]
+        quoted = [self._redactor.text(str(line)) for line in lines if line.severity in _WORTH_QUOTING]
         excerpt = "\n".join(line[:LONGEST_QUOTE] for line in quoted[-EXCERPT_LINES:])
         title = f"log entries of {act.subject}, severity WARNING and above"
         return Evidence(title, excerpt, self._folder.reference(path), sha256_of(path), len(quoted) > EXCERPT_LINES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netra_loop.core.events import Share
@@ -54,6 +54,7 @@ class RevisionState:
     created: str
     ready: bool | None
     message: str
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ def _revision_state(revision: run_v2.Revision) -> RevisionState:
         created=revision.create_time.isoformat().replace("+00:00", "Z") if revision.create_time else "",
         ready=states.get(ready.state) if ready is not None else None,
         message=ready.message if ready is not None else "",
+        env={each.name: each.value for each in revision.containers[0].env} if revision.containers else {},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +12,7 @@ from netra_loop.adapters.cloudlogs import CloudLogs, LogLine, log_query
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.locate import locate
+from netra_loop.adapters.locate import Address, locate
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import Act, HandleKnown, HealthSeen, Result
 from netra_loop.core.health import is_down
@@ -21,7 +20,6 @@ from netra_loop.core.ledger import ledger
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Target
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
-from netra_loop.core.remediation import variables_of
 from netra_loop.core.session import ActRecord, Iteration, Session, results_of
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
@@ -29,6 +27,7 @@ from netra_loop.ports import Say
 
 MOST_ENTRIES = 10_000  # of one service
 LONGEST_EXCERPT = 400  # characters of one failure text
+MOST_PLAUSIBLE = 1e15  # no field of a log entry means a larger number
 
 
 class DiagnoseRunner:
@@ -44,18 +43,27 @@ class DiagnoseRunner:
         scene = scene_of(session, iteration)
         try:
             for target in session.plan.environment.targets:
-                scene = await self._with_logs(scene, act, session, target, say)
+                scene = await self._with_target(scene, act, session, target, say)
         except Exception as error:
             return errored(error, "reading the logs")
         problems, remedies = diagnose(session.plan.knowledge, scene)
         found = Diagnosed(problems, numbered(session, remedies), len(scene.entries), scene.truncated)
         return Result(Outcome.PASSED, (), found)
 
-    async def _with_logs(self, scene: Scene, act: Act, session: Session, target: Target, say: Say) -> Scene:
-        """The scene with what a target's revision wrote since the iteration began; requests are left out."""
+    async def _with_target(self, scene: Scene, act: Act, session: Session, target: Target, say: Say) -> Scene:
+        """The scene with what the tested revision of a target was told and wrote; nothing of one that is not known."""
         address = await locate(self._cloud, session, act, target)
-        if address is None:
+        if address is None or not address.revision:
             return scene
+        revision = await to_thread.run_sync(self._cloud.revision, target.service, address.revision)
+        if revision is not None:
+            scene = replace(scene, variables={**scene.variables, target.name: revision.env})
+        return await self._with_logs(scene, act, session, target, address, say)
+
+    async def _with_logs(
+        self, scene: Scene, act: Act, session: Session, target: Target, address: Address, say: Say
+    ) -> Scene:
+        """The scene with what a revision wrote since the iteration began; requests are left out."""
         since = f"{session.iterations[act.iteration - 1].begun:%Y-%m-%dT%H:%M:%S.%fZ}"
         query = f'{log_query(target.service, address.revision, since)} AND NOT log_id("run.googleapis.com/requests")'
         say(HandleKnown(act.id, {f"query {target.name}": query}))
@@ -76,21 +84,15 @@ class DiagnoseRunner:
 
 
 def scene_of(session: Session, iteration: Iteration) -> Scene:
-    """What the session itself knows of a red iteration; the logs are not in it yet."""
+    """What the session itself knows of a red iteration; what the world has to say is not in it yet."""
     environment = session.plan.environment
-    variables = {t.name: _resolved(variables_of(session, iteration.number, t.name)) for t in environment.targets}
     return Scene(
         failures=tuple(_failures(session, iteration)),
         down=tuple(_down(session, iteration)),
-        variables=variables,
         shared_users=tuple(_shared_users(iteration)),
         environment=environment.name,
         user_pool=environment.users.pool if environment.users else (),
     )
-
-
-def _resolved(variables: dict[str, str | None]) -> dict[str, str | None]:
-    return {name: os.environ.get(name) if value is None else value for name, value in variables.items()}
 
 
 def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
@@ -153,9 +155,12 @@ def _entry(number: int, target: str, line: LogLine, text: str) -> LogEntry:
 
 
 def _plain(value: object) -> str | float | bool | None:
+    """A field as the diagnosis takes it; a number that is none, or endless, is text."""
     if isinstance(value, bool) or value is None:
         return value
-    return float(value) if isinstance(value, int | float) else str(value)
+    if isinstance(value, int | float) and abs(value) < MOST_PLAUSIBLE:
+        return float(value)
+    return str(value)[:LONGEST_EXCERPT]
 
 
 def _epoch(at: str) -> float:

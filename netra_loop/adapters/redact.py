@@ -16,7 +16,7 @@ _SHORTEST = 8  # below this a value is a word that stands in ordinary text
 _SECRET_NAME = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|PRIVATE_?KEY)", re.IGNORECASE)
 _SHAPES = [  # each begins with plain letters, which are found fast; what may not stand before them is checked after
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
-    re.compile(r"eyJ(?<!\weyJ)[A-Za-z0-9_-]{8,1024}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+    re.compile(r"eyJ(?<!\weyJ)[A-Za-z0-9_-]{8,1024}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),  # also one cut short
     re.compile(r"ya29\.(?<!\wya29\.)[A-Za-z0-9_.-]{10,}"),
     re.compile(r"AIza(?<!\wAIza)[A-Za-z0-9_-]{35}"),
     re.compile(r"gh[pousr]_(?<!\wgh._)[A-Za-z0-9]{30,}"),
@@ -42,12 +42,24 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text with every secret replaced by [masked]."""
         for spelling in self._known:
-            text = text.replace(spelling, MASK)
+            text = _without_ends(text.replace(spelling, MASK), spelling)
         for shape in _SHAPES:
             text = shape.sub(MASK, text)
         for shape in _AFTER:
             text = shape.sub(rf"\1{MASK}", text)
         return text
+
+
+def _without_ends(text: str, secret: str) -> str:
+    """The text without the part of a secret that a cut left at one of its ends."""
+    for length in range(min(len(secret), len(text)) - 1, _SHORTEST - 1, -1):
+        if text.endswith(secret[:length]):
+            text = text[:-length] + MASK
+            break
+    for length in range(min(len(secret), len(text)) - 1, _SHORTEST - 1, -1):
+        if text.startswith(secret[-length:]):
+            return MASK + text[length:]
+    return text
 
 
 def secrets_in(environment: Mapping[str, str]) -> list[str]:

@@ -170,10 +170,10 @@ def _verifications(session: Session, iteration: Iteration) -> tuple[Act, ...]:
 
 
 def _is_prepared(session: Session, iteration: Iteration, suite: Step) -> bool:
-    """Whether every step that a suite needs has ended, other suites left aside: they are no precondition."""
-    needed = session.plan.needed_by({suite.id}) & session.plan.selected
-    ended = {record.act.step for record in iteration.acts.values() if record.result}
-    return needed <= ended
+    """Whether every step that a suite needs has ended or never will, suites left aside: they are no precondition."""
+    needed = session.plan.needed_by({suite.id})
+    over = (Standing.ENDED, Standing.BLOCKED, Standing.OUT_OF_FOCUS)
+    return all(standing(session, iteration, step) in over for step in session.plan.steps if step.id in needed)
 
 
 def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:

@@ -74,13 +74,13 @@ def moment(text: str) -> datetime:
 
 
 def plain(value: object) -> object:
-    """Any of our values as plain data; sets come out sorted."""
+    """Any of our values as plain data; sets and mappings come out sorted: a session and its replay are alike."""
     if is_dataclass(value) and not isinstance(value, type):
         return {_TAG: type(value).__name__} | {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(value[key]) for key in sorted(value)}
     if isinstance(value, frozenset):
         return sorted(plain(item) for item in value)  # type: ignore[type-var]
     if isinstance(value, tuple):

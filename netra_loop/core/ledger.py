@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from netra_loop.core.events import Deployed, TestResult
@@ -11,8 +11,8 @@ from netra_loop.core.knowledge import Seat
 from netra_loop.core.outcome import RED_OUTCOMES, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Receipt, Remedy, TestName
-from netra_loop.core.remediation import GOES_FIRST, considered, cured, refusal_of
-from netra_loop.core.session import ActRecord, Iteration, Session, results_of, suite_seen
+from netra_loop.core.remediation import GOES_FIRST, SAME_VARIABLE, considered, refusal_of
+from netra_loop.core.session import ActRecord, Iteration, Session, cured, results_of, suite_seen
 
 Tests = Mapping[TestName, TestResult]
 
@@ -38,7 +38,8 @@ class Standing:
 
     iteration: in which it was proposed. judged_in: the newest iteration that says something of it, 0 for none.
     own_alone and own_whole: how many of its own tests passed with proof, run alone first and in the whole run; None
-    where they did not run. newly_red: tests that had passed before it and are red after it.
+    where they did not run. newly_red: tests that were not red before it and are after it. together_with: the remedies
+    applied in the same iteration, so that only the tests tell their effects apart.
     """
 
     remedy: Remedy
@@ -51,6 +52,7 @@ class Standing:
     own_alone: int | None = None
     own_whole: int | None = None
     newly_red: tuple[TestName, ...] = ()
+    together_with: tuple[str, ...] = ()
 
 
 def ledger(session: Session) -> tuple[Standing, ...]:
@@ -63,12 +65,13 @@ def ledger(session: Session) -> tuple[Standing, ...]:
             if known is None or known.state in (RemedyState.OPEN, RemedyState.DEFERRED):
                 is_applied = remedy.id in applied_now
                 line = _judged if is_applied else _not_applied
-                lines[remedy.id] = line(session, iteration, remedy, reason)
+                now = line(session, iteration, remedy, reason)
+                lines[remedy.id] = replace(now, iteration=known.iteration if known else iteration.number)
     return tuple(lines.values())
 
 
 def _not_applied(session: Session, iteration: Iteration, remedy: Remedy, reason: str) -> Standing:
-    waits = reason in (GOES_FIRST, refusal_of(iteration, remedy)) and bool(reason)
+    waits = reason in (GOES_FIRST, SAME_VARIABLE, refusal_of(iteration, remedy)) and bool(reason)
     return Standing(remedy, iteration.number, RemedyState.DEFERRED if waits else RemedyState.OPEN, reason)
 
 
@@ -80,7 +83,8 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
         return Standing(
             remedy, iteration.number, RemedyState.APPLIED, _nothing_later(session, iteration, remedy), receipt
         )
-    newest = later[-1]
+    spoken = [each for each in later if _has_spoken(session, each, remedy)]
+    newest = (spoken or later)[-1]
     runs = _Runs(
         before=tests_of(session, iteration, Kind.SUITE),
         alone=tests_of(session, session.iterations[iteration.number], Kind.VERIFY),
@@ -99,6 +103,7 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
         own_alone=_counted(runs.alone, remedy),
         own_whole=_counted(runs.whole, remedy),
         newly_red=runs.newly_red(remedy),
+        together_with=tuple(other.id for other in cured(iteration) if other.id != remedy.id),
     )
 
 
@@ -108,6 +113,12 @@ def _says_something(iteration: Iteration, remedy: Remedy) -> bool:
         return bool(_tests(iteration))
     deployed = iteration.deployed(remedy.target)
     return deployed is not None and remedy.id in deployed.changes
+
+
+def _has_spoken(session: Session, iteration: Iteration, remedy: Remedy) -> bool:
+    """Whether the remedy's own tests have all ended in the whole run of an iteration; one cut short erases nothing."""
+    whole = tests_of(session, iteration, Kind.SUITE)
+    return all(name in whole and whole[name].outcome is not TestOutcome.NOT_RUN for name in remedy.tests)
 
 
 def _nothing_later(session: Session, iteration: Iteration, remedy: Remedy) -> str:
@@ -125,13 +136,13 @@ class _Runs:
     whole: Tests
 
     def newly_red(self, remedy: Remedy) -> tuple[TestName, ...]:
-        return tuple(sorted((_red(self.whole) - set(remedy.tests)) & _passed(self.before)))
+        return tuple(sorted(_red(self.whole) - set(remedy.tests) - _red(self.before)))
 
     @property
     def is_whole(self) -> bool:
-        """Whether every test that had passed has an outcome again: only then nothing else can be newly red."""
-        ended = {name for name, result in self.whole.items() if result.outcome is not TestOutcome.NOT_RUN}
-        return _passed(self.before) <= ended
+        """Whether every test that had passed with proof does so again, or is red: only then nothing got lost."""
+        before = {name for name, result in self.before.items() if _counts(result)}
+        return before <= {name for name, result in self.whole.items() if _counts(result)} | _red(self.whole)
 
 
 def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> tuple[RemedyState, str]:
@@ -144,22 +155,38 @@ def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> 
             return pending, "the revision is the one it was to change"
         if new is not None and not _met_only(after, new):
             return pending, f"not every suite met revision {new.revision}"
+    if (doubt := _doubt(after, remedy)) is not None:
+        return pending, doubt
     own = [run.get(name) for run in (runs.alone, runs.whole) for name in remedy.tests]
     if any(result is not None and result.outcome in RED_OUTCOMES for result in own):
         return RemedyState.REFUTED, "some of its tests are still red"
     if runs.newly_red(remedy):
-        return RemedyState.REGRESSED, "tests that passed before it are red now"
+        return RemedyState.REGRESSED, "tests that were not red before it are red now"
     if not all(result is not None and _counts(result) for result in own):
         return pending, "its tests have not all passed with proof, alone and in the whole run"
     if not runs.is_whole:
-        return pending, "not every test that had passed before has run again"
+        return pending, "not every test that had passed with proof before did so again"
     return RemedyState.VERIFIED, ""
 
 
+_DOUBTS = frozenset({"invalidated", "disagreement", "left_processes", "collection_error", "not_started", "stopped"})
+
+
+def _doubt(after: Iteration, remedy: Remedy) -> str | None:
+    """What makes a run of the remedy's own tests say nothing, whatever its tests said; None where nothing does."""
+    suites = {name.suite for name in remedy.tests}
+    for record in _tests(after):
+        reasons = set(record.result.reasons) & _DOUBTS if record.result else set()
+        if record.act.subject in suites and reasons:
+            return f"{record.act.step} ended {', '.join(sorted(reasons))}"
+    return None
+
+
 def _met_only(iteration: Iteration, deployed: Deployed) -> bool:
-    """Whether every suite of an iteration that names the revision of a target names the deployed one."""
-    seen = [suite_seen(record) for record in _tests(iteration)]
-    return all(each is None or each.revisions.get(deployed.target) in (None, deployed.revision) for each in seen)
+    """Whether every suite of an iteration that names the revision of a target names the deployed one, start to end."""
+    seen = [each for record in _tests(iteration) if (each := suite_seen(record)) is not None]
+    met = {named.get(deployed.target) for each in seen for named in (each.revisions, each.revisions_after)}
+    return met <= {None, deployed.revision}
 
 
 def _tests(iteration: Iteration) -> tuple[ActRecord, ...]:
@@ -177,10 +204,6 @@ def tests_of(session: Session, iteration: Iteration, kind: Kind) -> Tests:
 
 def _red(tests: Tests) -> set[TestName]:
     return {name for name, result in tests.items() if result.outcome in RED_OUTCOMES}
-
-
-def _passed(tests: Tests) -> set[TestName]:
-    return {name for name, result in tests.items() if result.outcome is TestOutcome.PASSED}
 
 
 def _counts(result: TestResult) -> bool:

@@ -21,8 +21,8 @@ from netra_loop.core.agenda import (
 from netra_loop.core.events import Act, Verdict
 from netra_loop.core.outcome import Colour, Outcome
 from netra_loop.core.plan import TESTING, Kind, RemedyMode, ResumeClass, UserMode, When
-from netra_loop.core.remediation import cured, user_mode
-from netra_loop.core.session import Iteration, Session
+from netra_loop.core.remediation import user_mode
+from netra_loop.core.session import Iteration, Session, cured
 from netra_loop.core.verdict import conclude, failing, stopped
 
 BUDGET_EXIT = 5

@@ -7,18 +7,11 @@ from collections.abc import Iterator
 from netra_loop.core.knowledge import RemedyKind, Seat
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, RemedyMode, UserMode
-from netra_loop.core.problem import Diagnosed, Remedy, TestName
-from netra_loop.core.session import ActRecord, Iteration, Session
+from netra_loop.core.problem import Remedy
+from netra_loop.core.session import ActRecord, Iteration, Session, cured, diagnosed
 
 GOES_FIRST = "another remedy for some of the same tests goes first"
-
-
-def diagnosed(iteration: Iteration) -> Diagnosed | None:
-    """What the diagnosis of an iteration found, None before there is one."""
-    for record in iteration.of_kind(Kind.DIAGNOSE):
-        if record.result and isinstance(record.result.seen, Diagnosed):
-            return record.result.seen
-    return None
+SAME_VARIABLE = "another remedy for the same variable goes first"
 
 
 def proposed(iteration: Iteration, remedy_id: str) -> Remedy:
@@ -30,13 +23,6 @@ def proposed(iteration: Iteration, remedy_id: str) -> Remedy:
 def applied(session: Session, number: int) -> tuple[Remedy, ...]:
     """The remedies that an iteration works with: those applied before it began."""
     return tuple(remedy for each in session.iterations[: number - 1] for remedy in cured(each))
-
-
-def cured(iteration: Iteration) -> tuple[Remedy, ...]:
-    """The remedies that were applied at the end of an iteration."""
-    found = diagnosed(iteration)
-    done = {r.act.subject for r in iteration.of_kind(Kind.CURE) if r.result and r.result.outcome is Outcome.PASSED}
-    return tuple(remedy for remedy in (found.remedies if found else ()) if remedy.id in done)
 
 
 def changes_of(session: Session, number: int, target: str) -> tuple[Remedy, ...]:
@@ -90,20 +76,24 @@ def is_agreed(session: Session, iteration: Iteration, remedy: Remedy) -> bool:
 def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy, str]]:
     """Every remedy of an iteration's diagnosis, and why it is not to be applied; empty where it is.
 
-    Of two that are for some of the same tests the first goes first; what a person declined is in nobody's way.
+    Of two for some of the same tests, or for one variable, the first goes first; what a person declined is in nobody's
+    way.
     """
     found = diagnosed(iteration)
     tried = applied(session, iteration.number)
     left = session.plan.budget.remedies - len(tried)
-    taken: set[TestName] = set()
+    taken: set[object] = set()
     for remedy in found.remedies if found else ():
         reason = remedy.refusal or _obstacle(session, iteration, remedy, tried)
+        place = (remedy.kind, remedy.target, remedy.variable)
         if not reason and taken & set(remedy.tests):
             reason = GOES_FIRST
+        if not reason and place in taken:
+            reason = SAME_VARIABLE
         if not reason and left <= 0:
             reason = "the remedies of the budget are spent"
         if not reason:
-            taken |= set(remedy.tests)
+            taken |= {place, *remedy.tests}
             left -= 1
         yield remedy, reason
 

@@ -57,7 +57,7 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
         whys.append(Why(claim.text, WhyStatus.CONFIRMED, trail.evidence, trail.figures))
     if whys[0].status is WhyStatus.HYPOTHESIS:
         return None, None
-    is_confirmed = whys[-1].status is WhyStatus.CONFIRMED
+    is_confirmed = len(whys) > 1 and whys[-1].status is WhyStatus.CONFIRMED  # a failure text alone explains nothing
     problem = Problem(
         id=cause.id,
         signature=_signature(cause.id, trail.failures),

@@ -98,7 +98,7 @@ def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:
         ]
         durations = _numbers(done, look.duration)
         limits = _numbers(done, look.limit)
-        if len(done) >= FEWEST and p95(durations) > max(limits):
+        if len(done) >= FEWEST and min(limits) > 0 and p95(durations) > max(limits):
             figures = {"completions": len(done), "p95_s": p95(durations), "limit_s": max(limits)}
             evidence = _quoted(scene, done)
             found = replace(trail, subject=target, targets=(target,), measured=figures)
@@ -122,12 +122,13 @@ def _address(scene: Scene, trail: Trail) -> Trail | None:
     for each in trail.down:
         dependency = each.dependency
         told = scene.variables.get(each.target, {}).get(dependency.variable)
-        if dependency.address and dependency.variable and told != dependency.address:
+        is_known = each.target in scene.variables and dependency.address and dependency.variable
+        if is_known and told != dependency.address:
             excerpt = (
                 f"{each.target} is told {dependency.variable}={told or '(nothing)'}; "
                 f"its dependency {dependency.name} is declared at {dependency.address}"
             )
-            evidence = (Evidence(f"config/{scene.environment}.yaml and the deployed revision", excerpt),)
+            evidence = (Evidence(f"the tested revision, and config/{scene.environment}.yaml", excerpt),)
             found = replace(trail, down=(each,), subject=each.target, targets=(each.target,))
             return replace(found, evidence=evidence, figures={})
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from netra_loop.core.knowledge import Cause, Derivation, RemedyKind, Treatment
@@ -31,8 +32,8 @@ def remedy_for(cause: Cause, treatment: Treatment, scene: Scene, trail: Trail) -
                 permanent=f"config/{scene.environment}.yaml: users.mode: exclusive",
             )
         case RemedyKind.SET_ENV:
-            variable, after, refusal = _derived(treatment, trail)
             target = trail.subject
+            variable, after, refusal = _derived(treatment, trail, scene.variables.get(target, {}))
             return Remedy(
                 id="",
                 problem=cause.id,
@@ -44,15 +45,20 @@ def remedy_for(cause: Cause, treatment: Treatment, scene: Scene, trail: Trail) -
                 tests=tests,
                 figures=_figures(treatment, trail),
                 refusal=refusal,
-                permanent=f"config/{scene.environment}.yaml: services.{target}.env.{variable}: {after}"
-                if after
-                else "",
+                permanent=_permanent(treatment, scene.environment, f"services.{target}.env.{variable}", after),
             )
         case _:
             assert_never(treatment.kind)
 
 
-def _derived(treatment: Treatment, trail: Trail) -> tuple[str, str, str]:
+def _permanent(treatment: Treatment, environment: str, key: str, after: str) -> str:
+    """The line to write; for an address the one to remove, because the declared one is told then, wherever it is."""
+    if treatment.derived is Derivation.ADDRESS:
+        return f"config/{environment}.yaml: no {key}, so that the declared address is told"
+    return f"config/{environment}.yaml: {key}: {after}" if after else ""
+
+
+def _derived(treatment: Treatment, trail: Trail, told: Mapping[str, str | None]) -> tuple[str, str, str]:
     """The variable, its new value, and why the bounds forbid it."""
     match treatment.derived:
         case Derivation.ADDRESS:
@@ -63,11 +69,21 @@ def _derived(treatment: Treatment, trail: Trail) -> tuple[str, str, str]:
             value = raised_limit(trail.measured["p95_s"], treatment.headroom, cap)
             if value is None:
                 return treatment.variable, "", "the work takes longer than the cap allows"
+            if value <= max(trail.measured["limit_s"], _number(told.get(treatment.variable))):
+                return treatment.variable, f"{value:g}", "it would not raise the limit"
             return treatment.variable, f"{value:g}", ""
         case None:
             raise ValueError("a variable's value is always derived")
         case _:
             assert_never(treatment.derived)
+
+
+def _number(text: str | None) -> float:
+    """The number that a variable holds, 0 for anything else."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
 
 
 def _figures(treatment: Treatment, trail: Trail) -> dict[str, int | float]:

@@ -86,7 +86,7 @@ def _remedies(document: Document) -> Iterator[Document]:
     for remedy in document["remedies"]:
         what, change = f"remedy:{remedy['cause']}", remedy["change"]
         if remedy["state"] == "verified":
-            text = f"To keep {change}, which is verified and lasts for this session only, write {remedy['permanent']}"
+            text = f"To keep {change}, which is verified and lasts for this session only: {remedy['permanent']}"
             yield _action(what, "short", text)
         elif remedy["state"] in ("refuted", "regressed"):
             yield _action(what, "immediate", f"{change} did not repair it: {remedy['reason']}")

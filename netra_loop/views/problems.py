@@ -9,8 +9,8 @@ from netra_loop.core.ledger import Standing, ledger
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Problem, Why
-from netra_loop.core.remediation import diagnosed, to_verify
-from netra_loop.core.session import Iteration, Session, red_tests, results_of
+from netra_loop.core.remediation import to_verify
+from netra_loop.core.session import Iteration, Session, diagnosed, red_tests, results_of
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.views.told import act_told, evidence_told, test_told
 
@@ -30,7 +30,8 @@ def problems_of(session: Session) -> list[Document]:
 
 def _problem(session: Session, iteration: Iteration, problem: Problem) -> Document:
     ours = set(problem.tests)
-    standings = [s for s in ledger(session) if s.iteration == iteration.number and ours & set(s.remedy.tests)]
+    found = diagnosed(iteration)
+    proposed = {r.id for r in (found.remedies if found else ()) if ours & set(r.tests)}
     return {
         "id": problem.id,
         "iteration": iteration.number,
@@ -41,7 +42,7 @@ def _problem(session: Session, iteration: Iteration, problem: Problem) -> Docume
         "suites": list(dict.fromkeys(name.suite for name in problem.tests)),
         "whys": [_why(why) for why in problem.whys],
         "root_cause": problem.root_cause or None,
-        "remedies": [standing.remedy.id for standing in standings],
+        "remedies": [standing.remedy.id for standing in ledger(session) if standing.remedy.id in proposed],
     }
 
 
@@ -75,6 +76,7 @@ def _remedy(standing: Standing) -> Document:
         "figures": dict(remedy.figures),
         "state": standing.state.value,
         "reason": standing.reason or None,
+        "together_with": list(standing.together_with),
         "tests": [name.test for name in remedy.tests],
         "expected": {"tests_passing": len(remedy.tests), "newly_red": 0},
         "measured": _measured(standing),

@@ -74,7 +74,7 @@ def result_of(session: Session) -> Document:
 
 def result_text(session: Session) -> str:
     """The document as JSON text."""
-    return json.dumps(result_of(session), ensure_ascii=True, indent=1) + "\n"
+    return json.dumps(result_of(session), ensure_ascii=True, allow_nan=False, indent=1) + "\n"
 
 
 def _headline(iterations: Sequence[Document]) -> Document:

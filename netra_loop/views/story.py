@@ -17,7 +17,7 @@ def overview(document: Document) -> list[str]:
     if document["problems"]:
         states = {remedy["id"]: remedy for remedy in document["remedies"]}
         lines += ["", *table(_PROBLEM, [_problem(each, states) for each in document["problems"]])]
-    return lines
+    return [*lines, *_kept(document)]
 
 
 _ITERATION = (
@@ -30,7 +30,16 @@ _ITERATION = (
     "Problems",
     "Applied after it",
 )
-_PROBLEM = ("Problem", "Iteration", "Red tests", "Root cause", "Remedy", "State")
+_PROBLEM = ("Problem", "Iteration", "Red tests", "Because", "Remedy", "State", "Pass alone", "Pass in whole run")
+
+
+def _kept(document: Document) -> list[str]:
+    """That what a session changed is not what is written down."""
+    verified = [remedy["id"] for remedy in document["remedies"] if remedy["state"] == "verified"]
+    if not verified:
+        return []
+    told = "The configuration itself was not changed: without the lines under Next actions the next session begins with"
+    return ["", f"{told} what {codes(verified)} repaired."]
 
 
 def _iteration(document: Document, iteration: Document) -> list[str]:
@@ -50,13 +59,23 @@ def _iteration(document: Document, iteration: Document) -> list[str]:
 def _problem(problem: Document, remedies: dict[str, Document]) -> list[str]:
     ours = [remedies[name] for name in problem["remedies"]]
     return [
-        code(problem["id"]),
+        code(problem["title"]),
         figure(problem["iteration"]),
         figure(problem["tests_red"]),
-        code(problem["root_cause"]) if problem["root_cause"] else "not confirmed",
+        _because(problem),
         ", ".join(f"{code(remedy['id'])} {code(remedy['change'])}" for remedy in ours) or "none",
         ", ".join(remedy["state"] for remedy in ours) or "-",
+        ", ".join(_measured(remedy["measured"])[0] for remedy in ours) or "-",
+        ", ".join(_measured(remedy["measured"])[1] for remedy in ours) or "-",
     ]
+
+
+def _because(problem: Document) -> str:
+    """The last why of a confirmed chain, with the numbers it rests on."""
+    if not problem["root_cause"]:
+        return "not confirmed"
+    last = problem["whys"][-1]
+    return code(last["claim"]) + (f" ({figures(last['figures'])})" if last["figures"] else "")
 
 
 def problem(document: Document) -> list[str]:
@@ -122,6 +141,9 @@ def _details(remedy: Document) -> list[str]:
             f"- measured in iteration {figure(measured['iteration'])}{revision}: {alone} pass alone, "
             f"{whole} in the whole run, newly red: {codes(measured['newly_red'])}"
         )
+    if remedy["together_with"]:
+        together = codes(remedy["together_with"])
+        lines.append(f"- applied together with {together}: only the tests tell their effects apart")
     if receipt:
         lines += [f"- {when}: {_pairs(receipt[when])}" for when in ("before", "after")]
     if remedy["permanent"]:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from netra_loop.adapters.cloudlogs import CloudLogs, LogLine
-from netra_loop.adapters.cloudrun import CloudRun, ServiceState
+from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState
 from netra_loop.adapters.diagnose import DiagnoseRunner, numbered, scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
@@ -30,7 +30,7 @@ from netra_loop.core.events import (
     TestsCollected,
     TestsObserved,
 )
-from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged
+from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWork
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Dependency, Kind, Phase, Plan, UserMode, Users
 from netra_loop.core.problem import Diagnosed, Evidence, TestName
@@ -214,23 +214,6 @@ def test_what_no_evidence_shows_is_not_told() -> None:
     assert scene(after_health(Result(Outcome.ERRORED, ("could not look",)))).down == ()
 
 
-def test_a_target_s_variables_are_those_it_was_deployed_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("THE_KEY", "k")
-    monkeypatch.delenv("NO_KEY", raising=False)
-    story = ran(begun(plan_with({"AGENT_TIMEOUT": "1", "THE_KEY": None, "NO_KEY": None})), "p1", red("a"))
-    told = scene(story).variables["backend"]
-
-    assert {name: told.get(name) for name in ("AGENT_TIMEOUT", "THE_KEY", "NO_KEY")} == {
-        "AGENT_TIMEOUT": "1",
-        "THE_KEY": "k",
-        "NO_KEY": None,
-    }
-    story.does("events").does("logs-backend").diagnoses(raising("r1", "p1::a")).cures("r1").begin()
-    assert scene(story).variables["backend"]["AGENT_TIMEOUT"] == "2.1"
-    before = scene_of(story.session, story.session.iterations[0])
-    assert before.variables["backend"]["AGENT_TIMEOUT"] == "1"
-
-
 def side_by_side(*acts: tuple[str, str, float, float]) -> tuple[SharedUser, ...]:
     """The shared users of suites as `name, user, from, to`, in seconds after the iteration began."""
     suites = [suite(name) for name, *_ in acts]
@@ -324,6 +307,9 @@ class OneService(CloudRun):
         shares = (Share(OLD, 100), Share(NEW, 0, "ntl-1", seen.candidate_url))
         return ServiceState(name, seen.url, shares, shares, OLD, False, "1") if name == "backend" else None
 
+    def revision(self, service: str, name: str) -> RevisionState | None:
+        return RevisionState(name, "key", "image", "", True, "", {"AGENT_TIMEOUT": "1"})
+
 
 class Written(CloudLogs):
     """Has these entries, or cannot be read; keeps what was asked."""
@@ -348,9 +334,11 @@ def line(after: float, message: str, **payload: object) -> LogLine:
 KNOWN = Cause("cut", "Cut off", (Claim("It failed", FailureText("agent_failed")), Claim("Cut", Logged("^cut off$"))))
 
 
-def diagnosed(folder: Path, logs: Written, plan: Plan | None = None) -> tuple[Result, list[Event]]:
+def diagnosed(
+    folder: Path, logs: Written, plan: Plan | None = None, known: tuple[Cause, ...] = (KNOWN,)
+) -> tuple[Result, list[Event]]:
     """How the act ended on a session whose one red test ran from 7 to 9 seconds after the start."""
-    story = ran(begun(replace(plan or plan_with(), knowledge=(KNOWN,))), "p1", red("a"))
+    story = ran(begun(replace(plan or plan_with(), knowledge=known)), "p1", red("a"))
     story.does("events").does("logs-backend").start("diagnose")
     said: list[Event] = []
 
@@ -429,6 +417,24 @@ def test_more_entries_than_are_read_are_told_as_cut(tmp_path: Path, monkeypatch:
     assert isinstance(result.seen, Diagnosed)
     assert (result.seen.entries, result.seen.truncated) == (2, True)
     assert result.seen.problems[0].root_cause == "", "what was not read shows nothing"
+
+
+def test_exactly_as_many_entries_as_are_read_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netra_loop.adapters.diagnose.MOST_ENTRIES", 2)
+    result, _ = diagnosed(tmp_path, Written([line(8, "one"), line(8, "cut off")]))
+
+    assert isinstance(result.seen, Diagnosed)
+    assert (result.seen.entries, result.seen.truncated) == (2, False)
+
+
+def test_whole_numbers_of_an_entry_are_numbers_and_words_and_truths_are_none(tmp_path: Path) -> None:
+    slow = Claim("It takes longer", SlowWork("^done$", "took", "most"))
+    known = (replace(KNOWN, whys=(KNOWN.whys[0], slow)),)
+    seconds = [2, 3.5, 2, True, "9", None, [9]]
+    result, _ = diagnosed(tmp_path, Written([line(8, "done", took=each, most=1) for each in seconds]), known=known)
+
+    assert isinstance(result.seen, Diagnosed)
+    assert dict(result.seen.problems[0].whys[1].figures) == {"completions": 3, "p95_s": 3.5, "limit_s": 1.0}
 
 
 def test_entries_without_a_message_are_matched_by_their_text_and_those_without_a_time_by_nothing(

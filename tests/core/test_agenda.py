@@ -339,7 +339,7 @@ def follows(story: Story) -> list[str]:
 
 
 def test_after_red_comes_the_diagnosis_then_the_questions_then_what_was_agreed_to() -> None:
-    first, second = raising("r1", "p1::a"), raising("r2", "p1::b", after="3.3")
+    first, second = raising("r1", "p1::a"), raising("r2", "p1::b", after="3.3", variable="OTHER_LIMIT")
     red = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}
     story = Story(knowing(usual_plan(3), RemedyMode.ASK)).runs(red)
 
@@ -406,3 +406,18 @@ def test_a_verification_waits_for_the_deploys_that_its_suite_needs() -> None:
     )
 
     assert starting(begun_after("two::a", plan=plan)) == ["2/one"]
+
+
+def test_a_needed_phase_that_was_skipped_does_not_keep_a_verification_from_running() -> None:
+    rescue = step(Kind.RUN, "", step_id="rescue", argv=("true",))
+    plan = plan_of(
+        Phase("deploy", "Deploy", (step(Kind.DEPLOY, "backend"),)),
+        Phase("rescue", "Rescue", (rescue,), ("deploy",), When.FAILED),
+        Phase("suite", "Suite", (step(Kind.SUITE, "p1"),), ("rescue",)),
+        suites=[suite("p1")],
+        iterations=3,
+    )
+    story = Story(knowing(plan)).begin().deploys().tests("p1", {"a": TestOutcome.FAILED}, Outcome.FAILED)
+    story.diagnoses(raising("r1", "p1::a")).cures("r1").begin().deploys(changes=("r1",))
+
+    assert starting(story) == ["2/verify-p1"]

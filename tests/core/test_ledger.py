@@ -19,7 +19,7 @@ WORSE = {"a": F, "b": F}
 RED = {"a": F, "b": P}
 NEWER, NEWEST = "backend-newer", "backend-newest"
 ONE = raising("r1", "p1::a")
-OTHER = raising("r2", "p1::b", after="3.3")
+OTHER = raising("r2", "p1::b", after="3.3", variable="OTHER_LIMIT")
 BOTH = raising("r2", "p1::a", "p1::b", after="3.3")
 LEASING = leasing("r1", "p1::a")
 TWO_USERS = Users(("u1", "u2"), UserMode.SHARED)
@@ -116,7 +116,7 @@ def test_where_a_remedy_stands(tell: Callable[[], Story], expected: list[tuple[s
 
 
 UNPROVEN = "its tests have not all passed with proof, alone and in the whole run"
-MISSED = "not every test that had passed before has run again"
+MISSED = "not every test that had passed with proof before did so again"
 NOT_IN_IT = "no later revision contains it"
 
 
@@ -218,11 +218,11 @@ JUDGED: dict[str, tuple[Callable[[], Story], tuple[str, str]]] = {
     ),
     "another test of its suite is newly red": (
         lambda: after({"a": P, "b": F}, alone=["a"]),
-        ("regressed", "tests that passed before it are red now"),
+        ("regressed", "tests that were not red before it are red now"),
     ),
     "a test of another suite is newly red": (
         lambda: after(["a", "b"], {"c": F}, alone=["a"]),
-        ("regressed", "tests that passed before it are red now"),
+        ("regressed", "tests that were not red before it are red now"),
     ),
     "another test is red that was red before": (
         lambda: after({"a": P, "b": F}, alone=["a"], before=WORSE),
@@ -230,7 +230,7 @@ JUDGED: dict[str, tuple[Callable[[], Story], tuple[str, str]]] = {
     ),
     "another test is red that was not there before": (
         lambda: after({"a": P, "b": P, "new": F}, alone=["a"]),
-        ("verified", ""),
+        ("regressed", "tests that were not red before it are red now"),
     ),
     "its own test still red, and another newly red": (
         lambda: after({"a": F, "b": F}, alone=["a"]),
@@ -238,7 +238,7 @@ JUDGED: dict[str, tuple[Callable[[], Story], tuple[str, str]]] = {
     ),
     "another test that had passed did not run": (lambda: after({"a": P, "b": N}, alone=["a"]), ("deployed", MISSED)),
     "another test that had passed is gone": (lambda: after(["a"], alone=["a"]), ("deployed", MISSED)),
-    "another test that had passed is skipped": (lambda: after({"a": P, "b": S}, alone=["a"]), ("verified", "")),
+    "another test that had passed is skipped": (lambda: after({"a": P, "b": S}, alone=["a"]), ("deployed", MISSED)),
     "users of their own": (
         lambda: after(["a", "b"], alone=["a"], remedy=LEASING, revision=NEW, changes=()),
         ("verified", ""),
@@ -349,13 +349,13 @@ def test_a_remedy_of_the_harness_names_no_revision() -> None:
     assert (found.state, found.revision, found.judged_in) == (RemedyState.VERIFIED, "", 2)
 
 
-def test_a_remedy_that_was_applied_keeps_the_iteration_it_was_applied_in() -> None:
+def test_a_remedy_that_waited_keeps_the_iteration_it_was_proposed_in() -> None:
     story = proposed(ONE, BOTH).cures("r1")
     story.runs({"a": P, "b": F}, verifies={"p1": ["a"]}, revision=NEWER, changes=("r1",)).diagnoses(BOTH).cures("r2")
 
     assert [(each.remedy.id, each.iteration, each.judged_in) for each in ledger(story.session)] == [
         ("r1", 1, 2),
-        ("r2", 2, 0),
+        ("r2", 1, 0),
     ]
     assert ledger(story.session)[1].receipt == receipt("r2")
 

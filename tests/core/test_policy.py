@@ -450,7 +450,7 @@ def stopped_early() -> Story:
 
 
 ONE = raising("r1", "p1::a")
-OTHER = raising("r2", "p1::b", after="3.3")
+OTHER = raising("r2", "p1::b", after="3.3", variable="OTHER_LIMIT")
 BOTH = raising("r2", "p1::a", "p1::b", after="3.3")
 REFUSED = raising("r1", "p1::a", refusal="the work takes longer than the cap allows")
 

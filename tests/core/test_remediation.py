@@ -17,20 +17,19 @@ from netra_loop.core.remediation import (
     changes_of,
     chosen,
     considered,
-    cured,
-    diagnosed,
     is_agreed,
     proposed,
     to_verify,
     user_mode,
     variables_of,
 )
+from netra_loop.core.session import cured, diagnosed
 from tests.stories import BACKEND, FRONTEND, Story, knowing, leasing, named, plan_of, raising, step, suite, usual_plan
 
 WORSE = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}
 RED = {"a": TestOutcome.FAILED, "b": TestOutcome.PASSED}
 ONE = raising("r1", "p1::a")
-OTHER = raising("r2", "p1::b", after="3.3")
+OTHER = raising("r2", "p1::b", after="3.3", variable="OTHER_LIMIT")
 BOTH = raising("r2", "p1::a", "p1::b", after="3.3")
 LEASING = leasing("r1", "p1::a")
 TWO_USERS = Users(("u1", "u2"), UserMode.SHARED)
@@ -82,11 +81,15 @@ CONSIDERED: dict[str, tuple[Callable[[], Story], Mapping[str, str]]] = {
     "two for different tests": (lambda: diagnosed_with(ONE, OTHER), {"r1": "", "r2": ""}),
     "two for one of the same tests": (lambda: diagnosed_with(ONE, BOTH), {"r1": "", "r2": AFTER_ANOTHER}),
     "a third that meets the tests of the second only": (
-        lambda: diagnosed_with(ONE, BOTH, raising("r3", "p1::b", after="4")),
+        lambda: diagnosed_with(ONE, BOTH, raising("r3", "p1::b", after="4", variable="THIRD")),
         {"r1": "", "r2": AFTER_ANOTHER, "r3": ""},
     ),
+    "two for the same variable": (
+        lambda: diagnosed_with(ONE, raising("r2", "p1::b", after="3.3")),
+        {"r1": "", "r2": "another remedy for the same variable goes first"},
+    ),
     "the same test name in another suite is another test": (
-        lambda: diagnosed_with(ONE, raising("r2", "events::a", after="3.3")),
+        lambda: diagnosed_with(ONE, raising("r2", "events::a", after="3.3", variable="OTHER_LIMIT")),
         {"r1": "", "r2": ""},
     ),
     "refused by its bounds": (lambda: diagnosed_with(refused("r1", "p1::a")), {"r1": REFUSAL}),
@@ -106,7 +109,7 @@ CONSIDERED: dict[str, tuple[Callable[[], Story], Mapping[str, str]]] = {
         {"r1": REFUSAL, "r2": ""},
     ),
     "one that waits for another spends nothing": (
-        lambda: diagnosed_with(ONE, BOTH, raising("r3", "events::c", after="4"), remedies=2),
+        lambda: diagnosed_with(ONE, BOTH, raising("r3", "events::c", after="4", variable="THIRD"), remedies=2),
         {"r1": "", "r2": AFTER_ANOTHER, "r3": ""},
     ),
     "a budget spent by the iteration before": (lambda: second(OTHER, budget=1), {"r2": SPENT}),
@@ -268,8 +271,9 @@ def verified(story: Story) -> dict[str, tuple[str, ...]]:
     return to_verify(story.session, story.session.iterations[-1])
 
 
-def test_the_first_iteration_verifies_nothing() -> None:
+def test_the_first_iteration_verifies_nothing_not_even_what_it_applied_itself() -> None:
     assert verified(Story(plan()).begin()) == {}
+    assert verified(diagnosed_with(ONE).cures("r1")) == {}
 
 
 def test_an_iteration_after_nothing_was_applied_verifies_nothing() -> None:
@@ -298,7 +302,7 @@ def test_in_apply_mode_everything_is_agreed_and_in_ask_mode_only_what_somebody_s
     story = diagnosed_with(ONE, OTHER)
     assert is_agreed(story.session, story.session.iterations[-1], ONE)
 
-    story = diagnosed_with(ONE, OTHER, raising("r3", "events::c", after="4"), mode=RemedyMode.ASK)
+    story = diagnosed_with(ONE, OTHER, raising("r3", "events::c", after="4", variable="THIRD"), mode=RemedyMode.ASK)
     story.answers("r1").answers("r2", "declined").start("ask-r3")
     iteration = story.session.iterations[-1]
     answers = {each.id: answer_to(iteration, each) for each in (ONE, OTHER)}

@@ -414,6 +414,13 @@ def test_red_then_green_after_a_remedy_that_was_not_applied_is_flaky(outcome: Ou
     assert final(story) == [("a", "passed", "suspect", 2)]
 
 
+def test_every_remedy_is_a_change_of_its_own() -> None:
+    story = after_a_cure("r1").tests("p1", RED, Outcome.FAILED)
+    story.diagnoses(raising("r2", "p1::a", after="3.3")).cures("r2").begin().deploys(changes=("r2",)).is_healthy()
+
+    assert final(story.tests("p1", ["a"])) == [("a", "passed", "proven", 1)]
+
+
 def test_red_then_green_after_a_diagnosis_alone_is_flaky() -> None:
     assert final(after_a_cure().tests("p1", ["a"])) == [("a", "passed", "suspect", 2)]
 
@@ -479,6 +486,12 @@ def test_the_red_tests_of_an_iteration_are_those_of_its_suites() -> None:
         "p1::d",
         "events::a",
     ]
+
+
+def test_a_test_that_is_red_alone_and_in_the_whole_run_is_one_red_test() -> None:
+    story = after_a_cure("r1").tests("verify-p1", RED, Outcome.FAILED).tests("p1", RED, Outcome.FAILED)
+
+    assert [each.test for each in red_tests(story.session, story.session.iterations[1])] == ["a"]
 
 
 def test_an_act_that_was_adrift_keeps_its_test_user() -> None:

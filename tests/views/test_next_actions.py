@@ -220,8 +220,8 @@ REMEDY: Document = {
     [
         (
             {"state": "verified"},
-            "short remedy:cut-off | To keep backend LIMIT: 1 -> 2, which is verified and lasts for this session only, "
-            "write config/local.yaml: services.backend.env.LIMIT: 2",
+            "short remedy:cut-off | To keep backend LIMIT: 1 -> 2, which is verified and lasts for this session only: "
+            "config/local.yaml: services.backend.env.LIMIT: 2",
         ),
         (
             {"state": "refuted", "reason": "some of its tests are still red"},
