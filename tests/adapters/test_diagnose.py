@@ -430,7 +430,7 @@ def test_exactly_as_many_entries_as_are_read_are_whole(tmp_path: Path, monkeypat
 def test_whole_numbers_of_an_entry_are_numbers_and_words_and_truths_are_none(tmp_path: Path) -> None:
     slow = Claim("It takes longer", SlowWork("^done$", "took", "most"))
     known = (replace(KNOWN, whys=(KNOWN.whys[0], slow)),)
-    seconds = [2, 3.5, 2, True, "9", None, [9]]
+    seconds = [2, 3.5, 2, True, "9", None, [9], 10**400, float("inf"), float("nan")]
     result, _ = diagnosed(tmp_path, Written([line(8, "done", took=each, most=1) for each in seconds]), known=known)
 
     assert isinstance(result.seen, Diagnosed)

@@ -162,6 +162,20 @@ def test_a_secret_that_is_no_valid_text_can_be_known_too() -> None:
     assert Redactor([secret]).text(f"it is {secret}") == f"it is {MASK}"
 
 
+@pytest.mark.parametrize("length", [8, 12, len(PASSWORD) - 1])
+def test_what_a_cut_left_of_a_secret_is_masked_at_either_end(length: int) -> None:
+    redactor = Redactor([PASSWORD])
+
+    assert redactor.text(f"the end is {PASSWORD[:length]}") == f"the end is {MASK}"
+    assert redactor.text(f"{PASSWORD[-length:]} was the start") == f"{MASK} was the start"
+
+
+def test_a_token_cut_before_its_signature_is_masked() -> None:
+    header, payload, _ = JWT.split(".")
+
+    assert Redactor().text(f"GET /ws?token={header}.{payload}") == f"GET /ws?token={MASK}"
+
+
 def fed(path: Path, chunks: Iterable[bytes], *secrets: str) -> Output:
     output = Output(path, Redactor(secrets))
     for chunk in chunks:

@@ -384,3 +384,34 @@ def test_what_was_verified_stays_verified_when_a_later_deploy_does_not_succeed()
     story = verified_and_on().begin().does("deploy-backend", Outcome.ERRORED, "timed_out")
 
     assert lines(story)[0] == ("r1", "verified", "")
+
+
+@pytest.mark.parametrize("doubt", ["invalidated", "disagreement", "left_processes", "collection_error", "not_started"])
+@pytest.mark.parametrize("step_id", ["verify-p1", "p1"])
+def test_a_run_that_ended_in_doubt_verifies_nothing(step_id: str, doubt: str) -> None:
+    story = applied().begin().deploys(revision=NEWER, changes=("r1",)).is_healthy(revision=NEWER)
+    for each, tests in (("verify-p1", ["a"]), ("p1", ["a", "b"])):
+        ended = (Outcome.INCOMPLETE, doubt) if each == step_id else (Outcome.PASSED,)
+        story.tests(each, tests, *ended, revision=NEWER)
+    story.tests("events", ["c"], revision=NEWER)
+
+    assert lines(story) == [("r1", "deployed", f"{step_id} ended {doubt}")]
+
+
+def test_an_iteration_that_was_cut_short_erases_nothing_that_was_measured() -> None:
+    story = after({"a": P, "b": F}, alone=["a"]).diagnoses(OTHER).cures("r2")
+    story.begin().deploys(revision=NEWEST, changes=("r1", "r2"))
+
+    assert (line_of(story, "r1").state, line_of(story, "r1").judged_in) == (RemedyState.REGRESSED, 2)
+
+
+def test_remedies_applied_together_say_so() -> None:
+    story = Story(plan()).runs(WORSE).diagnoses(ONE, OTHER).cures("r1", "r2")
+
+    assert [each.together_with for each in ledger(story.session)] == [(), ()]
+    story.runs(["a", "b"], verifies={"p1": ["a", "b"]}, revision=NEWER, changes=("r1", "r2"))
+    assert [each.together_with for each in ledger(story.session)] == [("r2",), ("r1",)]
+
+
+def line_of(story: Story, remedy_id: str) -> Standing:
+    return next(each for each in ledger(story.session) if each.remedy.id == remedy_id)

@@ -414,6 +414,26 @@ def test_red_then_green_after_a_remedy_that_was_not_applied_is_flaky(outcome: Ou
     assert final(story) == [("a", "passed", "suspect", 2)]
 
 
+def test_red_then_green_after_a_remedy_that_was_for_another_test_is_flaky() -> None:
+    story = Story(knowing(usual_plan(iterations=3))).runs({"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}, ["c"])
+    story.diagnoses(raising("r1", "p1::a")).cures("r1").begin().deploys(changes=("r1",)).is_healthy()
+
+    assert final(story.tests("p1", ["a", "b"])) == [("a", "passed", "proven", 1), ("b", "passed", "suspect", 2)]
+
+
+def test_a_red_test_that_is_not_there_any_more_did_not_run() -> None:
+    story = after_a_cure("r1").tests("p1", ["z"])
+
+    assert [(name, outcome) for name, outcome, *_ in final(story)] == [("z", "passed"), ("a", "not_run")]
+
+
+def test_a_test_that_ran_when_we_stopped_its_suite_is_not_run_and_not_red() -> None:
+    story = after_a_cure("r1").tests("verify-p1", {"a": TestOutcome.TIMEOUT}, Outcome.INCOMPLETE, ended_by="stop")
+    (result,) = results_of(story.session, story.session.record("2/verify-p1"))
+
+    assert result.outcome is TestOutcome.NOT_RUN
+
+
 def test_every_remedy_is_a_change_of_its_own() -> None:
     story = after_a_cure("r1").tests("p1", RED, Outcome.FAILED)
     story.diagnoses(raising("r2", "p1::a", after="3.3")).cures("r2").begin().deploys(changes=("r2",)).is_healthy()
