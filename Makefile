@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: each would compile us again
 
-.PHONY: run test check crash picture stop clean
+.PHONY: run test check crash day picture stop clean
 
 run: .venv/.sample
 	$(BIN)/ultimate-test-deploy-loop run --focus all
@@ -21,6 +22,9 @@ check: .venv/.dev
 
 crash: .venv/.dev
 	$(BIN)/python -m pytest -n 4 tests/loop/test_crash.py --kills 200
+
+day: .venv/.dev
+	$(BIN)/python -m pytest -n 2 tests/day/whole_day.py
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py

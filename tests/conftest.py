@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +18,57 @@ hypothesis.settings.load_profile("ours")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
-    parser.addoption("--day-kills", type=int, default=1, help="how often the sample's session is killed")
+
+
+TOGETHER = (
+    "tests/cli/test_green.py",
+    "tests/day/test_repair.py",
+    "tests/evidence/test_assertions.py",
+    "tests/evidence/test_contact.py",
+    "tests/evidence/test_results.py",
+    "tests/sample/test_suites.py",
+    "tests/views/test_worklog.py",
+)
+"""Files whose tests read what came of one long run, or what is made once: another worker would make it again."""
+
+
+def together(nodeid: str) -> str:
+    """What a worker is given at once: one of the files above, else a single test."""
+    file = nodeid.partition("::")[0]
+    return file if file in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With several workers, whole files of TOGETHER begin first; everything else is given out test by test."""
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    if config.getoption("dist") != "load":
+        return None
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = together
+    return scheduler
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled files of what suites import: new for this session, shared by all its workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project of its own for one test."""
+def project(tmp_path: Path, compiled: Path) -> Iterator[Project]:
+    """A project of its own for one test, where suites need not compile pytest first."""
+    with small_project(tmp_path / "project", compiled) as found:
+        yield found
+
+
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[Project]:
+    """A project of its own for one test, as it is before the first command."""
     with small_project(tmp_path / "project") as found:
         yield found
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.adapters.children import wait_until
 
 SERVICE = """
 import json, os
@@ -136,7 +141,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,  # nothing takes that long; the machine may be busy
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
@@ -148,6 +153,11 @@ class Project:
     def sessions(self) -> list[Path]:
         found = (self.path / ".netra-loop" / "sessions").glob("*/journal.db")
         return [path.parent for path in sorted(found, key=lambda p: p.stat().st_ctime_ns)]
+
+    @property
+    def told(self) -> bool:
+        """Whether the newest session has told anything yet."""
+        return bool(self.sessions) and (self.sessions[-1] / "result.json").exists()
 
     @property
     def result(self) -> dict[str, Any]:
@@ -167,6 +177,31 @@ class Project:
         assert isinstance(suite, dict)
         return suite
 
+    @property
+    def serving(self) -> str:
+        """The revision that the base URL's answer names."""
+        (service,) = self.result["services"]
+        with urllib.request.urlopen(service["url"] + "/health", timeout=10) as answer:
+            return str(answer.headers["X-Revision"])
+
+    def compile_into(self, folder: Path) -> None:
+        """Have suites find and keep their compiled files in a folder that projects share, which saves seconds each.
+
+        Who compiles writes whole files; and `resume`, which removes compiled files, does not follow a link.
+        """
+        state = self.path / ".netra-loop"
+        state.mkdir()
+        (state / "pycache").symlink_to(folder)
+
+    def down(self) -> None:
+        """End its embedded Cloud Run, if there is one, by a signal: the command for it has much to load first."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            told = json.loads((self.path / ".netra-loop" / "local" / "server.json").read_text(encoding="utf-8"))
+            command = Path(f"/proc/{told['pid']}/cmdline")
+            if str(self.path.resolve()).encode() in command.read_bytes():  # else the number is somebody else's by now
+                os.kill(told["pid"], signal.SIGTERM)
+                wait_until(lambda: not command.read_bytes())
+
     def audit(self) -> list[dict[str, Any]]:
         """What the embedded Cloud Run says was asked of it."""
         path = self.path / ".netra-loop" / "local" / "audit.jsonl"
@@ -175,23 +210,24 @@ class Project:
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours without what a test runner around us left in it."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "NETRA_LOOP_", "COV_"))
-    } | {"CI": "1"}
+    """Ours without what a test runner around us left in it; and what is compiled may be kept."""
+    not_inherited = ("PYTEST_", "NETRA_LOOP_", "COV_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(not_inherited)} | {"CI": "1"}
 
 
 @contextmanager
-def small_project(path: Path) -> Iterator[Project]:
-    """Lay the project out; at the end its embedded Cloud Run is down, whatever happened."""
+def small_project(path: Path, compiled: Path | None = None) -> Iterator[Project]:
+    """Lay the project out; at the end its embedded Cloud Run is down, whatever happened. compiled: `compile_into`."""
     project = Project(path)
     project.write("backend/app.py", SERVICE).write("backend/Procfile", "web: python app.py\n")
     project.write("e2e/test_basics.py", SUITE).write("e2e/pytest.ini", "[pytest]\n")
     project.write("phases/default.yaml", PLAN).write("config/local.yaml", ENVIRONMENT).write(
         "config/suites.yaml", INDEX
     )
+    if compiled is not None:
+        project.compile_into(compiled)
     try:
         yield project
     finally:
-        project.do("local", "down")
+        project.down()
         shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.small_project import Project, clean_environment
+from tests.small_project import Done, Project, clean_environment
 
 HEAVY = {"google", "httpx", "pydantic", "websockets", "asyncio"}
 COMMANDS = [
@@ -60,27 +60,27 @@ def test_the_version_is_told(shared_project: Project, arguments: tuple[str, ...]
     assert done.stdout == "ultimate-test-deploy-loop 0.1.0\n"
 
 
-def test_an_unknown_focus_lists_the_known_and_touches_nothing(project: Project) -> None:
-    done = project.run("--focus", "nonsense")
+def test_an_unknown_focus_lists_the_known_and_touches_nothing(untouched: Project) -> None:
+    done = untouched.run("--focus", "nonsense")
 
     assert done.code == 2
     assert "--focus names nothing known: nonsense" in done.err
     assert "known are: all, P1, basics," in done.err
-    assert not (project.path / "worklogs").exists()
-    assert not (project.path / ".netra-loop").exists()
+    assert not (untouched.path / "worklogs").exists()
+    assert not (untouched.path / ".netra-loop").exists()
 
 
-def test_a_wrong_plan_reports_every_mistake_with_its_place_and_touches_nothing(project: Project) -> None:
-    project.change("phases/default.yaml", "iterations: 1", "iteration: 1").change(
+def test_a_wrong_plan_reports_every_mistake_with_its_place_and_touches_nothing(untouched: Project) -> None:
+    untouched.change("phases/default.yaml", "iterations: 1", "iteration: 1").change(
         "config/local.yaml", "deadline: 10s", "deadline: 10"
     )
-    done = project.do("plan", "validate")
+    done = untouched.do("plan", "validate")
 
     assert done.code == 2
     assert "phases/default.yaml:5:21: error: unknown key 'iteration'; did you mean 'iterations'?" in done.err
     assert "config/local.yaml:14:17: error: 'deadline' needs a unit, like 30s or 5m" in done.err
     assert done.err.rstrip().endswith("nothing was touched")
-    assert not (project.path / ".netra-loop").exists()
+    assert not (untouched.path / ".netra-loop").exists()
 
 
 def test_a_valid_plan_is_told_so(shared_project: Project) -> None:
@@ -90,8 +90,8 @@ def test_a_valid_plan_is_told_so(shared_project: Project) -> None:
     assert done.out.startswith("valid: 3 phases, 3 steps, 1 suites, digest ")
 
 
-def test_a_dry_run_shows_the_steps_and_does_nothing(project: Project) -> None:
-    done = project.run("--dry-run", "--focus", "basics")
+def test_a_dry_run_shows_the_steps_and_does_nothing(untouched: Project) -> None:
+    done = untouched.run("--dry-run", "--focus", "basics")
 
     assert done.code == 0
     assert [line.split()[:3] for line in done.out.splitlines()[2:5]] == [
@@ -100,7 +100,7 @@ def test_a_dry_run_shows_the_steps_and_does_nothing(project: Project) -> None:
         ["suites", "basics", "suite"],
     ]
     assert done.out.splitlines()[-2:] == ["then, if all is proven: promote backend", "nothing was done"]
-    assert not (project.path / ".netra-loop").exists()
+    assert not (untouched.path / ".netra-loop").exists()
 
 
 @pytest.mark.parametrize(
@@ -116,26 +116,33 @@ def test_a_wrong_budget_is_refused(shared_project: Project, budget: str, message
 
 
 @pytest.mark.parametrize("word", ["last", "nothing", "../../etc/passwd", "a\x1b[31m"], ids=repr)
-def test_a_session_that_is_not_there_is_a_usage_error(project: Project, word: str) -> None:
-    done = project.do("sessions", "show", word)
+def test_a_session_that_is_not_there_is_a_usage_error(untouched: Project, word: str) -> None:
+    done = untouched.do("sessions", "show", word)
 
     assert done.code == 2
     assert done.err.splitlines() == ["there is no session yet", "next: `run` makes one"]
 
 
-def test_local_status_without_a_server_says_how_to_start_it(project: Project) -> None:
-    done = project.do("local", "status")
+def test_the_embedded_cloud_run_is_there_between_up_and_down(untouched: Project) -> None:
+    assert untouched.do("local", "up").code == 0
+    assert untouched.do("local", "status").code == 0
+    assert untouched.do("local", "down") == Done(0, "the embedded Cloud Run is down\n", "")
+    assert untouched.do("local", "down") == Done(0, "it was not running\n", "")
+
+
+def test_local_status_without_a_server_says_how_to_start_it(untouched: Project) -> None:
+    done = untouched.do("local", "status")
 
     assert done.code == 4
     assert done.err.splitlines()[-1] == "next: `local up` starts it, `run` deploys to it"
 
 
-def test_health_without_a_server_could_not_look(project: Project) -> None:
-    assert project.do("health").code == 4
+def test_health_without_a_server_could_not_look(untouched: Project) -> None:
+    assert untouched.do("health").code == 4
 
 
-def test_health_of_an_unknown_service_lists_the_known(project: Project) -> None:
-    done = project.do("health", "frontend")
+def test_health_of_an_unknown_service_lists_the_known(untouched: Project) -> None:
+    done = untouched.do("health", "frontend")
 
     assert done.code == 2
     assert done.err.splitlines() == ["no such service: frontend", "next: known are: backend"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,15 +39,21 @@ RED = {  # by fault: the tests that it makes red, as the seed's day had them
 
 
 @contextmanager
-def day_project(path: Path) -> Iterator[Project]:
-    """The shipped project; its embedded Cloud Run is down at the end, whatever happened."""
+def day_project(path: Path, compiled: Path) -> Iterator[Project]:
+    """The shipped project; its embedded Cloud Run is down at the end, whatever happened. compiled: `compile_into`."""
     project = Project(path)
     for folder in ("config", "phases", "netra_loop/sample"):
         shutil.copytree(ROOT / folder, path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    index = project.path / "config/suites.yaml"  # what else is installed here is none of the sample's business
+    cwd = "    cwd: netra_loop/sample/e2e\n"
+    index.write_text(
+        index.read_text("utf-8").replace(cwd, f"{cwd}    env: {{PYTEST_DISABLE_PLUGIN_AUTOLOAD: 1}}\n"), "utf-8"
+    )
+    project.compile_into(compiled)
     try:
         yield project
     finally:
-        project.do("local", "down")
+        project.down()
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -61,7 +68,33 @@ def with_faults(project: Project, faults: frozenset[str]) -> None:
     project.write("config/local.yaml", "\n".join(kept) + "\n")
 
 
+def tree_of(path: Path) -> dict[str, str]:
+    """Every file of a project with its digest, but what belongs to sessions."""
+    ours = ("worklogs", ".netra-loop", "__pycache__")
+    return {
+        str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in path.rglob("*")
+        if file.is_file() and not set(ours) & set(file.relative_to(path).parts)
+    }
+
+
 def red_in(iteration: dict[str, Any]) -> set[str]:
     """The red tests of one iteration."""
     outcomes = ("failed", "error", "timeout")
     return {test["id"] for suite in iteration["suites"] for test in suite["tests"] if test["outcome"] in outcomes}
+
+
+def check_faults(project: Project, faults: frozenset[str]) -> None:
+    """A session with exactly these faults: the union of their tests is red, and they are the causes that are named."""
+    with_faults(project, faults)
+
+    done = project.run("--focus", "critical", "--remedies", "off")
+
+    result = project.result
+    (iteration,) = result["iterations"]
+    assert red_in(iteration) == set().union(*(RED[fault] for fault in faults))
+    assert {problem["id"]: set(problem["tests"]) for problem in result["problems"]} == {f: RED[f] for f in faults}
+    assert all(problem["root_cause"] for problem in result["problems"])
+    assert iteration["totals"]["counts"]["collected"] == 41
+    assert iteration["totals"]["counted"] == 41 - len(red_in(iteration))
+    assert done.code == (1 if faults else 0), done.out + done.err

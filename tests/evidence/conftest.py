@@ -128,14 +128,16 @@ def servers(certificate: Path) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled files for all suites: new for this session, and made once in it."""
-    return tmp_path_factory.mktemp("bytecode")
+def compiled(compiled: Path) -> Path:
+    """A folder apart from that of whole sessions: some suites here turn the assertion hook off."""
+    folder = compiled.with_name("compiled-for-evidence")
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
-def suite(tmp_path: Path, bytecode: Path) -> Suite:
-    return Suite(tmp_path / "project", bytecode)
+def suite(tmp_path: Path, compiled: Path) -> Suite:
+    return Suite(tmp_path / "project", compiled)
 
 
 @pytest.fixture

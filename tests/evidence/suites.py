@@ -51,10 +51,10 @@ class Told:
 class Suite:
     """A project of a few files that is tested in a process of its own."""
 
-    def __init__(self, folder: Path, bytecode: Path) -> None:
+    def __init__(self, folder: Path, compiled: Path) -> None:
         self.folder = folder
         self.stream = folder.parent / f"{folder.name}.jsonl"
-        self._bytecode = bytecode
+        self._compiled = compiled
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, source: str) -> None:
@@ -104,7 +104,7 @@ class Suite:
         return {
             **inherited,
             "PYTHONPATH": str(PLUGIN_FOLDER),
-            "PYTHONPYCACHEPREFIX": str(self._bytecode),
+            "PYTHONPYCACHEPREFIX": str(self._compiled),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a suite names the plugins it needs: the others cost seconds
         }
 

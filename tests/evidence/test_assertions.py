@@ -49,8 +49,8 @@ pytest.register_assert_rewrite("helper", "package")
 
 
 @pytest.fixture(scope="session")
-def asserted(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Told:
-    suite = Suite(tmp_path_factory.mktemp("assertions") / "project", bytecode)
+def asserted(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Told:
+    suite = Suite(tmp_path_factory.mktemp("assertions") / "project", compiled)
     suite.write("conftest.py", CONFTEST)
     suite.write("helper.py", "def check(): assert True\n")
     suite.write("site-packages/package.py", "def check(): assert True\n")

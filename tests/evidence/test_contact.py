@@ -533,9 +533,9 @@ def _module(case: Case) -> str:
 
 
 @pytest.fixture(scope="session")
-def everything(tmp_path_factory: pytest.TempPathFactory, bytecode: Path, servers: Servers, certificate: Path) -> Told:
+def everything(tmp_path_factory: pytest.TempPathFactory, compiled: Path, servers: Servers, certificate: Path) -> Told:
     """All cases, run in one session."""
-    suite = Suite(tmp_path_factory.mktemp("contact") / "project", bytecode)
+    suite = Suite(tmp_path_factory.mktemp("contact") / "project", compiled)
     for case in CASES:
         suite.write(f"{_module(case)}.py", PRELUDE + textwrap.dedent(case.source))
     env = {**servers.env, "CERTIFICATE": str(certificate)}

@@ -70,8 +70,8 @@ EXPECTED = [
 
 
 @pytest.fixture(scope="session")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Told:
-    suite = Suite(tmp_path_factory.mktemp("outcomes") / "project", bytecode)
+def outcomes(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Told:
+    suite = Suite(tmp_path_factory.mktemp("outcomes") / "project", compiled)
     suite.write("test_it.py", OUTCOMES)
     return suite.run()
 
