@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +21,11 @@ class Fault:
     """What is set wrong, and what that fails: each test with the words that must be in its text."""
 
     backend: dict[str, str]
-    shared_user: bool
     fails: dict[str, str]
 
 
 AGENT_LIMIT = Fault(
     backend={"AGENT_TIMEOUT": "1.0", "REPORT_LATENCY": "1.6"},
-    shared_user=False,
     fails={
         "p1-critical::test_013_agent_execution_real": "'agent_failed' == 'agent_completed'",
         "p1-critical::test_014_tool_execution_real": "'agent_failed' == 'agent_completed'",
@@ -40,7 +37,6 @@ AGENT_LIMIT = Fault(
 )
 STORE_ADDRESS = Fault(
     backend={"SESSION_STORE": NOWHERE},
-    shared_user=False,
     fails={
         "p1-critical::test_006_dependency_health_real": "'failed' == 'connected'",
         "p1-critical::test_015_session_persistence_real": "503 session_store_unavailable",
@@ -49,14 +45,12 @@ STORE_ADDRESS = Fault(
 )
 SHARED_USER = Fault(
     backend={},
-    shared_user=True,
     fails={
         "p1-critical::test_002_websocket_authentication_real": "'code': 'session_ended'",
         "p1-critical::test_003_websocket_message_send_real": "Refused: 401 session_ended",
     },
 )
-FAULTS = {"agent limit": [AGENT_LIMIT], "store address": [STORE_ADDRESS], "shared user": [SHARED_USER]}
-FAULTS["all three"] = [fault for (fault,) in FAULTS.values()]
+FAULTS = [AGENT_LIMIT, STORE_ADDRESS, SHARED_USER]  # each alone is a whole session of the day
 
 
 def run_side_by_side(others: list[str], folder: Path, addresses: dict[str, str], *, shared_user: bool) -> Endings:
@@ -101,14 +95,11 @@ def test_critical_tests_are_numbered_without_a_gap(faultless: Endings) -> None:
     assert numbers == [f"{number:03}" for number in range(1, 26)]
 
 
-@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
-def test_a_fault_fails_its_own_tests_and_no_others(faults: list[Fault], staging: Staging, tmp_path: Path) -> None:
-    settings = {name: value for fault in faults for name, value in fault.backend.items()}
-    texts = {name: text for fault in faults for name, text in fault.fails.items()}
-    shared = any(fault.shared_user for fault in faults)
-    with ExitStack() as stack:
-        system = stack.enter_context(staging.with_backend(tmp_path, **settings)) if settings else staging
-        found = run_side_by_side(DISTURBED, tmp_path, system.addresses, shared_user=shared)
+def test_the_faults_fail_their_own_tests_and_no_others_and_say_why(staging: Staging, tmp_path: Path) -> None:
+    settings = {name: value for fault in FAULTS for name, value in fault.backend.items()}
+    texts = {name: text for fault in FAULTS for name, text in fault.fails.items()}
+    with staging.with_backend(tmp_path, **settings) as system:
+        found = run_side_by_side(DISTURBED, tmp_path, system.addresses, shared_user=True)
     assert sum(count(found).values()) == 41
     assert not_passed(found) == dict.fromkeys(texts, "failure")
     assert {name: text for name, text in texts.items() if text not in found[name].text} == {}
