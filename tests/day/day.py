@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ def day_project(path: Path, compiled: Path) -> Iterator[Project]:
     index.write_text(
         index.read_text("utf-8").replace(cwd, f"{cwd}    env: {{PYTEST_DISABLE_PLUGIN_AUTOLOAD: 1}}\n"), "utf-8"
     )
+    project.write("config/local.yaml", shipped())
     project.compile_into(compiled)
     try:
         yield project
@@ -57,9 +59,16 @@ def day_project(path: Path, compiled: Path) -> Iterator[Project]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def shipped() -> str:
+    """The shipped config/local.yaml; each worker has addresses of its own, for they start in the same moment."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    address = f"127.0.0.1:{16400 + 40 * worker}"
+    return (ROOT / "config/local.yaml").read_text(encoding="utf-8").replace(STORE, address)
+
+
 def with_faults(project: Project, faults: frozenset[str]) -> None:
     """Write config/local.yaml with exactly these faults."""
-    lines = (ROOT / "config/local.yaml").read_text(encoding="utf-8").splitlines()
+    lines = shipped().splitlines()
     faulty = {"mode": SHARED_USER, "AGENT_TIMEOUT": TIMEOUT, "SESSION_STORE": STORE_ADDRESS}
     sound = {"mode": "  mode: exclusive", "AGENT_TIMEOUT": "      AGENT_TIMEOUT: 8", "SESSION_STORE": ""}
     names = [line.partition(":")[0].strip() if "# fault:" in line else "" for line in lines]

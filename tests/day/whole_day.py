@@ -103,7 +103,7 @@ def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
 
@@ -111,5 +111,8 @@ def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
 def wait_for_entries(project: Project, process: subprocess.Popen[bytes], count: int) -> None:
     """Until the process has told of so many entries; it must not have ended by then."""
     assert process.stdout is not None
+    last = b""
     for _ in range(count):
-        assert process.stdout.readline(), f"it ended before entry {count}"
+        line = process.stdout.readline()
+        assert line, f"it ended before entry {count}, after {last.decode()}"
+        last = line
