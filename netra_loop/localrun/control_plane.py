@@ -15,11 +15,10 @@ from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.http1 import Peer
-from netra_loop.localrun.http_api import Answer, ApiRequest, Route, find_route, parse_target
+from netra_loop.localrun.http_api import LOCAL_HOSTS, Answer, ApiRequest, Route, Target, find_route, parse_target
 
 LARGEST_BODY = 8 * 1024 * 1024
 PATIENCE = 120.0  # seconds a connection may stay silent, within a request or between two
-LOCAL_HOSTS = ("127.0.0.1", "localhost")
 TOKEN_HEADER = "x-netra-local-token"
 
 
@@ -52,11 +51,11 @@ class ControlPlane:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
         method = head.method.decode("latin-1")
         try:
-            path, query = parse_target(head.target.decode("latin-1"))
-            _require_local(headers)
+            target = parse_target(head.target.decode("latin-1"))
+            _require_local(headers, target)
             body = await _read_body(client, headers)
-            route, args = find_route(self.routes, method, path)
-            return await self._handle(route, ApiRequest(method, path, query, headers, body, args))
+            route, args = find_route(self.routes, method, target)
+            return await self._handle(route, ApiRequest(method, target, headers, body, args))
         except ApiError as error:
             return error.code, error.document()
         except ValueError as error:
@@ -84,10 +83,14 @@ class ControlPlane:
             raise forbidden(f"This needs the header {TOKEN_HEADER} with the token from server.json.")
 
 
-def _require_local(headers: Mapping[str, str]) -> None:
-    """Refuse what a web page could have sent: other origins, and names that were made to resolve to loopback."""
+def _require_local(headers: Mapping[str, str], target: Target) -> None:
+    """Refuse what a web page could have sent: other origins, and names that were made to resolve to loopback.
+
+    No page can have a browser write a whole URL, as to a proxy.
+    """
     host = urlsplit(f"//{headers.get('host', '')}").hostname
-    if "origin" in headers or host not in LOCAL_HOSTS:
+    from_page = "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
+    if from_page or not (target.api or host in LOCAL_HOSTS):
         raise forbidden("Only programs on this machine may talk to this server, by 127.0.0.1 or localhost.")
 
 

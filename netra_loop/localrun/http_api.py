@@ -6,22 +6,49 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from netra_loop.localrun.errors import ApiError, invalid, not_found, unimplemented
+from netra_loop.localrun.errors import ApiError, forbidden, invalid, not_found, unimplemented
 from netra_loop.localrun.fields import Document, parse_json
 
-API_PATH = re.compile(r"/(v1|v2|apis|storage|upload)(/|$)")
+API_PATH = re.compile(r"/(v1|v2|apis|storage|upload|resumable)(/|$)")
+GOOGLE_HOST = re.compile(r"(?:(?P<region>[a-z]+-[a-z]+\d+)-)?(?P<api>[a-z]+)\.googleapis\.com")
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is for. `api` and `region` are those of a Google host, empty when we are addressed directly."""
+
+    path: str
+    query: Mapping[str, str]
+    api: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request; `args` are the names in its path. Query keys may be written in snake or camel case."""
+    """One request; `args` are the names in its path. Query keys may be written in snake or camel case.
+
+    A client that uses us as its proxy names the API (`run`) and often the region (`europe-west1`) by the host; both
+    are empty in a direct call.
+    """
 
     method: str
-    path: str
-    query: Mapping[str, str]
+    target: "Target"
     headers: Mapping[str, str]
     body: bytes
     args: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return self.target.path
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.target.query
+
+    @property
+    def region(self) -> str:
+        return self.target.region
 
     def json(self) -> Document:
         """The body as a JSON object, empty when there is none. Raises INVALID_ARGUMENT."""
@@ -67,13 +94,17 @@ Handler = Callable[[ApiRequest], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path such as `/v2/projects/{project}`. A route with an action changes something: it is audited."""
+    """A method and a path such as `/v2/projects/{project}`. A route with an action changes something: it is audited.
+
+    `api` is the Google API it belongs to, empty for our own.
+    """
 
     method: str
     path: str
     handler: Handler
     action: str = ""
     needs_token: bool = False
+    api: str = "run"
 
     def match(self, path: str) -> dict[str, str] | None:
         """The names in a path, or None when it is another's."""
@@ -86,19 +117,30 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path)))
 
 
-def parse_target(target: str) -> tuple[str, dict[str, str]]:
-    """The path and the query of a request target."""
+def parse_target(target: str) -> Target:
+    """The target of a request: a path, or as clients write it to their proxy, a whole URL of a Google API.
+
+    Raises PERMISSION_DENIED for every other host: nothing is ever passed on.
+    """
     parts = urlsplit(target)
-    return parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if not parts.scheme and not parts.netloc:
+        return Target(parts.path, query)
+    found = GOOGLE_HOST.fullmatch(parts.hostname or "")
+    if parts.scheme == "http" and found:
+        return Target(parts.path, query, found["api"], found["region"] or "")
+    if parts.scheme == "http" and parts.hostname in LOCAL_HOSTS:
+        return Target(parts.path, query)
+    raise forbidden(f"The embedded Cloud Run passes nothing on: '{target}' is none of the APIs it stands in for.")
 
 
-def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]]:
+def find_route(routes: list[Route], method: str, target: Target) -> tuple[Route, dict[str, str]]:
     """The route of a request and the names in its path; raises NOT_FOUND or UNIMPLEMENTED."""
     for route in routes:
-        args = route.match(path)
-        if args is not None and route.method == method:
+        args = route.match(target.path)
+        if args is not None and route.method == method and target.api in ("", route.api):
             return route, args
-    raise _unknown(method, path)
+    raise _unknown(method, target.path)
 
 
 def _unknown(method: str, path: str) -> ApiError:

@@ -37,12 +37,12 @@ class LocalApi:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/_local/status", self.status),
-            Route("GET", "/_local/audit", self.list_audit),
-            Route("GET", "/_local/logs", self.list_logs),
-            Route("POST", "/_local/build", self.build, "build", needs_token=True),
-            Route("POST", "/_local/backing", self.back, "back", needs_token=True),
-            Route("POST", "/_local/down", self.down, "down", needs_token=True),
+            Route("GET", "/_local/status", self.status, api=""),
+            Route("GET", "/_local/audit", self.list_audit, api=""),
+            Route("GET", "/_local/logs", self.list_logs, api=""),
+            Route("POST", "/_local/build", self.build, "build", needs_token=True, api=""),
+            Route("POST", "/_local/backing", self.back, "back", needs_token=True, api=""),
+            Route("POST", "/_local/down", self.down, "down", needs_token=True, api=""),
         ]
 
     async def status(self, _: ApiRequest) -> Answer:

@@ -27,8 +27,8 @@ class LogApi:
 
     def routes(self) -> list[Route]:
         return [
-            Route("POST", "/v2/entries:list", self.list_entries),
-            Route("POST", "/v2/entries:write", self.write_entries),
+            Route("POST", "/v2/entries:list", self.list_entries, api="logging"),
+            Route("POST", "/v2/entries:write", self.write_entries, api="logging"),
         ]
 
     async def list_entries(self, request: ApiRequest) -> Answer:

@@ -136,3 +136,30 @@ def test_a_service_deleted_while_it_starts_leaves_no_process(cloud: Cloud, echo:
     operation = cloud.finish(begun)
     assert operation["error"] == {"code": 10, "message": f"Service '{name}' was deleted meanwhile."}
     assert json.dumps(cloud.get("/_local/status")).count(f'"{name}"') == 0
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET http://us-central1-run.googleapis.com/v2/projects/demo/locations/us-central1/services", 200),
+        (b"POST http://run.googleapis.com/v2/entries:list", 501),
+        (b"GET http://run.googleapis.com/_local/status", 404),
+        (b"GET http://storage.example/v1", 403),
+        (b"GET https://run.googleapis.com/v1", 403),
+        (b"CONNECT run.googleapis.com:443", 403),
+    ],
+    ids=["a region's host", "a path of another API", "a path of ours", "another host", "https", "a tunnel"],
+)
+def test_as_a_proxy_it_answers_for_googles_apis_and_passes_nothing_on(
+    cloud: Cloud, request_line: bytes, status: int
+) -> None:
+    host = urlsplit(request_line.split()[1]).netloc or b"run.googleapis.com"
+    with connection_to(cloud) as connection:
+        connection.sendall(request_line + b" HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 0\r\n\r\n")
+        answer = connection.makefile("rb").readline()
+    assert answer.startswith(b"HTTP/1.1 %d" % status)
+
+
+def test_what_a_web_page_sends_is_refused(cloud: Cloud) -> None:
+    for headers in ({"origin": "http://127.0.0.1"}, {"sec-fetch-site": "cross-site"}, {"host": "rebound.example"}):
+        assert cloud.http.get("/_local/status", headers=headers).status_code == 403
