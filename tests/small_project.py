@@ -77,6 +77,7 @@ ENVIRONMENT = """
 endpoint: embedded
 project: local-project
 region: us-central1
+deployer: api # what most tests are not about; gcloud takes a second of its own each time
 services:
   backend:
     source: backend

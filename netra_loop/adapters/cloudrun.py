@@ -23,7 +23,10 @@ KEY_LABEL = "netra-loop-key"
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """A service as the API shows it: what was asked of its traffic, and what is in effect."""
+    """A service as the API shows it: what was asked of its traffic, and what is in effect.
+
+    template: its revision template as the client has it (run_v2.RevisionTemplate).
+    """
 
     name: str
     url: str
@@ -32,6 +35,7 @@ class ServiceState:
     latest_ready: str
     reconciling: bool
     etag: str
+    template: Any = field(default=None, compare=False, repr=False)
 
     @property
     def serving(self) -> str:
@@ -103,7 +107,7 @@ class CloudRun:
         """Start to create a service whose first revision gets all traffic; the operation."""
         from google.cloud import run_v2
 
-        wanted = run_v2.Service(template=_template(template), traffic=_traffic([Share(template.revision, 100)]))
+        wanted = run_v2.Service(template=_template(template, None), traffic=_traffic([Share(template.revision, 100)]))
         return _call(
             lambda: self._service_calls().create_service(
                 parent=self.parent, service=wanted, service_id=service, retry=None, timeout=CALL_TIMEOUT
@@ -112,7 +116,8 @@ class CloudRun:
 
     def add_revision(self, service: ServiceState, template: Template, traffic: Iterable[Share]) -> Any:
         """Start to add a revision under exactly this traffic; the operation. The etag guards against other writers."""
-        return self._update(service, {"template": _template(template), "traffic": _traffic(traffic)})
+        changed = _template(template, service.template)
+        return self._update(service, {"template": changed, "traffic": _traffic(traffic)})
 
     def shift(self, service: ServiceState, traffic: Iterable[Share]) -> Any:
         """Start to set exactly this traffic, by revision name; the operation."""
@@ -177,15 +182,17 @@ def _call(call: Callable[[], T]) -> T:
     raise AssertionError("retry_context ends by returning or raising")
 
 
-def _template(template: Template) -> run_v2.RevisionTemplate:
+def _template(template: Template, base: run_v2.RevisionTemplate | None) -> run_v2.RevisionTemplate:
+    """What a revision shall be. All that others have set and we do not know (memory, secrets, ...) stays as it is."""
     from google.cloud import run_v2
 
-    env = [run_v2.EnvVar(name=name, value=value) for name, value in sorted(template.env.items())]
-    return run_v2.RevisionTemplate(
-        revision=template.revision,
-        labels={KEY_LABEL: template.key},
-        containers=[run_v2.Container(image=template.image, env=env)],
-    )
+    wanted = run_v2.RevisionTemplate(base) if base else run_v2.RevisionTemplate(containers=[run_v2.Container()])
+    container = wanted.containers[0]
+    secret = [each for each in container.env if each.value_source and each.name not in template.env]
+    literal = [run_v2.EnvVar(name=name, value=value) for name, value in sorted(template.env.items())]
+    container.image, container.env = template.image, [*literal, *secret]
+    wanted.revision, wanted.labels[KEY_LABEL] = template.revision, template.key
+    return wanted
 
 
 def _traffic(shares: Iterable[Share]) -> list[run_v2.TrafficTarget]:
@@ -205,6 +212,7 @@ def _service_state(service: run_v2.Service) -> ServiceState:
         latest_ready=latest,
         reconciling=service.reconciling,
         etag=service.etag,
+        template=service.template,
     )
 
 

@@ -6,9 +6,9 @@ import anyio
 from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
-from netra_loop.adapters.deploy import POLL, TAG_PREFIX, wait_for
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
+from netra_loop.adapters.publish import POLL, TAG_PREFIX, wait_for
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share, TrafficShifted
 from netra_loop.core.outcome import Outcome

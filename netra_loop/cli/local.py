@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+
 import typer
 
 from netra_loop.cli.say import say
 from netra_loop.views.encode import visible
-from netra_loop.wiring.cloud import embedded_log_lines, running_embedded, start_embedded, stop_embedded
+from netra_loop.wiring.cloud import (
+    embedded_log_lines,
+    gcloud_variables,
+    running_embedded,
+    start_embedded,
+    stop_embedded,
+)
 from netra_loop.wiring.plans import Ask, read_plan
 
 app = typer.Typer(help="The embedded Cloud Run of this project.", no_args_is_help=True)
@@ -33,6 +41,15 @@ def status(context: typer.Context) -> None:
     from netra_loop.views.local_status import local_status
 
     say(local_status(running_embedded(context.obj).status()))
+
+
+@app.command(epilog=_CODES)
+def env(context: typer.Context) -> None:
+    """Print what gcloud needs to talk to it, for a shell: eval "$(netra-loop local env)"."""
+    server = running_embedded(context.obj)
+    plan = read_plan(context.obj, Ask())
+    for name, value in gcloud_variables(context.obj, plan.environment, server.url).items():
+        say(f"export {name}={shlex.quote(value)}")
 
 
 @app.command(epilog=_CODES)

@@ -143,6 +143,14 @@ class RemedyMode(Enum):
     APPLY = "apply"
 
 
+class Deployer(Enum):
+    """Who makes revisions: gcloud where it is installed, always gcloud, or the Admin API."""
+
+    AUTO = "auto"
+    GCLOUD = "gcloud"
+    API = "api"
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Where the targets live. endpoint is `google` or `embedded`; timeouts are for suites, in seconds by name."""
@@ -155,6 +163,7 @@ class Environment:
     users: Users | None = None
     timeouts: Mapping[str, float] = field(default_factory=dict)
     remedies: RemedyMode = RemedyMode.OFF
+    deployer: Deployer = Deployer.AUTO
 
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)

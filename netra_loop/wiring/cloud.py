@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netra_loop.core.errors import NotRunningError, PreflightError, UsageError
-from netra_loop.core.plan import Dependency, Plan
+from netra_loop.core.plan import Dependency, Deployer, Environment, Plan
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:
@@ -102,16 +102,45 @@ def _cloud(place: Place, plan: Plan) -> CloudRun:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A Cloud Run that is ready: the API's URL, who builds images, and the plan with every address as it really is."""
+    """A Cloud Run that is ready: the API's URL, who builds images, and the plan with every address as it really is.
+
+    by_gcloud: whether gcloud makes the revisions.
+    """
 
     url: str
     build: Callable[[str, Path], str] | None
     plan: Plan
+    by_gcloud: bool
 
 
 def ready_endpoint(place: Place, plan: Plan) -> Endpoint:
     """The plan's Cloud Run; the embedded one is started if need be. Raises PreflightError."""
+    by_gcloud = deploys_by_gcloud(plan.environment)
     if plan.environment.endpoint != "embedded":
-        return Endpoint("", None, plan)
+        return Endpoint("", None, plan, by_gcloud)
     server, plan = start_embedded(place, plan)
-    return Endpoint(server.url, server.build, plan)
+    return Endpoint(server.url, server.build, plan, by_gcloud)
+
+
+def deploys_by_gcloud(environment: Environment) -> bool:
+    """Whether gcloud makes this environment's revisions. Raises PreflightError where nobody could."""
+    from netra_loop.adapters.gcloud import installed
+
+    if environment.deployer is Deployer.GCLOUD and not installed():
+        raise PreflightError("gcloud is not installed", "install the Google Cloud CLI, or say `deployer: api`")
+    by_gcloud = environment.deployer is not Deployer.API and installed()
+    built = [target.name for target in environment.targets if not target.image]
+    if environment.endpoint != "embedded" and built and not by_gcloud:
+        raise PreflightError(
+            f"{', '.join(built)}: only gcloud has a source folder built by Google", "install gcloud, or give an image"
+        )
+    return by_gcloud
+
+
+def gcloud_variables(place: Place, environment: Environment, url: str) -> dict[str, str]:
+    """What gcloud is to find in its environment: where the embedded Cloud Run is; nothing for Google's own (no url)."""
+    from netra_loop.adapters.gcloud_env import gcloud_environment
+
+    if not url:
+        return {}
+    return gcloud_environment(url, environment.project, environment.region, place.state.local / "gcloud")

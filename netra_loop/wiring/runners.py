@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netra_loop.core.plan import Kind
+from netra_loop.wiring.cloud import gcloud_variables
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:
+    from netra_loop.adapters.cloudrun import CloudRun
     from netra_loop.adapters.files import SessionFolder
+    from netra_loop.adapters.publish import Publisher
     from netra_loop.adapters.redact import Redactor
     from netra_loop.ports import Runner
     from netra_loop.wiring.cloud import Endpoint
@@ -31,7 +34,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
     suites = PytestRunner(cloud, place.project, folder, place.state, redactor)
     return {
-        Kind.DEPLOY: DeployRunner(cloud, endpoint.build, place.project),
+        Kind.DEPLOY: DeployRunner(cloud, _publisher(cloud, place, folder, endpoint, redactor), folder),
         Kind.HEALTH: HealthRunner(cloud),
         Kind.WEBSOCKET: WebSocketRunner(cloud),
         Kind.SUITE: suites,
@@ -44,3 +47,16 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         Kind.ASK: AskRunner(),
         Kind.CURE: CureRunner(),
     }
+
+
+def _publisher(
+    cloud: CloudRun, place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: Redactor
+) -> Publisher:
+    from netra_loop.adapters.gcloud import GcloudPublisher
+    from netra_loop.adapters.publish import ApiPublisher
+
+    if not endpoint.by_gcloud:
+        return ApiPublisher(cloud, endpoint.build, place.project)
+    environment = endpoint.plan.environment
+    variables = gcloud_variables(place, environment, endpoint.url)
+    return GcloudPublisher(environment, variables, place.project, folder, redactor)

@@ -78,7 +78,7 @@ def test_a_wrong_plan_reports_every_mistake_with_its_place_and_touches_nothing(u
 
     assert done.code == 2
     assert "phases/default.yaml:5:21: error: unknown key 'iteration'; did you mean 'iterations'?" in done.err
-    assert "config/local.yaml:14:17: error: 'deadline' needs a unit, like 30s or 5m" in done.err
+    assert "config/local.yaml:15:17: error: 'deadline' needs a unit, like 30s or 5m" in done.err
     assert done.err.rstrip().endswith("nothing was touched")
     assert not (untouched.path / ".netra-loop").exists()
 

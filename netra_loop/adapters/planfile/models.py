@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from netra_loop.adapters.planfile import servicevalues, values
 from netra_loop.adapters.planfile.yamldocument import Scalar
 from netra_loop.core.knowledge import Derivation, RemedyKind
-from netra_loop.core.plan import RemedyMode, ResumeClass, Tolerance, UserMode, When
+from netra_loop.core.plan import Deployer, RemedyMode, ResumeClass, Tolerance, UserMode, When
 from netra_loop.core.plan import Scalar as JsonScalar
 
 Line = Annotated[str, PlainValidator(values.line)]
@@ -126,6 +126,7 @@ class EnvironmentModel(Model):
     region: Id
     services: SomeMappings
     remedies: Annotated[RemedyMode, PlainValidator(values.member_of(RemedyMode))] = RemedyMode.OFF
+    deployer: Annotated[Deployer, PlainValidator(values.member_of(Deployer))] = Deployer.AUTO
     users: object = None
     timeouts: Timeouts = Field(default_factory=dict)
 

@@ -53,6 +53,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
         users=users,
         timeouts=model.timeouts,
         remedies=model.remedies,
+        deployer=model.deployer,
     )
 
 

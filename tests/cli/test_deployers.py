@@ -1,0 +1,115 @@
+"""Who makes revisions: gcloud, whose word is not taken for anything, or the Admin API."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.small_project import Project
+
+LYING = """#!{python}
+import json, os, pathlib, sys, time, urllib.request
+here = pathlib.Path(__file__).parent
+(here / "argv.json").write_text(json.dumps(sys.argv))
+variables = pathlib.Path(sys.argv[sys.argv.index("--env-vars-file") + 1])
+mode = oct(variables.stat().st_mode & 0o777)
+(here / "variables.json").write_text(json.dumps([mode, json.loads(variables.read_text())]))
+{lie}
+"""
+DEPLOY = """
+def option(name):
+    return sys.argv[sys.argv.index(name) + 1]
+port = os.environ["CLOUDSDK_PROXY_PORT"]
+state = json.loads(next(here.parent.glob(".netra-loop/local/server.json")).read_text())
+def ask(path, body, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), headers)
+    return json.load(urllib.request.urlopen(request))
+image = ask("/_local/build", {"name": "lied", "source": str(here.parent / "backend")},
+    **{"x-netra-local-token": state["token"]})["reference"]
+label, _, key = option("--labels").partition("=")
+env = [{"name": name, "value": value} for name, value in json.loads(variables.read_text()).items()]
+place = f"projects/{option('--project')}/locations/{option('--region')}"
+service, revision = sys.argv[3], sys.argv[3] + "-" + option("--revision-suffix")
+template = {"revision": revision, "labels": {label: key}, "containers": [{"image": image, "env": env}]}
+ask(f"/v2/{place}/services?serviceId={service}", {"template": template})
+"""
+
+
+def deploys_by(project: Project, deployer: str) -> Project:
+    return project.change("config/local.yaml", "deployer: api", f"deployer: {deployer}")
+
+
+def lying_gcloud(project: Project, lie: str) -> dict[str, str]:
+    """A gcloud that is not one, and the PATH in which it comes first."""
+    script = project.path / "bin" / "gcloud"
+    project.write("bin/gcloud", LYING.replace("{python}", sys.executable).replace("{lie}", lie))
+    script.chmod(0o755)
+    return {"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def without_gcloud(project: Project) -> dict[str, str]:
+    """A PATH with what the tests need and no gcloud."""
+    folder = project.path / "bin"
+    folder.mkdir()
+    for name in ("sh", "git"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    return {"PATH": str(folder)}
+
+
+def deploy_step(project: Project) -> dict[str, Any]:
+    step = project.result["iterations"][-1]["phases"][0]["steps"][0]
+    assert isinstance(step, dict)
+    return step
+
+
+def test_who_asks_for_gcloud_and_has_none_is_told_before_anything_happens(project: Project) -> None:
+    done = deploys_by(project, "gcloud").run(**without_gcloud(project))
+    assert (done.code, project.sessions) == (8, [])
+    assert "gcloud is not installed" in done.err
+    assert "deployer: api" in done.err
+
+
+def test_without_gcloud_the_api_makes_the_revision(project: Project) -> None:
+    done = deploys_by(project, "auto").run(**without_gcloud(project))
+    assert done.code == 0
+    assert "POST v2/projects/local-project" in project.worklog
+
+
+def test_a_gcloud_that_says_all_is_well_and_made_nothing_is_not_believed(project: Project) -> None:
+    done = deploys_by(project, "gcloud").run(**lying_gcloud(project, "print('{}')"))
+    assert done.code == 4
+    assert "there is no revision backend-ntl-" in deploy_step(project)["reasons"][0]
+
+
+def test_a_gcloud_that_fails_is_quoted(project: Project) -> None:
+    done = deploys_by(project, "gcloud").run(**lying_gcloud(project, "sys.exit('ERROR: no such project')"))
+    assert done.code == 4
+    assert "gcloud ended with exit 1: ERROR: no such project" in deploy_step(project)["reasons"][0]
+
+
+def test_what_gcloud_made_counts_although_it_says_that_it_failed(project: Project) -> None:
+    done = deploys_by(project, "gcloud").run(**lying_gcloud(project, DEPLOY + "sys.exit(1)"))
+    assert done.code == 0
+    assert project.serving == project.result["services"][0]["revision"]
+
+
+def test_a_gcloud_that_hangs_is_ended_at_its_deadline(project: Project) -> None:
+    project.change("phases/default.yaml", "deploy: all}", "deploy: all, timeout: 5s}")
+    done = deploys_by(project, "gcloud").run(**lying_gcloud(project, "time.sleep(600)"))
+    assert done.code == 4
+    assert "gcloud did not end in its time" in deploy_step(project)["reasons"][0]
+
+
+def test_a_services_variables_stand_in_a_file_for_us_alone_that_is_gone_afterwards(project: Project) -> None:
+    project.change("config/local.yaml", "{STORE: connected}", "{STORE: connected, HIDDEN: }")
+    environment = lying_gcloud(project, "sys.exit(1)")
+    assert deploys_by(project, "gcloud").run(**environment, HIDDEN="canary-7741").code == 4
+    argv = json.loads((project.path / "bin/argv.json").read_text())
+    mode, variables = json.loads((project.path / "bin/variables.json").read_text())
+    assert (mode, variables["HIDDEN"]) == ("0o600", "canary-7741")
+    assert not any("canary-7741" in word for word in argv)
+    kept = [path for path in (project.path / ".netra-loop").rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"canary-7741" in path.read_bytes()]
+    assert not Path(argv[argv.index("--env-vars-file") + 1]).exists()
