@@ -61,12 +61,12 @@ WRONG = [
 
 @pytest.mark.parametrize("text", MATCHING)
 def test_a_filter_that_matches(text: str) -> None:
-    assert compile_filter(text)(ENTRY)
+    assert compile_filter(text).matches(ENTRY)
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_a_filter_that_does_not_match(text: str) -> None:
-    assert not compile_filter(text)(ENTRY)
+    assert not compile_filter(text).matches(ENTRY)
 
 
 @pytest.mark.parametrize(("text", "line", "column"), WRONG)
@@ -103,6 +103,6 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=12).map(" ".join))
 def test_whatever_is_written_it_is_understood_or_refused(text: str) -> None:
     try:
-        compile_filter(text)(ENTRY)
+        compile_filter(text).matches(ENTRY)
     except ApiError as refusal:
         assert refusal.status == "INVALID_ARGUMENT"
