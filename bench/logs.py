@@ -5,6 +5,7 @@ import asyncio
 import itertools
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -88,9 +89,13 @@ async def measure(path: Path, begin: datetime, count: int) -> None:
         "the newest thousand": await timed(lambda: first_page(compile_filter(""))),
     }
     for name, (seconds, held, found) in results.items():
-        print(f"{name}: {seconds * 1000:.1f} ms, {found} entries, event loop held {held * 1000:.1f} ms at most")
-    print(f"scan / index = {results['by scan'][0] / results['by index'][0]:.0f}")
+        say(f"{name}: {seconds * 1000:.1f} ms, {found} entries, event loop held {held * 1000:.1f} ms at most")
+    say(f"scan / index = {results['by scan'][0] / results['by index'][0]:.0f}")
     store.close()
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def main() -> None:
@@ -102,12 +107,12 @@ def main() -> None:
         path = Path(folder) / "logs.sqlite"
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         seconds = fill(path, count, begin)
-        print(f"filled {count} entries in {seconds:.1f} s, {count / seconds:.0f} a second")
+        say(f"filled {count} entries in {seconds:.1f} s, {count / seconds:.0f} a second")
         text = sum(len(json.dumps(entry)) for entry in entries(1000, begin)) * count / 1000
-        print(f"file / JSON = {path.stat().st_size / text:.2f}, of {text / 2**20:.0f} MiB JSON")
+        say(f"file / JSON = {path.stat().st_size / text:.2f}, of {text / 2**20:.0f} MiB JSON")
         asyncio.run(measure(path, begin, count))
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"most memory: {after / 1024:.0f} MiB, {before / 1024:.0f} before")
+        say(f"most memory: {after / 1024:.0f} MiB, {before / 1024:.0f} before")
 
 
 if __name__ == "__main__":

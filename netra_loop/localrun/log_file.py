@@ -19,9 +19,9 @@ REMOVE_BEFORE = f"""DELETE FROM entries WHERE number IN
 NEXT_LOG = "SELECT log_id FROM entries WHERE log_id > ? ORDER BY log_id LIMIT 1"
 TABLE = f"""CREATE TABLE entries (
     number INTEGER PRIMARY KEY, time INTEGER NOT NULL, severity INTEGER NOT NULL, project TEXT NOT NULL,
-    log_id TEXT NOT NULL, {" TEXT, ".join(LABELLED.values())} TEXT, entry TEXT NOT NULL)"""
+    log_id TEXT, {" TEXT, ".join(LABELLED.values())} TEXT, entry TEXT NOT NULL)"""
 # By what entries are found, and about how many of a million it leaves over, so that the planner takes the best.
-INDEXED = {"log_id": 20_000, "service": 10_000, "revision": 1_000, "job": 1_000, "execution": 100, "trace": 10}
+INDEXED = {"log_id": 300_000, "service": 100_000, "revision": 10_000, "job": 10_000, "execution": 1_000, "trace": 10}
 
 Position = tuple[int, int]
 Result = TypeVar("Result")

@@ -205,7 +205,7 @@ def test_what_is_appended_is_written_without_a_reader(tmp_path: Path) -> None:
 INDEXED = [
     ('resource.labels.service_name="backend" severity>=ERROR timestamp>="2026-01-01"', "by_service"),
     ('resource.labels.service_name="backend" resource.labels.revision_name="backend-2" severity=ERROR', "by_revision"),
-    ('resource.type="cloud_run_revision" log_id("run.googleapis.com/stdout") resource.labels.service_name=b', "by_service"),
+    ('resource.type=cloud_run_revision log_id(stdout) resource.labels.service_name=b', "by_service"),
     ('logName="projects/demo/logs/l" textPayload:"x"', "by_log_id"),
     ('resource.labels.job_name="j" labels."run.googleapis.com/execution_name"="j-1"', "by_execution"),
     ('trace="projects/demo/traces/1" resource.labels.service_name="b"', "by_trace"),
