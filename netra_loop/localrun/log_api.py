@@ -5,10 +5,10 @@ import secrets
 from dataclasses import dataclass
 
 from netra_loop.localrun import clock, log_filter
-from netra_loop.localrun.entries import http_request, severity_name, source_location
 from netra_loop.localrun.errors import ApiError, not_found
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_document
+from netra_loop.localrun.lifting import http_request, operation, severity_name, source_location
 from netra_loop.localrun.log_index import Condition, both, column_condition, either, normal
 from netra_loop.localrun.log_match import Filter
 from netra_loop.localrun.log_store import LogStore
@@ -112,9 +112,10 @@ def _entry(entry: Fields, body: Fields) -> Document:
     if not LOG_NAME.fullmatch(log_name):
         raise entry.wrong("logName", f"'{log_name}' must be 'projects/PROJECT/logs/LOG' with LOG percent-encoded")
     moment = clock.now()
-    timestamp = entry.text("timestamp") or moment
-    if not clock.is_timestamp(timestamp):
-        raise entry.wrong("timestamp", f"'{timestamp}' is no RFC 3339 time")
+    try:
+        timestamp = clock.in_utc(entry.text("timestamp") or moment)
+    except ValueError as error:
+        raise entry.wrong("timestamp", str(error)) from None
     project = log_name.split("/")[1]
     return _content(entry) | {
         "logName": log_name,
@@ -142,7 +143,7 @@ def _content(entry: Fields) -> Document:
         content["sourceLocation"] = source_location(entry.fields("sourceLocation").document)
     if entry.has("operation"):
         entry.fields("operation").expect_only(("id", "producer", "first", "last"))
-        content["operation"] = entry.document["operation"]
+        content["operation"] = operation(entry.document["operation"])
     return content
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 from netra_loop.localrun import clock
-from netra_loop.localrun.entries import SEVERITIES
 from netra_loop.localrun.fields import Document
+from netra_loop.localrun.lifting import SEVERITIES
 
 RANKS = {name: number for number, name in SEVERITIES.items()}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
