@@ -10,7 +10,7 @@ from netra_loop.localrun.errors import ApiError, invalid
 
 Document = dict[str, Any]
 
-DEEPEST_JSON = 100
+DEEPEST_JSON = 50  # about what the clients' protobuf still reads within an answer
 DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
 
 

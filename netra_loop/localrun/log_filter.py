@@ -139,8 +139,9 @@ class Parser:
     def _compare(self, key: Token, operator: str) -> Filter:
         minus = self._take().text if self.token.kind is Kind.MINUS else ""
         value = self._word("a value")
+        text = None if value.text == "NULL_VALUE" else minus + unquote(value.text)
         try:
-            return comparison(field_path(key_path(key.text)), operator, minus + unquote(value.text))
+            return comparison(field_path(key_path(key.text)), operator, text)
         except ValueError as error:
             raise self._wrong(value, str(error)) from None
 

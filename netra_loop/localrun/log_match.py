@@ -24,7 +24,6 @@ from netra_loop.localrun.re2 import Pattern
 
 TIME_FIELDS = {("timestamp",), ("receiveTimestamp",)}
 FREE_FIELDS = {("jsonPayload",), ("protoPayload",), ("labels",), ("resource", "labels")}
-NULL = "NULL_VALUE"
 NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(ns|us|ms|s|m|h)?")  # a duration such as 0.5s is ordered like its number
 SECONDS = {None: 1, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -49,8 +48,8 @@ class Filter:
     condition: Condition = EVERYTHING
 
 
-def comparison(path: Path, symbol: str, value: str) -> Filter:
-    """A filter on the value of one field. Raises ValueError when the value does not suit the field or the operator.
+def comparison(path: Path, symbol: str, value: str | None) -> Filter:
+    """A filter on the value of one field; None is JSON's null. Raises ValueError when the value does not suit.
 
     A field that is missing is compared as an empty value where LogEntry defines it; within a payload or labels every
     comparison with a missing field is false. Of a list, one element is enough.
@@ -90,8 +89,12 @@ def _matches(path: Path, test: Test, entry: Document) -> bool:
     return any(test(value) for value in found)
 
 
-def _meaning(path: Path, symbol: str, value: str) -> tuple[Test, Condition]:
+def _meaning(path: Path, symbol: str, value: str | None) -> tuple[Test, Condition]:
     """The test of a comparison, and what it demands of the columns."""
+    if value is None:
+        if symbol not in ("=", "!="):
+            raise ValueError("NULL_VALUE is either equal or not")
+        return (_is_null if symbol == "=" else _is_present), EVERYTHING
     if symbol in ("=~", "!~"):
         return _regex_test(symbol, value), EVERYTHING
     if symbol == ":":
@@ -152,6 +155,10 @@ def _compare_order(order: Callable[[Any, Any], bool], bound: str, value: Any) ->
     if NUMBER.fullmatch(bound) and (NUMBER.fullmatch(text) or value is None):
         return order(_number(text or "0"), _number(bound))
     return order(text, bound)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None
 
 
 def _is_present(value: Any) -> bool:

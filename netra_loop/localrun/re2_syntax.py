@@ -1,6 +1,7 @@
 """The syntax of RE2's regular expressions (github.com/google/re2/wiki/Syntax), read into a tree."""
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -194,7 +195,10 @@ class Parser:
         letter = self._pattern[self._at : self._at + 1]
         if found := CODE.match(self._pattern, self._at):
             self._at = found.end()
-            return chr(int(found[1] or found[2] or found[3], 8 if found[3] else 16))
+            number = int(found[1] or found[2] or found[3], 8 if found[3] else 16)
+            if number > sys.maxunicode:
+                raise ValueError(f"invalid escape sequence: \\{found[0]}")
+            return chr(number)
         if found := CATEGORY.match(self._pattern, self._at):
             self._at = found.end()
             return _category(found[1] or found[3], (letter == "P") != bool(found[2]))
