@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
@@ -18,12 +17,24 @@ def parse(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def is_timestamp(value: Any) -> bool:
-    """Whether a JSON value is a point in time that protobuf's JSON accepts."""
-    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
-        return False
+def in_utc(text: str) -> str:
+    """An RFC 3339 time as the APIs write it back, in UTC and with its fraction. Raises ValueError for anything else."""
+    found = RFC_3339.fullmatch(text)
+    if found is None:
+        raise ValueError(f"'{text}' is no RFC 3339 time")
     try:
-        parse(value)
-    except ValueError:
-        return False
-    return True
+        moment = parse(text).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"'{text}' is out of range") from None
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}{found[1] or ''}Z"
+
+
+def from_seconds(seconds: int, nanos: int) -> str:
+    """The RFC 3339 time so long after 1970. Raises ValueError when there is none."""
+    if not 0 <= nanos < 10**9:
+        raise ValueError(f"{nanos} nanoseconds are no part of a second")
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError):
+        raise ValueError(f"{seconds} seconds are out of range") from None
+    return f"{moment.replace(tzinfo=None).isoformat()}.{nanos:09}Z"

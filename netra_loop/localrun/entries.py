@@ -1,23 +1,14 @@
 """Log entries as Cloud Run writes them: a line of output, a request, a word from the platform."""
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from netra_loop.localrun import clock
-from netra_loop.localrun.fields import DURATION, Document, parse_json
+from netra_loop.localrun.fields import Document, parse_json
+from netra_loop.localrun.lifting import lift
 from netra_loop.localrun.model import RevisionId
-
-SEVERITIES = {
-    0: "DEFAULT", 100: "DEBUG", 200: "INFO", 300: "NOTICE", 400: "WARNING", 500: "ERROR", 600: "CRITICAL",
-    700: "ALERT", 800: "EMERGENCY",
-}  # fmt: skip
-OTHER_SEVERITIES = {"WARN": "WARNING", "ERR": "ERROR", "FATAL": "CRITICAL", "TRACE": "DEBUG"}
-REQUEST_TEXTS = {"requestMethod", "requestUrl", "userAgent", "remoteIp", "serverIp", "referer", "protocol"}
-REQUEST_SIZES = {"requestSize", "responseSize", "cacheFillBytes"}
-PREFIX = "logging.googleapis.com/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,71 +97,13 @@ def line_entry(source: Source, stream: str, line: str) -> Document:
     """
     entry = source.entry(f"run.googleapis.com/{stream}", "DEFAULT")
     try:
-        payload = parse_json(line) if line.startswith("{") else None
+        payload = parse_json(line) if line.lstrip().startswith("{") else None
     except ValueError:
         payload = None
     if not isinstance(payload, dict):
         return entry | {"textPayload": line}
-    lifted, rest = _lift(payload)
+    lifted, rest = lift(payload)
     lifted["labels"] = entry["labels"] | lifted.get("labels", {})
     if set(rest) == {"message"} and isinstance(rest["message"], str):
         return entry | lifted | {"textPayload": rest["message"]}
     return entry | lifted | {"jsonPayload": rest}
-
-
-def severity_name(value: Any) -> str:
-    """The severity a program means by a name or number of its own, DEFAULT when that is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return SEVERITIES.get(value, "DEFAULT")
-    name = str(value).upper()
-    return name if name in SEVERITIES.values() else OTHER_SEVERITIES.get(name, "DEFAULT")
-
-
-def _lift(payload: Document) -> tuple[Document, Document]:
-    """Split a structured line into fields of the entry and what stays payload; what cannot be lifted stays."""
-    lifted: Document = {}
-    rest = dict(payload)
-    if "severity" in rest:
-        lifted["severity"] = severity_name(rest.pop("severity"))
-    for key in ("time", "timestamp"):
-        if clock.is_timestamp(rest.get(key)):
-            lifted["timestamp"] = rest.pop(key)
-    if isinstance(rest.get("httpRequest"), dict):
-        lifted["httpRequest"] = http_request(rest.pop("httpRequest"))
-    for key in ("trace", "spanId", "insertId"):
-        if isinstance(rest.get(PREFIX + key), str):
-            lifted[key] = rest.pop(PREFIX + key)
-    if isinstance(rest.get(PREFIX + "trace_sampled"), bool):
-        lifted["traceSampled"] = rest.pop(PREFIX + "trace_sampled")
-    if isinstance(rest.get(PREFIX + "labels"), dict):
-        lifted["labels"] = {key: str(value) for key, value in rest.pop(PREFIX + "labels").items()}
-    if isinstance(rest.get(PREFIX + "sourceLocation"), dict):
-        lifted["sourceLocation"] = source_location(rest.pop(PREFIX + "sourceLocation"))
-    if isinstance(rest.get(PREFIX + "operation"), dict):
-        lifted["operation"] = _texts(rest.pop(PREFIX + "operation"), ("id", "producer"))
-    return lifted, rest
-
-
-def _texts(document: Document, keys: tuple[str, ...]) -> Document:
-    return {key: str(document[key]) for key in keys if isinstance(document.get(key), str | int)}
-
-
-def source_location(location: Document) -> Document:
-    """What of a document a LogEntrySourceLocation can hold."""
-    lifted = _texts(location, ("file", "function", "line"))
-    if not re.fullmatch(r"\d{1,18}", lifted.get("line", "0")):
-        del lifted["line"]
-    return lifted
-
-
-def http_request(request: Document) -> Document:
-    """What of a document a google.logging.type.HttpRequest can hold."""
-    lifted = _texts(request, tuple(REQUEST_TEXTS))
-    for key in REQUEST_SIZES:
-        if re.fullmatch(r"\d{1,18}", str(request.get(key))):
-            lifted[key] = str(request[key])
-    if re.fullmatch(r"\d{3}", str(request.get("status"))):
-        lifted["status"] = int(request["status"])
-    if DURATION.fullmatch(str(request.get("latency"))):
-        lifted["latency"] = request["latency"]
-    return lifted

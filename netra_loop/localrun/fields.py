@@ -1,6 +1,7 @@
 """Typed reading of JSON that strangers sent: a wrong shape becomes one INVALID_ARGUMENT that names the field."""
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -9,19 +10,42 @@ from netra_loop.localrun.errors import ApiError, invalid
 
 Document = dict[str, Any]
 
+DEEPEST_JSON = 50  # about what the clients' protobuf still reads within an answer
 DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of strict JSON: NaN and Infinity, which no other reader would accept back, raise ValueError too."""
+    """The value of strict JSON. What protobuf would not take back raises ValueError too: NaN, too deep, too large."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_representable)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    level = [value]
+    for _ in range(DEEPEST_JSON):
+        level = [child for item in level if isinstance(item, dict | list) for child in _children(item)]
+    if level:
+        raise ValueError("nested too deeply")
+    return value
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _representable(text: str) -> int:
+    _finite(text)
+    return int(text)
+
+
+def _children(item: "dict[str, Any] | list[Any]") -> Iterable[Any]:
+    return item.values() if isinstance(item, dict) else item
 
 
 class Fields:

@@ -31,6 +31,10 @@ class Home:
         return self.folder / "audit.jsonl"
 
     @property
+    def logs(self) -> Path:
+        return self.folder / "logs.sqlite"
+
+    @property
     def backing(self) -> Path:
         return self.folder / "backing"
 

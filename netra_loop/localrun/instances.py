@@ -148,7 +148,7 @@ class Fleet:
         argv = command_line(image, revision.template["containers"][0])
 
         def on_line(stream: str, text: str) -> None:
-            self.logs.append(line_entry(source, stream, text), len(text))
+            self.logs.append(line_entry(source, stream, text))
 
         process = await Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
         return Instance(source.instance, port, process, source)

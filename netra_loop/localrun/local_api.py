@@ -1,6 +1,7 @@
 """Our own endpoints below /_local/: what real Cloud Run has no API for."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,12 @@ from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.images import Image, Images
 from netra_loop.localrun.instances import Fleet
+from netra_loop.localrun.log_filter import compile_filter
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionState, Service
 from netra_loop.localrun.router import Router
+
+MOST_LOGS = 1000
 
 
 @dataclass(slots=True)
@@ -54,13 +58,11 @@ class LocalApi:
         return Answer({"entries": self.audit.entries})
 
     async def list_logs(self, request: ApiRequest) -> Answer:
-        """The entries of one revision, or of all, oldest first; where a revision's logUri leads."""
+        """The newest entries of one revision, or of all, oldest first; where a revision's logUri leads."""
         revision = request.parameter("revision")
-
-        def belongs(entry: Document) -> bool:
-            return revision in ("", entry["resource"]["labels"].get("revision_name"))
-
-        return Answer({"entries": await self.logs.matching(belongs)})
+        wanted = compile_filter(f"resource.labels.revision_name={json.dumps(revision)}" if revision else "")
+        page = await self.logs.page(wanted, True, MOST_LOGS, "")
+        return Answer({"entries": page.entries[::-1]})
 
     async def build(self, request: ApiRequest) -> Answer:
         body = Fields(request.json())

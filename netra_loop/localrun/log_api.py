@@ -1,19 +1,23 @@
-"""Cloud Logging v2 over REST: listing and writing entries."""
+"""Cloud Logging v2 over REST: listing and writing entries, the logs there are, and removing one."""
 
 import re
 import secrets
 from dataclasses import dataclass
 
 from netra_loop.localrun import clock, log_filter
-from netra_loop.localrun.entries import http_request, severity_name, source_location
+from netra_loop.localrun.errors import ApiError, not_found
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_document
+from netra_loop.localrun.lifting import http_request, operation, severity_name, source_location
+from netra_loop.localrun.log_index import Condition, both, column_condition, either, normal
+from netra_loop.localrun.log_match import Filter
 from netra_loop.localrun.log_store import LogStore
 
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 1000
 LOG_NAME = re.compile(r"projects/[^/]+/logs/[^/\s]+")
 PROJECT = re.compile(r"projects/([^/]+)(/.*)?")
+MOST_PROJECTS = 100
 PAYLOADS = ("textPayload", "jsonPayload", "protoPayload")
 ENTRY_FIELDS = (
     "logName", "resource", "timestamp", "receiveTimestamp", "severity", "insertId", "httpRequest", "labels",
@@ -29,40 +33,59 @@ class LogApi:
         return [
             Route("POST", "/v2/entries:list", self.list_entries, api="logging"),
             Route("POST", "/v2/entries:write", self.write_entries, api="logging"),
+            Route("GET", "/v2/projects/{project}/logs", self.list_logs, api="logging"),
+            Route("DELETE", "/v2/projects/{project}/logs/{log}", self.delete_log, "delete log", api="logging"),
         ]
 
     async def list_entries(self, request: ApiRequest) -> Answer:
         """The matching entries of the projects named; INVALID_ARGUMENT says where a filter is wrong."""
         body = Fields(request.json())
-        matches = log_filter.compile_filter(body.text("filter"))
-        prefixes = _prefixes(body)
+        wanted = log_filter.compile_filter(body.text("filter"))
         size = body.number("pageSize", DEFAULT_PAGE)
         if size < 0:
             raise body.wrong("pageSize", "must not be negative")
-
-        def wanted(entry: Document) -> bool:
-            return entry["logName"].startswith(prefixes) and matches(entry)
-
+        scoped = Filter(wanted.matches, both([_of_projects(body), wanted.condition]))
         size = min(size or DEFAULT_PAGE, LARGEST_PAGE)
-        page = await self.logs.page(wanted, _newest_first(body), size, body.text("pageToken"))
+        page = await self.logs.page(scoped, _newest_first(body), size, body.text("pageToken"))
         return Answer(page_document("entries", page.entries, page.next_token))
 
     async def write_entries(self, request: ApiRequest) -> Answer:
-        """Keep all entries, or none when one of them is wrong."""
+        """Keep all entries; when one of them is wrong none, or with `partialSuccess` all others.
+
+        Raises the first thing that was wrong, without the details by index that Cloud Logging adds.
+        """
         body = Fields(request.json())
-        entries = [_entry(entry, body) for entry in body.each("entries")]
-        if not body.flag("dryRun"):
+        entries, refusals = _read_entries(body)
+        if not body.flag("dryRun") and (not refusals or body.flag("partialSuccess")):
             for entry in entries:
-                self.logs.append(entry, len(request.body) // len(entries))
+                self.logs.append(entry)
+        if refusals:
+            raise refusals[0]
+        return Answer({})
+
+    async def list_logs(self, request: ApiRequest) -> Answer:
+        """The names of a project's logs that have entries; a page token is the last name before the page."""
+        after = request.parameter("pageToken")
+        names = sorted(name for name in await self.logs.log_names(request.args["project"]) if name > after)
+        size = min(request.number("pageSize", DEFAULT_PAGE), LARGEST_PAGE)
+        more = {"nextPageToken": names[size - 1]} if len(names) > size else {}
+        return Answer({"logNames": names[:size]} | more)
+
+    async def delete_log(self, request: ApiRequest) -> Answer:
+        """Remove the entries of a log. Raises NOT_FOUND when it has none."""
+        if not await self.logs.delete(request.args["project"], request.args["log"]):
+            raise not_found(f"Log {request.args['log']} does not exist")
         return Answer({})
 
 
-def _prefixes(body: Fields) -> tuple[str, ...]:
+def _of_projects(body: Fields) -> Condition:
     names = body.texts("resourceNames") or [f"projects/{project}" for project in body.texts("projectIds")]
     found = [PROJECT.fullmatch(name) for name in names]
     if not found or not all(found):
         raise body.wrong("resourceNames", "must name projects such as 'projects/my-project'")
-    return tuple(f"projects/{match[1]}/" for match in found if match)
+    if len(found) > MOST_PROJECTS:
+        raise body.wrong("resourceNames", f"must be at most {MOST_PROJECTS}")
+    return either(column_condition("project", "=", normal(match[1])) for match in found if match)
 
 
 def _newest_first(body: Fields) -> bool:
@@ -72,15 +95,27 @@ def _newest_first(body: Fields) -> bool:
     return order.endswith("desc")
 
 
+def _read_entries(body: Fields) -> tuple[list[Document], list[ApiError]]:
+    """The entries that can be kept, and what is wrong with the others."""
+    entries, refusals = [], []
+    for fields in body.each("entries"):
+        try:
+            entries.append(_entry(fields, body))
+        except ApiError as refusal:
+            refusals.append(refusal)
+    return entries, refusals
+
+
 def _entry(entry: Fields, body: Fields) -> Document:
     """One written entry, completed by what the request says for all of them and by the server's own values."""
     log_name = entry.text("logName") or body.text("logName")
     if not LOG_NAME.fullmatch(log_name):
         raise entry.wrong("logName", f"'{log_name}' must be 'projects/PROJECT/logs/LOG' with LOG percent-encoded")
     moment = clock.now()
-    timestamp = entry.text("timestamp") or moment
-    if not clock.is_timestamp(timestamp):
-        raise entry.wrong("timestamp", f"'{timestamp}' is no RFC 3339 time")
+    try:
+        timestamp = clock.in_utc(entry.text("timestamp") or moment)
+    except ValueError as error:
+        raise entry.wrong("timestamp", str(error)) from None
     project = log_name.split("/")[1]
     return _content(entry) | {
         "logName": log_name,
@@ -108,7 +143,7 @@ def _content(entry: Fields) -> Document:
         content["sourceLocation"] = source_location(entry.fields("sourceLocation").document)
     if entry.has("operation"):
         entry.fields("operation").expect_only(("id", "producer", "first", "last"))
-        content["operation"] = entry.document["operation"]
+        content["operation"] = operation(entry.document["operation"])
     return content
 
 

@@ -1,66 +1,47 @@
-"""The Cloud Logging query language: a filter's text becomes a predicate over log entries.
+"""The Cloud Logging query language: a filter's text becomes a predicate over log entries and a condition to find them.
 
 Grammar, loosest first (cloud.google.com/logging/docs/view/logging-query-language): comparisons side by side or joined
-by AND, then OR, then NOT or a leading minus. A comparison is `key OP value`, `key OP (value OR value)`, `log_id("x")`
-or a text to look for anywhere.
+by AND, then OR, then NOT or a leading minus. A comparison is `key OP value`, `key OP (value OR value)`, a function such
+as `log_id("x")` or a text to look for anywhere.
 """
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Sequence
 
+from netra_loop.localrun import log_functions
 from netra_loop.localrun.errors import ApiError, invalid
-from netra_loop.localrun.fields import Document
-from netra_loop.localrun.log_match import Comparison, contains_text, has_log_id
+from netra_loop.localrun.log_index import both, either
+from netra_loop.localrun.log_lexer import Kind, Token, key_path, tokenize, unparseable, unquote
+from netra_loop.localrun.log_match import Filter, comparison, contains_text, field_path
 
 LONGEST_FILTER = 20_000
 DEEPEST_NESTING = 50
-LEXER = re.compile(
-    r"""(?P<space>\s+|--[^\n]*)
-      | (?P<operator>=~|!~|!=|<=|>=|[=<>:])
-      | (?P<open>\() | (?P<close>\)) | (?P<comma>,)
-      | (?P<time>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?(?![^\s()]))
-      | (?P<minus>-(?=[A-Za-z_"(]))
-      | (?P<word>(?:"(?:\\.|[^"\\])*"|[^\s"()=<>:!~,]|[!~](?![=~]))+)""",
-    re.VERBOSE,
-)
-QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
-
-Predicate = Callable[[Document], bool]
 
 
-class Kind(Enum):
-    OPERATOR = "operator"
-    OPEN = "open"
-    CLOSE = "close"
-    COMMA = "comma"
-    MINUS = "minus"
-    WORD = "word"
-    END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of a filter and the offset where it stands."""
-
-    kind: Kind
-    text: str
-    offset: int
-
-    def is_word(self, keyword: str) -> bool:
-        return self.kind is Kind.WORD and self.text == keyword
-
-
-def compile_filter(text: str) -> Predicate:
-    """The predicate of a filter; an empty one accepts every entry.
+def compile_filter(text: str) -> Filter:
+    """The meaning of a filter; an empty one accepts every entry.
 
     Raises INVALID_ARGUMENT with line and column for a filter that cannot be read.
     """
     if len(text) > LONGEST_FILTER:
         raise invalid(f"Unparseable filter: it is longer than {LONGEST_FILTER} characters")
     parser = Parser(text)
-    return parser.whole() if parser.token.kind is not Kind.END else lambda _: True
+    return parser.whole() if parser.token.kind is not Kind.END else Filter(lambda _: True)
+
+
+def all_of(filters: Sequence[Filter]) -> Filter:
+    if len(filters) == 1:
+        return filters[0]
+    return Filter(lambda entry: all(one.matches(entry) for one in filters), both(one.condition for one in filters))
+
+
+def any_of(filters: Sequence[Filter]) -> Filter:
+    if len(filters) == 1:
+        return filters[0]
+    return Filter(lambda entry: any(one.matches(entry) for one in filters), either(one.condition for one in filters))
+
+
+def negated(filter_: Filter) -> Filter:
+    return Filter(lambda entry: not filter_.matches(entry))
 
 
 class Parser:
@@ -76,56 +57,65 @@ class Parser:
     def token(self) -> Token:
         return self._tokens[self._next]
 
-    def whole(self) -> Predicate:
-        predicate = self._conjunction()
+    def whole(self) -> Filter:
+        filter_ = self._conjunction()
         if self.token.kind is not Kind.END:
             raise self._unexpected("the end")
-        return predicate
+        return filter_
 
-    def _conjunction(self) -> Predicate:
+    def _conjunction(self) -> Filter:
         parts = [self._disjunction()]
         while self.token.kind not in (Kind.END, Kind.CLOSE):
             if self.token.is_word("AND"):
                 self._take()
             parts.append(self._disjunction())
-        return parts[0] if len(parts) == 1 else lambda entry: all(part(entry) for part in parts)
+        return all_of(parts)
 
-    def _disjunction(self) -> Predicate:
+    def _disjunction(self) -> Filter:
         parts = [self._negation()]
         while self.token.is_word("OR"):
             self._take()
             parts.append(self._negation())
-        return parts[0] if len(parts) == 1 else lambda entry: any(part(entry) for part in parts)
+        return any_of(parts)
 
-    def _negation(self) -> Predicate:
-        negated = False
+    def _negation(self) -> Filter:
+        is_negated = False
         while self.token.is_word("NOT") or self.token.kind is Kind.MINUS:
             self._take()
-            negated = not negated
+            is_negated = not is_negated
         inner = self._group() if self.token.kind is Kind.OPEN else self._comparison()
-        return (lambda entry: not inner(entry)) if negated else inner
+        return negated(inner) if is_negated else inner
 
-    def _group(self) -> Predicate:
+    def _group(self) -> Filter:
         self._enter()
-        predicate = self._conjunction()
+        filter_ = self._conjunction()
         self._leave()
-        return predicate
+        return filter_
 
-    def _comparison(self) -> Predicate:
+    def _comparison(self) -> Filter:
         key = self._word("a field or a text")
-        if self.token.kind is Kind.OPEN and key.text == "log_id":
-            self._enter()
-            name = unquote(self._word("a log id").text)
-            self._leave()
-            return has_log_id(name)
+        if self.token.kind is Kind.OPEN and key.text in log_functions.NAMES:
+            return self._function(key)
         if self.token.kind is not Kind.OPERATOR:
             return contains_text(unquote(key.text))
         return self._values_or_value(key, self._take().text)
 
-    def _values_or_value(self, key: Token, operator: str) -> Predicate:
+    def _function(self, name: Token) -> Filter:
+        self._enter()
+        arguments = [self._word("an argument").text]
+        while self.token.kind is Kind.COMMA:
+            self._take()
+            arguments.append(self._word("an argument").text)
+        self._leave()
+        try:
+            return log_functions.call(name.text, [(field_path(key_path(one)), unquote(one)) for one in arguments])
+        except ValueError as error:
+            raise self._wrong(name, str(error)) from None
+
+    def _values_or_value(self, key: Token, operator: str) -> Filter:
         return self._values(key, operator) if self.token.kind is Kind.OPEN else self._compare(key, operator)
 
-    def _values(self, key: Token, operator: str) -> Predicate:
+    def _values(self, key: Token, operator: str) -> Filter:
         """`(a OR b)` or `(a AND b)` after an operator; OR binds tighter, as everywhere."""
         self._enter()
         alternatives = [[self._value(key, operator)]]
@@ -138,20 +128,20 @@ class Parser:
                     self._take()
                 alternatives.append([self._value(key, operator)])
         self._leave()
-        return lambda entry: all(any(part(entry) for part in parts) for parts in alternatives)
+        return all_of([any_of(parts) for parts in alternatives])
 
-    def _value(self, key: Token, operator: str) -> Predicate:
-        negated = self.token.is_word("NOT")
-        if negated:
-            self._take()
-        inner = self._values_or_value(key, operator)
-        return (lambda entry: not inner(entry)) if negated else inner
+    def _value(self, key: Token, operator: str) -> Filter:
+        if not self.token.is_word("NOT"):
+            return self._values_or_value(key, operator)
+        self._take()
+        return negated(self._values_or_value(key, operator))
 
-    def _compare(self, key: Token, operator: str) -> Predicate:
+    def _compare(self, key: Token, operator: str) -> Filter:
         minus = self._take().text if self.token.kind is Kind.MINUS else ""
         value = self._word("a value")
+        text = None if value.text == "NULL_VALUE" else minus + unquote(value.text)
         try:
-            return Comparison.of(key_path(key.text), operator, minus + unquote(value.text)).matches
+            return comparison(field_path(key_path(key.text)), operator, text)
         except ValueError as error:
             raise self._wrong(value, str(error)) from None
 
@@ -183,35 +173,3 @@ class Parser:
 
     def _wrong(self, token: Token, problem: str) -> ApiError:
         return unparseable(self._text, token.offset, problem)
-
-
-def unparseable(text: str, offset: int, problem: str) -> ApiError:
-    line = text.count("\n", 0, offset) + 1
-    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
-    return invalid(f"Unparseable filter: syntax error at line {line}, column {column}: {problem}")
-
-
-def tokenize(text: str) -> list[Token]:
-    """The tokens of a filter, the last of kind END. Raises INVALID_ARGUMENT."""
-    tokens = []
-    offset = 0
-    while offset < len(text):
-        found = LEXER.match(text, offset)
-        if found is None or found.lastgroup is None:
-            raise unparseable(text, offset, f"unexpected {text[offset]!r}")
-        if found.lastgroup != "space":
-            kind = Kind.WORD if found.lastgroup == "time" else Kind(found.lastgroup)
-            tokens.append(Token(kind, found[0], offset))
-        offset = found.end()
-    return [*tokens, Token(Kind.END, "", len(text))]
-
-
-def unquote(text: str) -> str:
-    """A value without the quotes around it. A backslash stays unless it escapes a quote or a backslash: it is regex."""
-    return re.sub(r'\\(["\\])', r"\1", text[1:-1]) if QUOTED.fullmatch(text) else text
-
-
-def key_path(text: str) -> tuple[str, ...]:
-    """The segments of a field name; quoted ones may hold dots: `labels."a.b/c"` is ("labels", "a.b/c")."""
-    parts = re.findall(r'"(?:\\.|[^"\\])*"|[^."]+', text)
-    return tuple(unquote(part) for part in parts)

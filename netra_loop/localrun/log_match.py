@@ -7,16 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from netra_loop.localrun import clock
-from netra_loop.localrun.entries import SEVERITIES
 from netra_loop.localrun.fields import Document
+from netra_loop.localrun.log_index import (
+    EVERYTHING,
+    RANKS,
+    Condition,
+    column_condition,
+    microseconds,
+    rank,
+    text_condition,
+    time_condition,
+)
+from netra_loop.localrun.re2 import Pattern
 
-RANKS = {name: number for number, name in SEVERITIES.items()}
-TIME_FIELDS = {("timestamp",), ("receiveTimestamp",), ("receive_timestamp",)}
-FREE_FIELDS = ("jsonPayload", "json_payload", "protoPayload", "proto_payload", "labels")
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?s?")  # a duration such as 0.5s is ordered like its number
+TIME_FIELDS = {("timestamp",), ("receiveTimestamp",)}
+FREE_FIELDS = {("jsonPayload",), ("protoPayload",), ("labels",), ("resource", "labels")}
+NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(ns|us|ms|s|m|h)?")  # a duration such as 0.5s is ordered like its number
+SECONDS = {None: 1, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -26,70 +35,93 @@ ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 
+Path = tuple[str, ...]
 Predicate = Callable[[Document], bool]
 Test = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A field and what its value must satisfy.
+class Filter:
+    """Which entries are wanted: `matches` says so exactly, `condition` is met by all of them and by few others."""
+
+    matches: Predicate
+    condition: Condition = EVERYTHING
+
+
+def comparison(path: Path, symbol: str, value: str | None) -> Filter:
+    """A filter on the value of one field; None is JSON's null. Raises ValueError when the value does not suit.
 
     A field that is missing is compared as an empty value where LogEntry defines it; within a payload or labels every
     comparison with a missing field is false. Of a list, one element is enough.
     """
-
-    path: tuple[str, ...]
-    test: Test
-
-    @classmethod
-    def of(cls, path: tuple[str, ...], symbol: str, value: str) -> "Comparison":
-        """Raises ValueError when the value does not suit the field or the operator."""
-        if not path:
-            raise ValueError("expected a field name before the operator")
-        return cls(path, _test(path, symbol, value))
-
-    def matches(self, entry: Document) -> bool:
-        found = list(_lookup(entry, self.path))
-        if not found:
-            return not _is_free(self.path) and self.test(None)
-        return any(self.test(value) for value in found)
+    if not path:
+        raise ValueError("expected a field name before the operator")
+    test, condition = _meaning(path, symbol, value)
+    return Filter(partial(_matches, path, test), condition)
 
 
-def contains_text(text: str) -> Predicate:
+def field_path(segments: Path) -> Path:
+    """A path with the names of LogEntry's own fields in camel case; within payloads and labels keys are as written."""
+    path: Path = ()
+    for index, segment in enumerate(segments):
+        if path in FREE_FIELDS:
+            return path + segments[index:]
+        path += (re.sub(r"_([a-z])", lambda found: found[1].upper(), segment),)
+    return path
+
+
+def contains_text(text: str) -> Filter:
     """Whether any value of an entry contains a text, ignoring case."""
-    return partial(_contains, text.lower())
+    return Filter(partial(_contains, text.lower()))
 
 
-def has_log_id(log_id: str) -> Predicate:
-    """Whether an entry is in the log with this id, such as `run.googleapis.com/stdout`."""
-    suffix = "/logs/" + quote(log_id, safe="")
-    return lambda entry: str(entry.get("logName", "")).endswith(suffix)
+def text_of(value: Any) -> str:
+    """A value as it is compared with a text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
 
 
-def _test(path: tuple[str, ...], symbol: str, value: str) -> Test:
+def _matches(path: Path, test: Test, entry: Document) -> bool:
+    found = list(field_values(entry, path))
+    if not found:
+        return not _is_free(path) and test(None)
+    return any(test(value) for value in found)
+
+
+def _meaning(path: Path, symbol: str, value: str | None) -> tuple[Test, Condition]:
+    """The test of a comparison, and what it demands of the columns."""
+    if value is None:
+        if symbol not in ("=", "!="):
+            raise ValueError("NULL_VALUE is either equal or not")
+        return (_is_null if symbol == "=" else _is_present), EVERYTHING
     if symbol in ("=~", "!~"):
-        return _regex_test(symbol, value)
+        return _regex_test(symbol, value), EVERYTHING
     if symbol == ":":
-        return _is_present if value == "*" else partial(_contains, value.lower())
+        return (_is_present if value == "*" else partial(_contains, value.lower())), EVERYTHING
     if path == ("severity",):
-        return partial(_compare_severity, ORDER[symbol], _rank(value))
+        number = _rank(value)
+        return partial(_compare_severity, ORDER[symbol], number), column_condition("severity", symbol, number)
     if path in TIME_FIELDS:
-        return partial(_compare_time, ORDER[symbol], _time(value))
+        moment = _time(value)
+        received = path != ("timestamp",)
+        condition = EVERYTHING if received else time_condition(symbol, microseconds(moment))
+        return partial(_compare_time, ORDER[symbol], moment), condition
     if symbol in ("=", "!="):
-        return partial(_compare_equal, symbol == "=", value.lower())
-    return partial(_compare_order, ORDER[symbol], value.lower())
+        return partial(_compare_equal, symbol == "=", value.lower()), text_condition(path, symbol, value)
+    return partial(_compare_order, ORDER[symbol], value.lower()), EVERYTHING
 
 
 def _regex_test(symbol: str, pattern: str) -> Test:
     try:
-        compiled = re.compile(pattern)
-    except re.error as error:
+        compiled = Pattern(pattern)
+    except ValueError as error:
         raise ValueError(f"invalid regular expression: {error}") from None
-    return lambda value: (compiled.search(_text(value)) is not None) == (symbol == "=~")
+    return lambda value: compiled.is_in(text_of(value)) == (symbol == "=~")
 
 
 def _rank(value: str) -> int:
-    if value.isdigit():
+    if value.isdecimal() and len(value) < 10:
         return int(value)
     if value.upper() not in RANKS:
         raise ValueError(f"'{value}' is no severity")
@@ -103,8 +135,8 @@ def _time(value: str) -> datetime:
         raise ValueError(f"'{value}' is no RFC 3339 time") from None
 
 
-def _compare_severity(order: Callable[[Any, Any], bool], rank: int, value: Any) -> bool:
-    return order(RANKS.get(str(value), 0), rank)
+def _compare_severity(order: Callable[[Any, Any], bool], number: int, value: Any) -> bool:
+    return order(rank(value), number)
 
 
 def _compare_time(order: Callable[[Any, Any], bool], moment: datetime, value: Any) -> bool:
@@ -112,17 +144,21 @@ def _compare_time(order: Callable[[Any, Any], bool], moment: datetime, value: An
 
 
 def _compare_equal(wanted: bool, expected: str, value: Any) -> bool:
-    text = _text(value).lower()
-    is_number = isinstance(value, int | float) and NUMBER.fullmatch(expected)
+    text = text_of(value).lower()
+    is_number = isinstance(value, int | float) and NUMBER.fullmatch(expected) and NUMBER.fullmatch(text)
     equal = text == expected or bool(is_number and _number(text) == _number(expected))
     return equal == wanted
 
 
 def _compare_order(order: Callable[[Any, Any], bool], bound: str, value: Any) -> bool:
-    text = _text(value).lower()
+    text = text_of(value).lower()
     if NUMBER.fullmatch(bound) and (NUMBER.fullmatch(text) or value is None):
         return order(_number(text or "0"), _number(bound))
     return order(text, bound)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None
 
 
 def _is_present(value: Any) -> bool:
@@ -135,38 +171,29 @@ def _contains(text: str, value: Any) -> bool:
         return any(text in key.lower() or _contains(text, item) for key, item in value.items())
     if isinstance(value, list):
         return any(_contains(text, item) for item in value)
-    return text in _text(value).lower()
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+    return text in text_of(value).lower()
 
 
 def _number(text: str) -> float:
-    return float(text.removesuffix("s"))
+    found = NUMBER.fullmatch(text)
+    assert found is not None
+    return float(found[1]) * SECONDS[found[2]]
 
 
-def _is_free(path: tuple[str, ...]) -> bool:
-    return path[0] in FREE_FIELDS or path[:2] == ("resource", "labels")
+def _is_free(path: Path) -> bool:
+    return path[:1] in FREE_FIELDS or path[:2] in FREE_FIELDS
 
 
-def _lookup(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
+def field_values(value: Any, path: Path) -> Iterator[Any]:
     """The values a path leads to; a key that holds dots may be written as one quoted segment or as several."""
     if isinstance(value, list):
         for item in value:
-            yield from _lookup(item, path)
+            yield from field_values(item, path)
     elif not path:
         yield value
     elif isinstance(value, dict):
         for length in range(1, len(path) + 1):
             key = ".".join(path[:length])
-            key = key if key in value else _camel(key)
-            if value.get(key) is not None:
-                yield from _lookup(value[key], path[length:])
+            if key in value:
+                yield from field_values(value[key], path[length:])
                 return
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)

@@ -47,7 +47,7 @@ class Server:
         self._settings = settings
         self._stopped = asyncio.Event()
         self._activity = Activity()
-        self._logs = LogStore()
+        self._logs = LogStore(home.logs)
         self._catalog = Catalog()
         self._images = Images(home.images)
         self._audit = Audit(home.audit)
@@ -95,6 +95,7 @@ class Server:
         await self._rollouts.stop()
         await self._fleet.stop_all()
         await self._backings.stop()  # last, as a service may need one until it has ended
+        self._logs.close()
 
     async def _watch_idleness(self) -> None:
         while not self._settings.idle or self._activity.idle() < self._settings.idle:

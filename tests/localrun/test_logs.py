@@ -1,6 +1,5 @@
 """Cloud Logging: what services and the router say arrives as entries, also through the unmodified client."""
 
-import asyncio
 import json
 import re
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from google.api_core import exceptions
 
 from netra_loop.localrun.entries import Source, line_entry
-from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Place, RevisionId, ServiceId
 from netra_loop.localrun.process import LONGEST_LINE
 from tests.localrun.cloud import Cloud, service_body, until
@@ -187,12 +185,3 @@ def test_a_wrong_call_is_refused(cloud: Cloud, path: str, body: dict[str, Any], 
     answer = cloud.http.post(f"/v2/entries:{path}", json=body)
     assert answer.status_code == 400
     assert message in answer.json()["error"]["message"]
-
-
-@pytest.mark.parametrize(("limits", "size"), [({"capacity": 3}, 0), ({"volume": 300}, 100)], ids=["number", "bytes"])
-def test_the_oldest_entries_fall_out(limits: dict[str, int], size: int) -> None:
-    store = LogStore(**limits)
-    for number in range(10):
-        store.append({"timestamp": "2026-01-01T00:00:00Z", "textPayload": str(number)}, size)
-    kept = asyncio.run(store.matching(lambda _: True))
-    assert [entry["textPayload"] for entry in kept] == ["7", "8", "9"]
