@@ -1,4 +1,4 @@
-"""The service that is measured: it answers every request at once, on connections that stay open, and echoes WebSockets."""
+"""The service that is measured: it answers at once, on connections that stay open, and echoes WebSockets."""
 
 import asyncio
 import base64

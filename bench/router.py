@@ -72,8 +72,10 @@ def _connect(url: str) -> socket.socket:
 
 def _ask(connection: socket.socket) -> float:
     """The milliseconds from the request to the last byte of its answer."""
-    host = "127.0.0.1:{}".format(connection.getpeername()[1])
-    request = f"GET /hello HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nUser-Agent: bench\r\n\r\n"
+    host = f"127.0.0.1:{connection.getpeername()[1]}"
+    request = (
+        f"GET /hello HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nUser-Agent: bench\r\n\r\n"
+    )
     began = time.perf_counter()
     connection.sendall(request.encode())
     answer = b""

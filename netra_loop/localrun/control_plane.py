@@ -6,7 +6,6 @@ import json
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import h11
 
@@ -14,12 +13,11 @@ from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
 from netra_loop.localrun.fields import Document
-from netra_loop.localrun.http1 import Peer
+from netra_loop.localrun.http1 import Peer, is_local
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route, find_route, parse_target
 
 LARGEST_BODY = 8 * 1024 * 1024
 PATIENCE = 120.0  # seconds a connection may stay silent, within a request or between two
-LOCAL_HOSTS = ("127.0.0.1", "localhost")
 TOKEN_HEADER = "x-netra-local-token"
 
 
@@ -86,8 +84,7 @@ class ControlPlane:
 
 def _require_local(headers: Mapping[str, str]) -> None:
     """Refuse what a web page could have sent: other origins, and names that were made to resolve to loopback."""
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
-    if "origin" in headers or host not in LOCAL_HOSTS:
+    if "origin" in headers or not is_local(headers.get("host", "")):
         raise forbidden("Only programs on this machine may talk to this server, by 127.0.0.1 or localhost.")
 
 
