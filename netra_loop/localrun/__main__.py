@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import resource
+import secrets
 import sys
 from pathlib import Path
 
+from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Busy, Home
 from netra_loop.localrun.server import Server, Settings
 
@@ -17,7 +19,8 @@ def main() -> int:
     """Returns the exit code: 0 after an orderly end, 75 when another server uses the folder."""
     arguments = _parser().parse_args()
     _allow_many_connections()
-    settings = Settings(arguments.port, arguments.idle_minutes * 60, arguments.grace_seconds)
+    patience = Patience(arguments.queue_seconds, arguments.instance_idle_seconds)
+    settings = Settings(arguments.port, arguments.idle_minutes * 60, arguments.grace_seconds, patience, arguments.seed)
     home = Home(arguments.state)
     try:
         with home.locked():
@@ -48,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1, any free one by default")
     parser.add_argument("--idle-minutes", type=float, default=15, help="end after so long without a request, 0: never")
     parser.add_argument("--grace-seconds", type=float, default=10, help="between SIGTERM and SIGKILL for an instance")
+    parser.add_argument("--queue-seconds", type=float, default=10, help="a request waits so long for a free instance")
+    parser.add_argument("--instance-idle-seconds", type=float, default=900, help="an idle instance is kept so long")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help="for the dice of traffic splits")
     return parser
 
 

@@ -6,7 +6,6 @@ import json
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import h11
 
@@ -14,8 +13,8 @@ from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
 from netra_loop.localrun.fields import Document
-from netra_loop.localrun.http1 import Peer
-from netra_loop.localrun.http_api import LOCAL_HOSTS, Answer, ApiRequest, Route, Target, find_route, parse_target
+from netra_loop.localrun.http1 import Peer, is_local
+from netra_loop.localrun.http_api import Answer, ApiRequest, Route, Target, find_route, parse_target
 
 LARGEST_BODY = 8 * 1024 * 1024
 PATIENCE = 120.0  # seconds a connection may stay silent, within a request or between two
@@ -88,9 +87,8 @@ def _require_local(headers: Mapping[str, str], target: Target) -> None:
 
     No page can have a browser write a whole URL, as to a proxy.
     """
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
     from_page = "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
-    if from_page or not (target.api or host in LOCAL_HOSTS):
+    if from_page or not (target.api or is_local(headers.get("host", ""))):
         raise forbidden("Only programs on this machine may talk to this server, by 127.0.0.1 or localhost.")
 
 

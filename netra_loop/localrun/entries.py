@@ -59,6 +59,8 @@ class Served:
     sent: int = 0
     seconds: float = 0.0
     remote: str = "127.0.0.1"
+    instance: str = ""
+    note: str = ""
 
 
 def system_entry(source: Source, severity: str, text: str) -> Document:
@@ -67,7 +69,7 @@ def system_entry(source: Source, severity: str, text: str) -> Document:
 
 
 def request_entry(source: Source, served: Served) -> Document:
-    """The entry of one request; its severity follows from its status."""
+    """The entry of one request; its severity follows from its status, its text is what the platform notes on it."""
     severity = "ERROR" if served.status >= 500 else "WARNING" if served.status >= 400 else "INFO"
     return source.entry(
         "run.googleapis.com/requests",
@@ -87,6 +89,7 @@ def request_entry(source: Source, served: Served) -> Document:
             "latency": f"{served.seconds:.6f}s",
             "protocol": served.protocol,
         },
+        **({"textPayload": served.note} if served.note else {}),
     )
 
 

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from netra_loop.localrun.errors import ApiError, forbidden, invalid, not_found, unimplemented
 from netra_loop.localrun.fields import Document, parse_json
+from netra_loop.localrun.http1 import LOCAL_HOSTS
 
 API_PATH = re.compile(r"/(v1|v2|apis|storage|upload|resumable)(/|$)")
 GOOGLE_HOST = re.compile(r"(?:(?P<region>[a-z]+-[a-z]+\d+)-)?(?P<api>[a-z]+)\.googleapis\.com")
-LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)

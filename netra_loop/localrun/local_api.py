@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from netra_loop.localrun.errors import invalid
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.images import Image, Images
+from netra_loop.localrun.instance import Instance
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.log_filter import compile_filter
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionState, Service
+from netra_loop.localrun.process import memory_below, memory_of_this_process
 from netra_loop.localrun.router import Router
 
 MOST_LOGS = 1000
@@ -50,9 +52,12 @@ class LocalApi:
         ]
 
     async def status(self, _: ApiRequest) -> Answer:
-        services = [self._service(service) for service in self.catalog.services()]
+        """Everything that runs; `memory` is in bytes, `seed` is that of the traffic splits."""
+        memory = await asyncio.to_thread(memory_below, [item.process.root for item in self._instances()])
+        services = [self._service(service, memory) for service in self.catalog.services()]
         backing = [_backing(one) | {"alive": one.process.alive} for one in self.backings.all()]
-        return Answer(self.identity | {"services": services, "backing": backing})
+        server = {"memory": memory_of_this_process(), "seed": self.router.seed}
+        return Answer(self.identity | server | {"services": services, "backing": backing})
 
     async def list_audit(self, _: ApiRequest) -> Answer:
         return Answer({"entries": self.audit.entries})
@@ -91,23 +96,31 @@ class LocalApi:
             except OSError as error:
                 raise invalid(f"source: {error}") from error
 
-    def _service(self, service: Service) -> Document:
+    def _instances(self) -> list[Instance]:
+        revisions = [key for service in self.catalog.services() for key in self.fleet.revisions(service.id)]
+        return [instance for revision in revisions for instance in self.fleet.instances(revision)]
+
+    def _service(self, service: Service, memory: Mapping[int, int]) -> Document:
         revisions = self.catalog.revisions(service.id).values()
         return {
             "name": service.id.name,
             "url": self.router.url(service.id),
-            "revisions": [self._revision(revision) for revision in revisions],
+            "revisions": [self._revision(revision, memory) for revision in revisions],
             "traffic": render.traffic_statuses(service, self.router.url),
         }
 
-    def _revision(self, revision: Revision) -> Document:
+    def _revision(self, revision: Revision, memory: Mapping[int, int]) -> Document:
         running = self.fleet.instances(revision.id)
         return {
             "name": revision.id.name,
             "digest": revision.image.partition("@")[2],
             "ready": revision.state is RevisionState.READY,
-            "instances": [{"id": item.id, "pid": item.pid, "port": item.port} for item in running],
+            "instances": [_instance(item) | {"memory": memory.get(item.process.root, 0)} for item in running],
         }
+
+
+def _instance(instance: Instance) -> Document:
+    return {"id": instance.id, "pid": instance.pid, "port": instance.port, "in_flight": instance.in_flight}
 
 
 def _backing(backing: Backing) -> Document:

@@ -1,4 +1,4 @@
-"""The startup probe: when an instance counts as started, and when to give up on it."""
+"""Probes: when an instance counts as started, when to give up on it, and when it counts as stuck."""
 
 import asyncio
 import time
@@ -21,6 +21,13 @@ class Timing:
     timeout: float
     period: float
     attempts: int
+
+    @classmethod
+    def of(cls, probe: Document) -> "Timing":
+        """The timing of a probe of the template."""
+        return cls(
+            probe["initialDelaySeconds"], probe["timeoutSeconds"], probe["periodSeconds"], probe["failureThreshold"]
+        )
 
     @property
     def deadline(self) -> float:
@@ -46,9 +53,7 @@ async def started(probe: Document, port: int) -> bool:
     A port on which nobody listens yet is no failed attempt: it is looked at again until the deadline.
     An HTTP probe sends one request a period and fails after `failureThreshold` answers outside 200..399.
     """
-    timing = Timing(
-        probe.get("initialDelaySeconds", 0), probe["timeoutSeconds"], probe["periodSeconds"], probe["failureThreshold"]
-    )
+    timing = Timing.of(probe)
     end = time.monotonic() + timing.deadline
     await asyncio.sleep(timing.delay)
     if "tcpSocket" in probe:
@@ -61,6 +66,27 @@ async def started(probe: Document, port: int) -> bool:
             return True
         await asyncio.sleep(max(0.0, min(sent + timing.period, end) - time.monotonic()))
     return False
+
+
+async def stuck(probe: Document, port: int) -> None:
+    """Return once a liveness probe has failed `failureThreshold` times in a row on a local port."""
+    timing = Timing.of(probe)
+    await asyncio.sleep(timing.delay)
+    failures = 0
+    while failures < timing.attempts:
+        sent = time.monotonic()
+        if "tcpSocket" in probe:
+            alive = await _accepts(port, timing.timeout)
+        else:
+            alive = await _answers(probe["httpGet"], port, timing.timeout)
+        failures = 0 if alive else failures + 1
+        if failures < timing.attempts:
+            await asyncio.sleep(max(0.0, sent + timing.period - time.monotonic()))
+
+
+def kind(probe: Document) -> str:
+    """What Cloud Run's log calls a probe."""
+    return "HTTP" if "httpGet" in probe else "TCP"
 
 
 async def listens(port: int, end: float) -> bool:
@@ -78,6 +104,15 @@ async def listens(port: int, end: float) -> bool:
         if time.monotonic() >= end:
             return False
         await asyncio.sleep(LOOK_AGAIN)
+
+
+async def _accepts(port: int, timeout: float) -> bool:
+    with suppress(OSError):
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        return True
+    return False
 
 
 async def _answers(action: Document, port: int, timeout: float) -> bool:

@@ -4,13 +4,15 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 SUPERVISOR = Path(__file__).parent.parent / "supervisor.py"
 LONGEST_LINE = 256 * 1024
 BLOCK = 64 * 1024
 KILLED = 137
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 LineReader = Callable[[str, str], None]
 
@@ -60,6 +62,11 @@ class Process:
         return process
 
     @property
+    def root(self) -> int:
+        """The process id of the supervisor, below which the whole tree is."""
+        return self._supervisor.pid
+
+    @property
     def alive(self) -> bool:
         """False once `wait` would return at once."""
         return not self._ended.done()
@@ -71,6 +78,12 @@ class Process:
     async def stop(self) -> int:
         """SIGTERM, then SIGKILL after the grace; returns as `wait`."""
         self._let_go()
+        return await self.wait()
+
+    async def kill(self) -> int:
+        """SIGKILL for the whole tree at once; returns as `wait`."""
+        if self._control >= 0:
+            os.write(self._control, b"K")
         return await self.wait()
 
     async def _begun(self) -> None:
@@ -109,6 +122,28 @@ async def read_lines(stream: asyncio.StreamReader, on_line: Callable[[str], None
             line.clear()
         line += rest[: LONGEST_LINE - len(line)]
     _hand_on(line, on_line)
+
+
+def memory_below(roots: Iterable[int]) -> dict[int, int]:
+    """Bytes of memory that everything below each of these processes holds, by one look at /proc."""
+    below: dict[int, list[int]] = {}
+    held: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError):  # it ended meanwhile
+            fields = stat.read_text().rpartition(")")[2].split()
+            pid = int(stat.parent.name)
+            below.setdefault(int(fields[1]), []).append(pid)
+            held[pid] = int(fields[21]) * PAGE
+
+    def total(pid: int) -> int:
+        return sum(held[child] + total(child) for child in below.get(pid, ()))
+
+    return {root: total(root) for root in roots}
+
+
+def memory_of_this_process() -> int:
+    """Bytes of memory that this program holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
 def _hand_on(line: bytearray, on_line: Callable[[str], None]) -> None:

@@ -9,11 +9,12 @@ from netra_loop.localrun import clock, failures
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.declaration import Change
 from netra_loop.localrun.fields import Document
-from netra_loop.localrun.instances import Fleet, StartFailed
+from netra_loop.localrun.instance import StartFailed
+from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.model import Code, Failure, Reason, Revision, RevisionId, RevisionState, Service, ServiceId
 from netra_loop.localrun.operations import Failed
 from netra_loop.localrun.router import Router
-from netra_loop.localrun.traffic import awaited, resolve, serving
+from netra_loop.localrun.traffic import awaited, resolve
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Rollouts:
         service = self._current(asked)
         if service.generation == asked.generation:
             self._apply(service, problem)
-        self.fleet.want(asked.id, serving(self._current(asked)))
+        self.fleet.want(self._current(asked))
         if problem is not None:
             raise Failed(problem)
         return document(self._current(asked))

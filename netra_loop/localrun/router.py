@@ -4,8 +4,6 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,18 +13,23 @@ from netra_loop.localrun import trace
 from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.entries import Served, Source, request_entry
-from netra_loop.localrun.http1 import Conversations, Peer, listen
-from netra_loop.localrun.instances import Fleet, Instance, StartFailed
+from netra_loop.localrun.group import NoInstance
+from netra_loop.localrun.http1 import Conversations, Peer, is_local
+from netra_loop.localrun.instance import StartFailed
+from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionId, ServiceId
-from netra_loop.localrun.relay import ClientLeft, InstanceLost, forwarded_headers, relay
+from netra_loop.localrun.relay import ClientLeft, InstanceLost, Outbound, exchange, forwarded_headers, size_of
 from netra_loop.localrun.traffic import choose, tagged
+from netra_loop.localrun.wire import listen
 
 KEEP_ALIVE = 600.0  # seconds a connection may stay silent between two requests
 CLIENT_CLOSED_REQUEST = 499
+NO_INSTANCE = "The request was aborted because there was no available instance."
 ANSWERS = {
     400: "Bad Request",
     404: "The requested URL was not found: no revision serves here.",
+    429: "Rate exceeded.",
     431: "Request Header Fields Too Large",
     502: "upstream protocol error",
     503: "upstream connect error or disconnect before headers",
@@ -53,13 +56,21 @@ class Opened:
 
 @dataclass(slots=True)
 class Router:
-    """Opens and closes doors, and serves who comes in by the routes that the catalog has at that moment."""
+    """Opens and closes doors, and serves who comes in by the routes that the catalog has at that moment.
+
+    `seed` decides how a traffic split falls out.
+    """
 
     catalog: Catalog
     fleet: Fleet
     logs: LogStore
     activity: Activity
+    seed: int
     _doors: dict[Door, Opened] = field(init=False, default_factory=dict)
+    _dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dice = random.Random(self.seed)
 
     def open(self, service: ServiceId, tag: str = "") -> None:
         """Listen for a service, or for one tag of it; the port stays the same until the service is deleted."""
@@ -86,81 +97,88 @@ class Router:
         """Serve the next request of a client; False when there was none or it was no HTTP."""
         try:
             async with asyncio.timeout(KEEP_ALIVE):
-                request = await client.receive()
+                head = await client.receive()
+            if not isinstance(head, h11.Request):
+                return False
+            body = client.received()
+            ours = _is_ours(head)
         except h11.RemoteProtocolError as error:
             await _say(client, error.error_status_hint)
             return False
-        if not isinstance(request, h11.Request):
+        except ValueError:
+            await _say(client, 400)
             return False
+        if not ours:
+            await _say(client, 404)
+            return True
         with self.activity.request():
-            await self._serve(door, client, request)
+            await self._serve(door, client, head, body)
         return True
 
-    async def _serve(self, door: Door, client: Peer, request: h11.Request) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+    async def _serve(self, door: Door, client: Peer, head: h11.Request, body: list[h11.Event]) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
         span = trace.adopt(headers)
         base = self.url(door.service, door.tag)
-        remote = client.writer.get_extra_info("peername")[0]
+        remote = client.wire.remote
         served = Served(
-            request.method.decode(), base + request.target.decode("latin-1"), headers.get("user-agent", ""),
-            f"HTTP/{request.http_version.decode()}", span.trace, span.span, remote=remote,
+            head.method.decode(), base + head.target.decode("latin-1"), headers.get("user-agent", ""),
+            f"HTTP/{head.http_version.decode()}", span.trace, span.span, received=sum(map(size_of, body)),
+            remote=remote,
         )  # fmt: skip
-        raw = forwarded_headers(request, base.removeprefix("http://"), remote, span.headers())
-        outbound = h11.Request(method=request.method, target=request.target, headers=raw)
+        raw = forwarded_headers(head, base.removeprefix("http://"), remote, span.headers())
+        outbound = Outbound(h11.Request(method=head.method, target=head.target, headers=raw), body)
+        await self._answer(door, client, outbound, served)
+
+    async def _answer(self, door: Door, client: Peer, outbound: Outbound, served: Served) -> None:
+        """Have a request answered by the revision that the traffic split gives it to, and log it."""
         revision = self._choose(door)
-        source = Source(revision.id if revision else RevisionId(door.service, ""))
+        identity = revision.id if revision else RevisionId(door.service, "")
         began = time.monotonic()
         try:
             if revision is None:
                 await _say(client, 404, served)
             else:
-                source = await self._forward(revision, client, outbound, served)
+                await self._forward(revision, client, outbound, served)
         except ClientLeft:
             served.status = served.status or CLIENT_CLOSED_REQUEST
             raise
         finally:
             served.seconds = time.monotonic() - began
-            self.logs.append(request_entry(source, served))
+            self.logs.append(request_entry(Source(identity, served.instance), served))
 
     def _choose(self, door: Door) -> Revision | None:
         service = self.catalog.find(door.service)
         routes = service.routes if service else ()
-        name = tagged(routes, door.tag) if door.tag else choose(routes, random.random())
+        name = tagged(routes, door.tag) if door.tag else choose(routes, self._dice.random())
         return self.catalog.find_revision(RevisionId(door.service, name))
 
-    async def _forward(self, revision: Revision, client: Peer, outbound: h11.Request, served: Served) -> Source:
+    async def _forward(self, revision: Revision, client: Peer, outbound: Outbound, served: Served) -> None:
         """Carry a request to an instance of a revision; whatever goes wrong there, the client gets an answer."""
-        source = Source(revision.id)
         limit = float(revision.template["timeout"].removesuffix("s"))
         try:
-            async with asyncio.timeout(limit), self._upstream(revision) as (instance, peer):
-                source = instance.source
-                await relay(client, peer, outbound, served)
+            async with asyncio.timeout(limit):
+                await self._carry(revision, client, outbound, served)
         except TimeoutError:
             await _fail(client, 504, served)
+        except NoInstance:
+            served.note = NO_INSTANCE
+            await _fail(client, 429, served)
         except StartFailed:
             await _fail(client, 503, served)
         except InstanceLost as lost:
             await _fail(client, lost.status, served)
         except h11.RemoteProtocolError as error:
             await _fail(client, error.error_status_hint, served)
-        return source
 
-    @asynccontextmanager
-    async def _upstream(self, revision: Revision) -> AsyncIterator[tuple[Instance, Peer]]:
-        """A connection to an instance of a revision. One on whose port nobody listens is replaced once."""
+    async def _carry(self, revision: Revision, client: Peer, outbound: Outbound, served: Served) -> None:
+        """An instance on whose port nobody listens is replaced once."""
         for _ in range(2):
             instance = await self.fleet.acquire(revision)
+            served.instance = instance.id
             try:
-                peer = await _connect(instance.port)
-                if peer is None:
-                    self.fleet.discard(instance)
-                    continue
-                try:
-                    yield instance, peer
-                finally:
-                    peer.abort()
-                return
+                if await exchange(instance.connections, client, outbound, served):
+                    return
+                self.fleet.discard(instance)
             finally:
                 self.fleet.release(instance)
         raise InstanceLost(503)
@@ -171,13 +189,10 @@ async def _accept(conversations: Conversations, listener: socket.socket) -> None
         await server.serve_forever()
 
 
-async def _connect(port: int) -> Peer | None:
-    """Who listens on a local port, None when nobody does."""
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return None
-    return Peer(h11.CLIENT, reader, writer)
+def _is_ours(head: h11.Request) -> bool:
+    """Whether a request is for this machine; only HTTP/1.0 may leave it open. Raises ValueError."""
+    hosts = [value for name, value in head.headers if name == b"host"]
+    return not hosts or is_local(hosts[0].decode("latin-1"))
 
 
 async def _fail(client: Peer, status: int, served: Served) -> None:

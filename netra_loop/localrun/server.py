@@ -14,10 +14,12 @@ from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backings
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.control_plane import ControlPlane
+from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Home
-from netra_loop.localrun.http1 import Conversations, listen
+from netra_loop.localrun.http1 import Conversations
 from netra_loop.localrun.http_api import Route
 from netra_loop.localrun.images import Images
+from netra_loop.localrun.instance import Launcher
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
@@ -25,6 +27,7 @@ from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.operations import Operations
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.wire import listen
 
 VERSION = "1"
 IDLE_LOOK = 0.5  # seconds between two looks whether anybody still needs us
@@ -32,11 +35,16 @@ IDLE_LOOK = 0.5  # seconds between two looks whether anybody still needs us
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`port` 0 is any free one, `idle` 0 is never; `idle` and `grace` (SIGTERM to SIGKILL) are in seconds."""
+    """`port` 0 is any free one, `idle` 0 is never; `idle` and `grace` (SIGTERM to SIGKILL) are in seconds.
+
+    `patience` is that of requests and of instances, `seed` decides how traffic splits fall out.
+    """
 
     port: int
     idle: float
     grace: float
+    patience: Patience
+    seed: int
 
 
 class Server:
@@ -52,9 +60,9 @@ class Server:
         self._images = Images(home.images)
         self._audit = Audit(home.audit)
         self._operations = Operations()
-        self._fleet = Fleet(self._images, self._logs, settings.grace)
+        self._fleet = Fleet(Launcher(self._images, self._logs, settings.grace), settings.patience)
         self._backings = Backings(home.backing, settings.grace)
-        self._router = Router(self._catalog, self._fleet, self._logs, self._activity)
+        self._router = Router(self._catalog, self._fleet, self._logs, self._activity, settings.seed)
         self._rollouts = Rollouts(self._catalog, self._fleet, self._router)
 
     async def run(self) -> None:

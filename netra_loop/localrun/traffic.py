@@ -78,6 +78,12 @@ def serving(service: Service) -> set[str]:
     return {route.revision for route in service.routes} | awaited(service)
 
 
+def share(service: Service, revision: str) -> int:
+    """The percentage of a service's requests that a revision gets, or will get when the service has settled."""
+    routes = (service.routes, resolve(service))
+    return max(sum(route.target.percent for route in those if route.revision == revision) for those in routes)
+
+
 def choose(routes: Iterable[Route], point: float) -> str:
     """The revision for a point in [0, 1): each gets its share of the line. Empty when nothing is routed."""
     left = point * 100
