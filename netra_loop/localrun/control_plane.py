@@ -12,6 +12,7 @@ import h11
 from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
+from netra_loop.localrun.faults import FaultKind, Faults
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.http1 import Peer, is_local
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route, Target, find_route, parse_target
@@ -21,6 +22,10 @@ PATIENCE = 120.0  # seconds a connection may stay silent, within a request or be
 TOKEN_HEADER = "x-netra-local-token"
 
 
+class AnswerDropped(Exception):
+    """A fault: what was asked for is done, and nobody is told."""
+
+
 @dataclass(slots=True)
 class ControlPlane:
     """Serves a route table. `token` is what /_local/ calls that change something must carry."""
@@ -28,6 +33,7 @@ class ControlPlane:
     routes: list[Route]
     audit: Audit
     activity: Activity
+    faults: Faults
     token: str
 
     async def serve_one(self, client: Peer) -> bool:
@@ -43,6 +49,9 @@ class ControlPlane:
         except h11.RemoteProtocolError as error:
             if client.protocol.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 await _send(client, error.error_status_hint, _http_error(error.error_status_hint, str(error)))
+            return False
+        except AnswerDropped:
+            client.abort()
             return False
         return True
 
@@ -62,10 +71,13 @@ class ControlPlane:
 
     async def _handle(self, route: Route, request: ApiRequest) -> tuple[int, Document]:
         """Run a handler; what changes something is audited, whether it succeeds or not."""
-        status, answer = 200, Answer({}, request.args.get("service") or request.parameter("serviceId"))
+        service = _service(request)
+        status, answer = 200, Answer({}, service)
         try:
             if route.needs_token:
                 self._require_token(request)
+            if route.api:
+                self.faults.refuse(service, changes=bool(route.action))
             answer = await route.handler(request)
         except ApiError as error:
             status, answer = error.code, Answer(error.document(), answer.service)
@@ -74,12 +86,21 @@ class ControlPlane:
             status, answer = 500, Answer(_http_error(500, "Internal error, see the server's stderr."), answer.service)
         if route.action and not request.flag("validateOnly"):
             self.audit.record(request.method, request.path, route.action, answer.service, answer.revision, status)
+        if route.action and route.api and self.faults.meet(FaultKind.DROPPED_ANSWER, service):
+            raise AnswerDropped
+        if request.method == "GET" and route.api == "run" and status == 200 and "operation" not in request.args:
+            return status, self.faults.stale(service, request.path, answer.document)
         return status, answer.document
 
     def _require_token(self, request: ApiRequest) -> None:
         sent = request.headers.get(TOKEN_HEADER, "")
         if not hmac.compare_digest(sent.encode(), self.token.encode()):
             raise forbidden(f"This needs the header {TOKEN_HEADER} with the token from server.json.")
+
+
+def _service(request: ApiRequest) -> str:
+    """The service that a request is about, empty when it is about none or names it only in its body."""
+    return request.args.get("service") or request.parameter("serviceId")
 
 
 def _require_local(headers: Mapping[str, str], target: Target) -> None:

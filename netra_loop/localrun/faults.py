@@ -89,10 +89,13 @@ class Faults:
             del self._armed[fault.kind, fault.service]
         return fault
 
-    def refuse(self, service: str) -> None:
-        """Raise the error that a call about a service meets, if it meets one; nothing has happened then."""
+    def refuse(self, service: str, *, changes: bool) -> None:
+        """Raise the error that a call about a service meets, if it meets one; nothing has happened then.
+
+        Only a call that changes something can be in conflict with another.
+        """
         for kind, (code, status, message) in REFUSALS.items():
-            if self.meet(kind, service):
+            if (changes or kind is not FaultKind.CONFLICT) and self.meet(kind, service):
                 raise ApiError(code, status, message)
 
     def stale(self, service: str, path: str, document: Document) -> Document:

@@ -11,6 +11,7 @@ from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backing, Backings, Wanted, read_name, read_port
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.errors import invalid
+from netra_loop.localrun.faults import Faults, read_fault
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.images import Image, Images
@@ -36,6 +37,7 @@ class LocalApi:
     router: Router
     logs: LogStore
     audit: Audit
+    faults: Faults
     identity: Document
     home: Path
     stop: Callable[[], None]
@@ -48,6 +50,9 @@ class LocalApi:
             Route("GET", "/_local/logs", self.list_logs, api=""),
             Route("POST", "/_local/build", self.build, "build", needs_token=True, api=""),
             Route("POST", "/_local/backing", self.back, "back", needs_token=True, api=""),
+            Route("GET", "/_local/faults", self.list_faults, api=""),
+            Route("POST", "/_local/faults", self.arm_fault, "fault", needs_token=True, api=""),
+            Route("DELETE", "/_local/faults", self.clear_faults, "fault", needs_token=True, api=""),
             Route("POST", "/_local/down", self.down, "down", needs_token=True, api=""),
         ]
 
@@ -83,6 +88,18 @@ class LocalApi:
         name, port = read_name(body.text("name")), read_port(body.text("address"))
         backing = await self.backings.ensure(Wanted(name, await self._build(f"backing/{name}", body), port))
         return Answer(_backing(backing) | {"digest": backing.wanted.image.digest}, name)
+
+    async def list_faults(self, _: ApiRequest) -> Answer:
+        return Answer({"faults": [fault.document() for fault in self.faults.all()]})
+
+    async def arm_fault(self, request: ApiRequest) -> Answer:
+        fault = read_fault(request.json())
+        self.faults.arm(fault)
+        return Answer(fault.document(), fault.service)
+
+    async def clear_faults(self, _: ApiRequest) -> Answer:
+        self.faults.clear()
+        return Answer({})
 
     async def down(self, _: ApiRequest) -> Answer:
         """Answers first, then the server stops."""

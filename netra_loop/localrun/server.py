@@ -14,6 +14,7 @@ from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backings
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.control_plane import ControlPlane
+from netra_loop.localrun.faults import Faults
 from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Home
 from netra_loop.localrun.http1 import Conversations
@@ -59,6 +60,7 @@ class Server:
         self._catalog = Catalog()
         self._images = Images(home.images)
         self._audit = Audit(home.audit)
+        self._faults = Faults()
         self._operations = Operations()
         self._fleet = Fleet(Launcher(self._images, self._logs, settings.grace), settings.patience)
         self._backings = Backings(home.backing, settings.grace)
@@ -75,7 +77,7 @@ class Server:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
-        plane = ControlPlane(self._routes(url, identity), self._audit, self._activity, token)
+        plane = ControlPlane(self._routes(url, identity), self._audit, self._activity, self._faults, token)
         conversations = Conversations(plane.serve_one)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
@@ -93,7 +95,7 @@ class Server:
         admin = Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, self._operations, url)
         local = LocalApi(
             self._catalog, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
-            identity, self._home.folder, self._stopped.set,
+            self._faults, identity, self._home.folder, self._stopped.set,
         )  # fmt: skip
         return [*local.routes(), *admin.routes(), *LogApi(self._logs).routes()]
 
