@@ -2,16 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Collection, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from netra_loop.localrun import failures
 from netra_loop.localrun.entries import Source, line_entry, system_entry
 from netra_loop.localrun.images import Image, Images
-from netra_loop.localrun.launch import command_line, environment, free_ports
+from netra_loop.localrun.launch import command_line, environment
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Failure, Revision, RevisionId, ServiceId
+from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.probe import started, succeeds
 from netra_loop.localrun.process import Process
 
@@ -56,8 +57,8 @@ class Fleet:
     images: Images
     logs: LogStore
     grace: float
+    ports: Ports
     _slots: dict[RevisionId, Slot] = field(init=False, default_factory=dict)
-    _ports: Iterator[int] = field(init=False, default_factory=free_ports)
     _background: set[asyncio.Task[Any]] = field(init=False, default_factory=set)
 
     async def acquire(self, revision: Revision) -> Instance:
@@ -144,13 +145,14 @@ class Fleet:
     async def _spawn(self, revision: Revision, image: Image) -> Instance:
         source = Source(revision.id, secrets.token_hex(32))
         self.logs.append(system_entry(source, "INFO", "Starting new instance."))
-        port = next(self._ports)
+        port = self.ports.free()
         argv = command_line(image, revision.template["containers"][0])
 
         def on_line(stream: str, text: str) -> None:
             self.logs.append(line_entry(source, stream, text), len(text))
 
-        process = await Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
+        start = Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
+        process = await self.ports.lend(port, start)
         return Instance(source.instance, port, process, source)
 
     async def _await_startup(self, instance: Instance, revision: Revision) -> None:

@@ -8,22 +8,23 @@ from pathlib import Path
 from netra_loop.localrun import render
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backing, Backings, Wanted, read_name, read_port
-from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.errors import invalid
 from netra_loop.localrun.fields import Document, Fields
+from netra_loop.localrun.home import Home
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.images import Image, Images
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionState, Service
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.state import State
 
 
 @dataclass(slots=True)
 class LocalApi:
     """`identity` is version, pid, started and url, as status tells; `stop` ends the server; `home` is its folder."""
 
-    catalog: Catalog
+    state: State
     images: Images
     fleet: Fleet
     backings: Backings
@@ -31,7 +32,7 @@ class LocalApi:
     logs: LogStore
     audit: Audit
     identity: Document
-    home: Path
+    home: Home
     stop: Callable[[], None]
     _building: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
@@ -46,12 +47,12 @@ class LocalApi:
         ]
 
     async def status(self, _: ApiRequest) -> Answer:
-        services = [self._service(service) for service in self.catalog.services()]
+        services = [self._service(service) for service in self.state.catalog.services()]
         backing = [_backing(one) | {"alive": one.process.alive} for one in self.backings.all()]
-        return Answer(self.identity | {"services": services, "backing": backing})
+        return Answer(self.identity | {"state": await self._state(), "services": services, "backing": backing})
 
     async def list_audit(self, _: ApiRequest) -> Answer:
-        return Answer({"entries": self.audit.entries})
+        return Answer({"entries": list(self.audit.entries)})
 
     async def list_logs(self, request: ApiRequest) -> Answer:
         """The entries of one revision, or of all, oldest first; where a revision's logUri leads."""
@@ -82,15 +83,22 @@ class LocalApi:
         asyncio.get_running_loop().call_soon(self.stop)
         return Answer({})
 
+    async def _state(self) -> Document:
+        """`bytes` is the size of the whole folder, `restored` how many services were there at the start."""
+        size = await asyncio.to_thread(self.home.size)
+        return {
+            "bytes": size, "restored": self.state.restored, "since": self.state.since, "damage": self.state.damage
+        }  # fmt: skip
+
     async def _build(self, name: str, body: Fields) -> Image:
         async with self._building:
             try:
-                return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home)
+                return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home.folder)
             except OSError as error:
                 raise invalid(f"source: {error}") from error
 
     def _service(self, service: Service) -> Document:
-        revisions = self.catalog.revisions(service.id).values()
+        revisions = self.state.catalog.revisions(service.id).values()
         return {
             "name": service.id.name,
             "url": self.router.url(service.id),
