@@ -9,6 +9,8 @@ from pathlib import Path
 
 from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Busy, Home
+from netra_loop.localrun.orphans import end_orphans, mark_children
+from netra_loop.localrun.retention import MOST_REVISIONS
 from netra_loop.localrun.server import Server, Settings
 
 MOST_FILES = 8192
@@ -20,10 +22,15 @@ def main() -> int:
     arguments = _parser().parse_args()
     _allow_many_connections()
     patience = Patience(arguments.queue_seconds, arguments.instance_idle_seconds)
-    settings = Settings(arguments.port, arguments.idle_minutes * 60, arguments.grace_seconds, patience, arguments.seed)
-    home = Home(arguments.state)
+    settings = Settings(
+        arguments.port, arguments.idle_minutes * 60, arguments.grace_seconds, patience, arguments.seed,
+        arguments.most_revisions,
+    )  # fmt: skip
     try:
+        home = Home(arguments.state)
         with home.locked():
+            end_orphans(home.mark, settings.grace)
+            mark_children(home.mark)
             asyncio.run(_serve(home, settings))
     except Busy as error:
         sys.stderr.write(f"{error}\n")
@@ -47,13 +54,16 @@ def _allow_many_connections() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m netra_loop.localrun", description="The embedded Cloud Run.")
-    parser.add_argument("--state", type=Path, required=True, help="folder for images, logs of changes and the address")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1, any free one by default")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder for all that is kept: services, images, changes"
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1, the one before by default")
     parser.add_argument("--idle-minutes", type=float, default=15, help="end after so long without a request, 0: never")
     parser.add_argument("--grace-seconds", type=float, default=10, help="between SIGTERM and SIGKILL for an instance")
     parser.add_argument("--queue-seconds", type=float, default=10, help="a request waits so long for a free instance")
     parser.add_argument("--instance-idle-seconds", type=float, default=900, help="an idle instance is kept so long")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help="for the dice of traffic splits")
+    parser.add_argument("--most-revisions", type=int, default=MOST_REVISIONS, help="of one service; older ones go")
     return parser
 
 

@@ -20,7 +20,8 @@ from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_documen
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
-from netra_loop.localrun.operations import Operations, done
+from netra_loop.localrun.operations import Operation, Operations, Work, done
+from netra_loop.localrun.record import from_document, to_document
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
 from netra_loop.localrun.traffic import serving
@@ -60,6 +61,18 @@ class Admin:
             Route("POST", f"{operation}:wait", self.wait_operation),
         ]
 
+    def resume(self) -> None:
+        """Go on where the server before ended: doors, starts that were under way, and operations."""
+        self.router.reopen()
+        self.rollouts.resume()
+        for operation in self.operations.under_way():
+            self.operations.go_on(operation, self._again(operation))
+
+    def _again(self, operation: Operation) -> Work:
+        if operation.order is None:  # it awaited the end of processes, and they have ended with their server
+            return done(operation.metadata)
+        return self.rollouts.settle(from_document(Change, operation.order), self._document)
+
     async def create_service(self, request: ApiRequest) -> Answer:
         identity = ServiceId(_place(request), request.parameter("serviceId"))
         require_service_name(identity.name)
@@ -92,10 +105,12 @@ class Admin:
         change = declare(previous, wanted, identity, existing, image.reference if image else "")
         if request.flag("validateOnly"):
             return self._validated(identity, change)
-        self.rollouts.record(change)
-        self.router.open(identity)
-        work = self.rollouts.settle(change, self._document)
-        operation = self.operations.begin(identity.place, "Service", self._document(change.service), work)
+        with self.catalog.together():
+            self.rollouts.record(change)
+            self.router.open(identity)
+            document, order = self._document(change.service), to_document(change)
+            work = self.rollouts.settle(change, self._document)
+            operation = self.operations.begin(identity.place, "Service", document, work, order)
         return Answer(operation.document(), identity.name, change.revision.id.name if change.revision else "")
 
     def _validated(self, identity: ServiceId, change: Change) -> Answer:
@@ -118,9 +133,11 @@ class Admin:
         if request.flag("validateOnly"):
             operation = self.operations.begin(service.id.place, "Service", document, done(document))
             return Answer(operation.document(), service.id.name)
-        self.catalog.remove_service(service.id)
-        work = _after(self.rollouts.forget(service.id), document)
-        return Answer(self.operations.begin(service.id.place, "Service", document, work).document(), service.id.name)
+        with self.catalog.together():
+            self.catalog.remove_service(service.id)
+            work = _after(self.rollouts.forget(service.id), document)
+            operation = self.operations.begin(service.id.place, "Service", document, work)
+        return Answer(operation.document(), service.id.name)
 
     async def list_revisions(self, request: ApiRequest) -> Answer:
         """The newest first. The service `-` stands for all of them."""
@@ -147,7 +164,7 @@ class Admin:
         if request.flag("validateOnly"):
             work = done(document)
         else:
-            self.catalog.remove_revision(identity)
+            self.catalog.remove_revisions([identity])
             work = _after(self.fleet.remove([identity]), document)
         operation = self.operations.begin(identity.service.place, "Revision", document, work)
         return Answer(operation.document(), identity.service.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from netra_loop.localrun.errors import ApiError, aborted, already_exists, failed_precondition, invalid
 from netra_loop.localrun.images import Image
 from netra_loop.localrun.launch import basic_environment, procfile_command
+from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.probe import listens, succeeds
 from netra_loop.localrun.process import Process
 
@@ -51,6 +52,7 @@ class Backings:
     folder: Path
     grace: float
     patience: float = START_PATIENCE
+    ports: Ports = field(default_factory=Ports)
     _known: dict[str, Backing] = field(init=False, default_factory=dict)
     _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _change: asyncio.Task[Backing] | None = field(init=False, default=None)
@@ -93,10 +95,13 @@ class Backings:
         return await self._start(wanted)
 
     async def _start(self, wanted: Wanted) -> Backing:
+        if not self.ports.reserve(wanted.port):
+            raise _taken(wanted)
         log = Log(self.folder / f"{wanted.name}.log")
         env = basic_environment() | {"PORT": str(wanted.port)}
         argv = procfile_command(wanted.image)
-        process = await Process.start(argv, env, wanted.image.folder, self.grace, log.append)
+        start = Process.start(argv, env, wanted.image.folder, self.grace, log.append)
+        process = await self.ports.lend(wanted.port, start)
         backing = Backing(wanted, process)
         try:
             if not await self._listens(backing):
@@ -174,6 +179,8 @@ def _require_free(wanted: Wanted) -> None:
         try:
             probe.bind(("127.0.0.1", wanted.port))
         except OSError:
-            raise already_exists(
-                f"{wanted.address} is taken by another process; give the dependency another address"
-            ) from None
+            raise _taken(wanted) from None
+
+
+def _taken(wanted: Wanted) -> ApiError:
+    return already_exists(f"{wanted.address} is taken by another process; give the dependency another address")

@@ -1,19 +1,31 @@
-"""The services and revisions that exist now, in memory: the one place that holds them."""
+"""The services and revisions that exist now: the one place that holds them, in memory and in the store."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from netra_loop.localrun.errors import not_found
 from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
+from netra_loop.localrun.record import from_document, to_document
+from netra_loop.localrun.store import Store
 
 ANY_LOCATION = "-"
+SERVICE, REVISION = "service", "revision"  # kinds in the store
 
 
 class Catalog:
     """Lookups raise NOT_FOUND with Google's wording; lists are in order of creation."""
 
-    def __init__(self) -> None:
-        self._services: dict[ServiceId, Service] = {}
-        self._revisions: dict[RevisionId, Revision] = {}
+    def __init__(self, store: Store) -> None:
+        """Begins with what the store has. Raises ValueError when that is not ours to read."""
+        self._store = store
+        services = [from_document(Service, document) for document in store.all(SERVICE).values()]
+        revisions = [from_document(Revision, document) for document in store.all(REVISION).values()]
+        self._services: dict[ServiceId, Service] = {service.id: service for service in services}
+        self._revisions: dict[RevisionId, Revision] = {revision.id: revision for revision in revisions}
+
+    def together(self) -> AbstractContextManager[None]:
+        """Spans changes that survive together or not at all; nothing may be awaited within."""
+        return self._store.together()
 
     def find(self, service: ServiceId) -> Service | None:
         return self._services.get(service)
@@ -42,22 +54,25 @@ class Catalog:
         return {key.name: item for key, item in self._revisions.items() if key.service == service}
 
     def put_service(self, service: Service) -> None:
+        self._store.put(SERVICE, service.id.path, to_document(service))
         self._services[service.id] = service
 
     def put_revision(self, revision: Revision) -> None:
+        self._store.put(REVISION, revision.id.path, to_document(revision))
         self._revisions[revision.id] = revision
 
     def remove_service(self, service: ServiceId) -> None:
         """Forget a service and all its revisions."""
+        with self._store.together():
+            self._store.remove(SERVICE, service.path)
+            self.remove_revisions([key for key in self._revisions if key.service == service])
         self._services.pop(service)
-        self._forget([key for key in self._revisions if key.service == service])
 
-    def remove_revision(self, revision: RevisionId) -> None:
-        self._forget([revision])
-
-    def _forget(self, revisions: Iterable[RevisionId]) -> None:
-        for revision in revisions:
-            del self._revisions[revision]
+    def remove_revisions(self, revisions: Iterable[RevisionId]) -> None:
+        with self._store.together():
+            for revision in revisions:
+                self._store.remove(REVISION, revision.path)
+                del self._revisions[revision]
 
 
 def _within(place: Place, asked: Place) -> bool:

@@ -7,13 +7,14 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from netra_loop.localrun.errors import invalid
 
 DRAFT = "draft-"
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 SKIPPED_FOLDERS = {".git", "__pycache__", ".venv"}
 IMAGE_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*")
 REFERENCE = re.compile(r"(?P<name>[^@:]+(?::\d+/[^@:]+)?)(?::latest)?(?:@(?P<digest>sha256:[0-9a-f]{64}))?")
@@ -70,6 +71,13 @@ class Images:
         if found is None or digest is None or not self._path(digest).is_dir():
             return None
         return Image(found["name"], digest, self._path(digest), web_command(self._path(digest)))
+
+    def prune(self, used: Collection[str]) -> None:
+        """Remove the images whose digest is not among `used` and that are not the latest of their name."""
+        kept = {self._path(digest).name for digest in (*used, *self._latest().values())}
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest.removeprefix("sha256:")

@@ -2,16 +2,16 @@
 
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from netra_loop.localrun import failures
 from netra_loop.localrun.connections import Connections
 from netra_loop.localrun.entries import Source, line_entry, system_entry
 from netra_loop.localrun.images import Image, Images
-from netra_loop.localrun.launch import command_line, environment, free_ports
+from netra_loop.localrun.launch import command_line, environment
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Failure, Revision
+from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.probe import kind, started, succeeds
 from netra_loop.localrun.process import Process
 
@@ -59,7 +59,7 @@ class Launcher:
     images: Images
     logs: LogStore
     grace: float
-    _ports: Iterator[int] = field(init=False, default_factory=free_ports)
+    ports: Ports
 
     async def start(self, revision: Revision) -> Instance:
         """An instance whose startup probe has succeeded. Raises StartFailed."""
@@ -84,13 +84,14 @@ class Launcher:
     async def _spawn(self, revision: Revision, image: Image) -> Instance:
         source = Source(revision.id, secrets.token_hex(32))
         self.logs.append(system_entry(source, "INFO", "Starting new instance."))
-        port = next(self._ports)
+        port = self.ports.free()
         argv = command_line(image, revision.template["containers"][0])
 
         def on_line(stream: str, text: str) -> None:
             self.logs.append(line_entry(source, stream, text))
 
-        process = await Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
+        start = Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
+        process = await self.ports.lend(port, start)
         return Instance(source.instance, port, process, source, Connections(port))
 
     async def _await_startup(self, instance: Instance, revision: Revision) -> None:

@@ -15,6 +15,8 @@ from netra_loop.localrun.model import Revision
 # Below the range from which the kernel takes the ports of outgoing connections, so that none of these is in our way.
 PORTS = range(20000, 30000)
 
+MARK = "NETRA_LOOP_LOCAL"  # the variable that tells the processes of one state folder from all others
+
 
 def command_line(image: Image, container: Document) -> list[str]:
     """The container's own command, else the Procfile's `web:` line through a shell, so that $PORT expands in it."""
@@ -37,7 +39,7 @@ def environment(revision: Revision, port: int) -> dict[str, str]:
 
 
 def basic_environment() -> dict[str, str]:
-    """PATH with our interpreter's folder first, HOME, LANG, and nothing else of ours.
+    """PATH with our interpreter's folder first, HOME, LANG, the mark of our processes, and nothing else of ours.
 
     PYTHONDONTWRITEBYTECODE keeps an image unchanged even where file modes do not, for root.
     """
@@ -46,6 +48,7 @@ def basic_environment() -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        MARK: os.environ.get(MARK, ""),
     }
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from netra_loop.localrun import render
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backing, Backings, Wanted, read_name, read_port
-from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.errors import invalid
 from netra_loop.localrun.faults import Faults, read_fault
 from netra_loop.localrun.fields import Document, Fields
+from netra_loop.localrun.home import Home
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.images import Image, Images
 from netra_loop.localrun.instance import Instance
@@ -22,6 +22,7 @@ from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionState, Service
 from netra_loop.localrun.process import memory_below, memory_of_this_process
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.state import State
 
 MOST_LOGS = 1000
 
@@ -30,7 +31,7 @@ MOST_LOGS = 1000
 class LocalApi:
     """`identity` is version, pid, started and url, as status tells; `stop` ends the server; `home` is its folder."""
 
-    catalog: Catalog
+    state: State
     images: Images
     fleet: Fleet
     backings: Backings
@@ -39,7 +40,7 @@ class LocalApi:
     audit: Audit
     faults: Faults
     identity: Document
-    home: Path
+    home: Home
     stop: Callable[[], None]
     _building: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
@@ -59,13 +60,13 @@ class LocalApi:
     async def status(self, _: ApiRequest) -> Answer:
         """Everything that runs; `memory` is in bytes, `seed` is that of the traffic splits."""
         memory = await asyncio.to_thread(memory_below, [item.process.root for item in self._instances()])
-        services = [self._service(service, memory) for service in self.catalog.services()]
+        services = [self._service(service, memory) for service in self.state.catalog.services()]
         backing = [_backing(one) | {"alive": one.process.alive} for one in self.backings.all()]
-        server = {"memory": memory_of_this_process(), "seed": self.router.seed}
+        server = {"memory": memory_of_this_process(), "seed": self.router.seed, "state": await self._state()}
         return Answer(self.identity | server | {"services": services, "backing": backing})
 
     async def list_audit(self, _: ApiRequest) -> Answer:
-        return Answer({"entries": self.audit.entries})
+        return Answer({"entries": list(self.audit.entries)})
 
     async def list_logs(self, request: ApiRequest) -> Answer:
         """The newest entries of one revision, or of all, oldest first; where a revision's logUri leads."""
@@ -106,19 +107,26 @@ class LocalApi:
         asyncio.get_running_loop().call_soon(self.stop)
         return Answer({})
 
+    async def _state(self) -> Document:
+        """`bytes` is the size of the whole folder, `restored` how many services were there at the start."""
+        size = await asyncio.to_thread(self.home.size)
+        return {
+            "bytes": size, "restored": self.state.restored, "since": self.state.since, "damage": self.state.damage
+        }  # fmt: skip
+
     async def _build(self, name: str, body: Fields) -> Image:
         async with self._building:
             try:
-                return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home)
+                return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home.folder)
             except OSError as error:
                 raise invalid(f"source: {error}") from error
 
     def _instances(self) -> list[Instance]:
-        revisions = [key for service in self.catalog.services() for key in self.fleet.revisions(service.id)]
+        revisions = [key for service in self.state.catalog.services() for key in self.fleet.revisions(service.id)]
         return [instance for revision in revisions for instance in self.fleet.instances(revision)]
 
     def _service(self, service: Service, memory: Mapping[int, int]) -> Document:
-        revisions = self.catalog.revisions(service.id).values()
+        revisions = self.state.catalog.revisions(service.id).values()
         return {
             "name": service.id.name,
             "url": self.router.url(service.id),

@@ -41,7 +41,6 @@ class RevisionId:
 class Code(IntEnum):
     """The google.rpc codes that operations end with."""
 
-    CANCELLED = 1
     NOT_FOUND = 5
     FAILED_PRECONDITION = 9
     ABORTED = 10

@@ -1,16 +1,21 @@
-"""Long-running operations: work in the background whose outcome a client polls for."""
+"""Long-running operations: work in the background whose outcome a client polls for, also after a restart."""
 
 import asyncio
 import traceback
 import uuid
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netra_loop.localrun.errors import not_found
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.model import Code, Failure, Place, Reason
+from netra_loop.localrun.record import from_document, to_document
+from netra_loop.localrun.store import Store
 
 KEPT = 1000
+KIND = "operation"  # in the store
+
+Work = Coroutine[None, None, Document]
 
 
 class Failed(Exception):
@@ -23,42 +28,66 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A google.longrunning.Operation: `kind` is the message type of its metadata and response, such as Service."""
+    """A google.longrunning.Operation: `kind` is the message type of its metadata and response, such as Service.
+
+    `order` is what its work needs to be done again after a restart, None for work that only awaits the end of
+    processes. Neither response nor failure: it is under way.
+    """
 
     name: str
     kind: str
     metadata: Document
-    work: asyncio.Task[Document]
+    order: Document | None = None
+    response: Document | None = None
+    failure: Failure | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.response is not None or self.failure is not None
 
     def document(self) -> Document:
-        document: Document = {"name": self.name, "metadata": self._any(self.metadata), "done": self.work.done()}
-        if not self.work.done():
-            return document
-        failure = _failure(self.work)
-        if failure is not None:
-            return document | {"error": {"code": failure.code, "message": failure.message}}
-        return document | {"metadata": self._any(self.work.result()), "response": self._any(self.work.result())}
+        document: Document = {"name": self.name, "metadata": self._any(self.metadata), "done": self.done}
+        if self.failure is not None:
+            return document | {"error": {"code": self.failure.code, "message": self.failure.message}}
+        if self.response is not None:
+            return document | {"metadata": self._any(self.response), "response": self._any(self.response)}
+        return document
 
     def _any(self, message: Document) -> Document:
         return {"@type": f"type.googleapis.com/google.cloud.run.v2.{self.kind}", **message}
 
 
 class Operations:
-    """The operations of this server's life, the newest KEPT of them."""
+    """The newest KEPT operations, and all that are under way. One that a stop interrupts goes on after the restart."""
 
-    def __init__(self) -> None:
-        self._operations: dict[str, Operation] = {}
+    def __init__(self, store: Store) -> None:
+        """Begins with what the store has. Raises ValueError when that is not ours to read."""
+        self._store = store
+        self._operations = {key: from_document(Operation, value) for key, value in store.all(KIND).items()}
+        self._work: dict[str, asyncio.Task[None]] = {}
 
-    def begin(self, place: Place, kind: str, metadata: Document, work: Coroutine[None, None, Document]) -> Operation:
+    def begin(
+        self, place: Place, kind: str, metadata: Document, work: Work, order: Document | None = None
+    ) -> Operation:
         """Start work that returns the resource when it is done, and raises Failed when it failed."""
-        name = f"{place.path}/operations/{uuid.uuid4()}"
-        operation = Operation(name, kind, metadata, asyncio.create_task(work))
-        operation.work.add_done_callback(_tell_bugs)
-        self._operations[name] = operation
-        for old in list(self._operations)[:-KEPT]:
-            if self._operations[old].work.done():
-                del self._operations[old]
+        operation = Operation(f"{place.path}/operations/{uuid.uuid4()}", kind, metadata, order)
+        with self._store.together():
+            self._put(operation)
+            for old in list(self._operations)[:-KEPT]:
+                if self._operations[old].done:
+                    del self._operations[old]
+                    self._store.remove(KIND, old)
+        self.go_on(operation, work)
         return operation
+
+    def go_on(self, operation: Operation, work: Work) -> None:
+        """Do the work of an operation that is under way."""
+        task = asyncio.create_task(self._carry_out(operation, work))
+        self._work[operation.name] = task
+        task.add_done_callback(lambda _: self._work.pop(operation.name))
+
+    def under_way(self) -> list[Operation]:
+        return [operation for operation in self._operations.values() if not operation.done]
 
     def get(self, name: str) -> Operation:
         if name not in self._operations:
@@ -67,34 +96,34 @@ class Operations:
 
     async def wait(self, name: str, seconds: float) -> Operation:
         """The operation once it is done, or after some seconds as it is then."""
-        operation = self.get(name)
-        await asyncio.wait({operation.work}, timeout=seconds)
-        return operation
+        self.get(name)
+        if name in self._work:
+            await asyncio.wait({self._work[name]}, timeout=seconds)
+        return self.get(name)
 
     async def stop(self) -> None:
-        """Give up on all that is under way."""
-        running = [operation.work for operation in self._operations.values() if not operation.work.done()]
+        """Interrupt all that is under way."""
+        running = list(self._work.values())
         for work in running:
             work.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
+    async def _carry_out(self, operation: Operation, work: Work) -> None:
+        try:
+            self._put(replace(operation, response=await work))
+        except Failed as error:
+            self._put(replace(operation, failure=error.failure))
+        except Exception:
+            traceback.print_exc()
+            failure = Failure(Code.INTERNAL, "Internal error, see the server's stderr.", Reason.INTERNAL)
+            self._put(replace(operation, failure=failure))
 
-def _failure(work: asyncio.Task[Document]) -> Failure | None:
-    if work.cancelled():
-        return Failure(Code.CANCELLED, "The operation was cancelled.", Reason.INTERNAL)
-    error = work.exception()
-    if error is None or isinstance(error, Failed):
-        return error.failure if error else None
-    return Failure(Code.INTERNAL, "Internal error, see the server's stderr.", Reason.INTERNAL)
+    def _put(self, operation: Operation) -> None:
+        self._store.put(KIND, operation.name, to_document(operation))
+        self._operations[operation.name] = operation
 
 
-def _tell_bugs(work: asyncio.Task[Document]) -> None:
-    error = None if work.cancelled() else work.exception()
-    if error is not None and not isinstance(error, Failed):
-        traceback.print_exception(error)
-
-
-def done(result: Document) -> Coroutine[None, None, Document]:
+def done(result: Document) -> Work:
     """Work that has nothing left to do."""
 
     async def work() -> Document:

@@ -75,6 +75,10 @@ class Process:
         """The exit code, 128 + n after signal n, once nothing of the tree is left and its output is read."""
         return await asyncio.shield(self._ended)
 
+    def then(self, call: Callable[[], None]) -> None:
+        """Have something called once it has ended."""
+        self._ended.add_done_callback(lambda _: call())
+
     async def stop(self) -> int:
         """SIGTERM, then SIGKILL after the grace; returns as `wait`."""
         self._let_go()

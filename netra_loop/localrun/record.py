@@ -45,6 +45,13 @@ def _value(kind: Any, plain: Any) -> Any:
     if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{name: _value(hints[name], item) for name, item in plain.items()})
+    return _checked(kind, plain)
+
+
+def _checked(kind: Any, plain: Any) -> Any:
+    expected = (int, float) if kind is float else get_origin(kind) or kind
+    if not isinstance(plain, expected):
+        raise TypeError(f"{plain!r} is no {kind}")
     return plain
 
 

@@ -13,6 +13,7 @@ from netra_loop.localrun.instance import StartFailed
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.model import Code, Failure, Reason, Revision, RevisionId, RevisionState, Service, ServiceId
 from netra_loop.localrun.operations import Failed
+from netra_loop.localrun.retention import MOST_REVISIONS, surplus
 from netra_loop.localrun.router import Router
 from netra_loop.localrun.traffic import awaited, resolve
 
@@ -24,17 +25,23 @@ class Rollouts:
     catalog: Catalog
     fleet: Fleet
     router: Router
+    most_revisions: int = MOST_REVISIONS
     _starts: dict[RevisionId, asyncio.Task[None]] = field(init=False, default_factory=dict)
 
     def record(self, change: Change) -> None:
         """Make a change what exists; its revision, if it has one, begins to start."""
         self.catalog.put_service(change.service)
         if change.revision is not None:
-            revision = change.revision
-            self.catalog.put_revision(revision)
-            start = asyncio.create_task(self._start(revision))
-            self._starts[revision.id] = start
-            start.add_done_callback(lambda task: self._started(revision.id, task))
+            self.catalog.put_revision(change.revision)
+            self._begin(change.revision)
+            self._retire(change.service)
+
+    def resume(self) -> None:
+        """Begin again the starts that were under way when a server ended."""
+        for service in self.catalog.services():
+            for revision in self.catalog.revisions(service.id).values():
+                if revision.state is RevisionState.STARTING:
+                    self._begin(revision)
 
     async def settle(self, change: Change, document: Callable[[Service], Document]) -> Document:
         """Wait until a recorded change is in effect; returns the service's document.
@@ -68,6 +75,17 @@ class Rollouts:
         for start in starts:
             start.cancel()
         await asyncio.gather(*starts, return_exceptions=True)
+
+    def _begin(self, revision: Revision) -> None:
+        start = asyncio.create_task(self._start(revision))
+        self._starts[revision.id] = start
+        start.add_done_callback(lambda task: self._started(revision.id, task))
+
+    def _retire(self, service: Service) -> None:
+        """Delete the revisions that are too many."""
+        retired = surplus(service, self.catalog.revisions(service.id).values(), self.most_revisions)
+        self.catalog.remove_revisions(retired)
+        self.fleet.remove(retired)
 
     async def _start(self, revision: Revision) -> None:
         failure: Failure | None = None

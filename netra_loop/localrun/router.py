@@ -12,6 +12,7 @@ import h11
 from netra_loop.localrun import trace
 from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.catalog import Catalog
+from netra_loop.localrun.doors import CONTROL_PLANE, Doors
 from netra_loop.localrun.entries import Served, Source, request_entry
 from netra_loop.localrun.group import NoInstance
 from netra_loop.localrun.http1 import Conversations, Peer, is_local
@@ -20,8 +21,7 @@ from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionId, ServiceId
 from netra_loop.localrun.relay import ClientLeft, InstanceLost, Outbound, exchange, forwarded_headers, size_of
-from netra_loop.localrun.traffic import choose, tagged
-from netra_loop.localrun.wire import listen
+from netra_loop.localrun.traffic import choose, tagged, tags
 
 KEEP_ALIVE = 600.0  # seconds a connection may stay silent between two requests
 CLIENT_CLOSED_REQUEST = 499
@@ -43,6 +43,10 @@ class Door:
 
     service: ServiceId
     tag: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.service.path}:{self.tag}" if self.tag else self.service.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +70,26 @@ class Router:
     logs: LogStore
     activity: Activity
     seed: int
+    doors: Doors
     _doors: dict[Door, Opened] = field(init=False, default_factory=dict)
     _dice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)
 
+    def reopen(self) -> None:
+        """Listen for every service and tag that there is; what other tags had is given up."""
+        for service in self.catalog.services():
+            self.open(service.id)
+            for tag in tags(service):
+                self.open(service.id, tag)
+        self.doors.forget_all_but({CONTROL_PLANE} | {door.name for door in self._doors})
+
     def open(self, service: ServiceId, tag: str = "") -> None:
         """Listen for a service, or for one tag of it; the port stays the same until the service is deleted."""
         door = Door(service, tag)
         if door not in self._doors:
-            listener = listen()
+            listener = self.doors.listen(door.name)
             conversations = Conversations(partial(self._serve_one, door))
             listening = asyncio.create_task(_accept(conversations, listener))
             self._doors[door] = Opened(listener.getsockname()[1], conversations, listening)
@@ -86,12 +99,21 @@ class Router:
         opened = self._doors.get(Door(service, tag))
         return f"http://127.0.0.1:{opened.port}" if opened else ""
 
-    def close(self, service: ServiceId | None = None) -> None:
-        """Stop listening for a service, or for all, and drop their connections."""
-        for door in [door for door in self._doors if service in (None, door.service)]:
-            opened = self._doors.pop(door)
-            opened.listening.cancel()
-            opened.conversations.drop()
+    def close(self, service: ServiceId) -> None:
+        """Stop listening for a service that is no more, drop its connections and give up its ports."""
+        for door in [door for door in self._doors if door.service == service]:
+            self._shut(door)
+            self.doors.forget(door.name)
+
+    def close_all(self) -> None:
+        """Stop listening, and drop all connections."""
+        for door in list(self._doors):
+            self._shut(door)
+
+    def _shut(self, door: Door) -> None:
+        opened = self._doors.pop(door)
+        opened.listening.cancel()
+        opened.conversations.drop()
 
     async def _serve_one(self, door: Door, client: Peer) -> bool:
         """Serve the next request of a client; False when there was none or it was no HTTP."""

@@ -12,22 +12,24 @@ from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.admin import Admin
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backings
-from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.control_plane import ControlPlane
+from netra_loop.localrun.doors import CONTROL_PLANE
 from netra_loop.localrun.faults import Faults
 from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Home
 from netra_loop.localrun.http1 import Conversations
 from netra_loop.localrun.http_api import Route
-from netra_loop.localrun.images import Images
+from netra_loop.localrun.images import DIGEST, Images
 from netra_loop.localrun.instance import Launcher
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
 from netra_loop.localrun.log_store import LogStore
-from netra_loop.localrun.operations import Operations
+from netra_loop.localrun.operations import KIND as OPERATION
+from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.state import read_state
 from netra_loop.localrun.wire import listen
 
 VERSION = "1"
@@ -36,7 +38,7 @@ IDLE_LOOK = 0.5  # seconds between two looks whether anybody still needs us
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`port` 0 is any free one, `idle` 0 is never; `idle` and `grace` (SIGTERM to SIGKILL) are in seconds.
+    """`port` 0 is the one before, `idle` 0 is never; `idle` and `grace` (SIGTERM to SIGKILL) are in seconds.
 
     `patience` is that of requests and of instances, `seed` decides how traffic splits fall out.
     """
@@ -46,6 +48,7 @@ class Settings:
     grace: float
     patience: Patience
     seed: int
+    most_revisions: int
 
 
 class Server:
@@ -57,15 +60,20 @@ class Server:
         self._stopped = asyncio.Event()
         self._activity = Activity()
         self._logs = LogStore(home.logs)
-        self._catalog = Catalog()
+        self._state = read_state(home.state)
+        self._catalog = self._state.catalog
         self._images = Images(home.images)
+        if not self._state.damage:
+            self._images.prune(self._state.store.mentions(DIGEST, ignored=OPERATION))
         self._audit = Audit(home.audit)
         self._faults = Faults()
-        self._operations = Operations()
-        self._fleet = Fleet(Launcher(self._images, self._logs, settings.grace), settings.patience)
-        self._backings = Backings(home.backing, settings.grace)
-        self._router = Router(self._catalog, self._fleet, self._logs, self._activity, settings.seed)
-        self._rollouts = Rollouts(self._catalog, self._fleet, self._router)
+        ports = Ports()
+        self._fleet = Fleet(Launcher(self._images, self._logs, settings.grace, ports), settings.patience)
+        self._backings = Backings(home.backing, settings.grace, ports=ports)
+        self._router = Router(
+            self._catalog, self._fleet, self._logs, self._activity, settings.seed, self._state.doors
+        )  # fmt: skip
+        self._rollouts = Rollouts(self._catalog, self._fleet, self._router, settings.most_revisions)
 
     async def run(self) -> None:
         """Serve until a signal, a `down` call or idleness says stop; then stop every process."""
@@ -73,11 +81,13 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
         self._home.withdraw()  # a server that was killed could not
-        listener = listen(self._settings.port)
+        listener = listen(self._settings.port) if self._settings.port else self._state.doors.listen(CONTROL_PLANE)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
-        plane = ControlPlane(self._routes(url, identity), self._audit, self._activity, self._faults, token)
+        admin = self._admin(url)
+        admin.resume()
+        plane = ControlPlane(self._routes(admin, identity), self._audit, self._activity, self._faults, token)
         conversations = Conversations(plane.serve_one)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
@@ -90,18 +100,22 @@ class Server:
                 idle.cancel()
                 await self._stop()
                 conversations.drop()
+                self._state.store.close()
 
-    def _routes(self, url: str, identity: dict[str, object]) -> list[Route]:
-        admin = Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, self._operations, url)
+    def _admin(self, url: str) -> Admin:
+        operations = self._state.operations
+        return Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, operations, url)
+
+    def _routes(self, admin: Admin, identity: dict[str, object]) -> list[Route]:
         local = LocalApi(
-            self._catalog, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
-            self._faults, identity, self._home.folder, self._stopped.set,
+            self._state, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
+            self._faults, identity, self._home, self._stopped.set,
         )  # fmt: skip
         return [*local.routes(), *admin.routes(), *LogApi(self._logs).routes()]
 
     async def _stop(self) -> None:
-        self._router.close()
-        await self._operations.stop()
+        self._router.close_all()
+        await self._state.operations.stop()
         await self._rollouts.stop()
         await self._fleet.stop_all()
         await self._backings.stop()  # last, as a service may need one until it has ended

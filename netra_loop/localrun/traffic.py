@@ -97,3 +97,8 @@ def choose(routes: Iterable[Route], point: float) -> str:
 def tagged(routes: Iterable[Route], tag: str) -> str:
     """The revision behind a tag, empty when there is none."""
     return next((route.revision for route in routes if route.target.tag == tag), "")
+
+
+def tags(service: Service) -> set[str]:
+    """The tags that are in effect or were asked for."""
+    return {target.tag for target in (*service.traffic, *(route.target for route in service.routes)) if target.tag}

@@ -22,7 +22,7 @@ from netra_loop.views.local_status import local_status
 from tests.localrun.cloud import Cloud, Document, is_alive, until, write_echo_app
 
 FREE_PORTS = free_ports()
-OURS = {"PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE", "PORT", "cwd", "argv"}
+OURS = {"PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE", "NETRA_LOOP_LOCAL", "PORT", "cwd", "argv"}
 OF_THE_SHELL = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
 
 

@@ -16,7 +16,7 @@ def test_the_environment_is_clean_and_keeps_the_runtime_contract(cloud: Cloud, e
     assert env["K_CONFIGURATION"] == name
     assert env["PORT"] == str(cloud.instances(name)[f"{name}-a"][0]["port"])
     of_the_shell = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
-    ours = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PORT", "K_CONFIGURATION", "cwd", "argv"}
+    ours = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "NETRA_LOOP_LOCAL", "PORT", "K_CONFIGURATION", "cwd", "argv"}
     assert set(env) - of_the_shell - set(expected) - ours == set()
 
 
