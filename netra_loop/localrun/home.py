@@ -23,6 +23,10 @@ class Home:
         self.folder = folder.resolve()
 
     @property
+    def state(self) -> Path:
+        return self.folder / "state.db"
+
+    @property
     def images(self) -> Path:
         return self.folder / "images"
 

@@ -54,11 +54,15 @@ class LocalApi:
         return Answer({"entries": self.audit.entries})
 
     async def list_logs(self, request: ApiRequest) -> Answer:
-        """The entries of one revision, or of all, oldest first; where a revision's logUri leads."""
-        revision = request.parameter("revision")
+        """The entries of one revision, of one execution or of all, oldest first; where their logUri leads."""
+        revision, execution = request.parameter("revision"), request.parameter("execution")
 
         def belongs(entry: Document) -> bool:
-            return revision in ("", entry["resource"]["labels"].get("revision_name"))
+            is_of_revision = revision in ("", entry["resource"]["labels"].get("revision_name"))
+            return is_of_revision and execution in (
+                "",
+                entry.get("labels", {}).get("run.googleapis.com/execution_name"),
+            )
 
         return Answer({"entries": await self.logs.matching(belongs)})
 

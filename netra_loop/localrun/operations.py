@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 
 from netra_loop.localrun.errors import not_found
@@ -49,9 +49,11 @@ class Operations:
     def __init__(self) -> None:
         self._operations: dict[str, Operation] = {}
 
-    def begin(self, place: Place, kind: str, metadata: Document, work: Coroutine[None, None, Document]) -> Operation:
+    def begin(
+        self, place: Place, kind: str, metadata: Document, work: Coroutine[None, None, Document], name: str = ""
+    ) -> Operation:
         """Start work that returns the resource when it is done, and raises Failed when it failed."""
-        name = f"{place.path}/operations/{uuid.uuid4()}"
+        name = name or new_name(place)
         operation = Operation(name, kind, metadata, asyncio.create_task(work))
         operation.work.add_done_callback(_tell_bugs)
         self._operations[name] = operation
@@ -79,6 +81,11 @@ class Operations:
         await asyncio.gather(*running, return_exceptions=True)
 
 
+def new_name(place: Place) -> str:
+    """A name that no other operation has."""
+    return f"{place.path}/operations/{uuid.uuid4()}"
+
+
 def _failure(work: asyncio.Task[Document]) -> Failure | None:
     if work.cancelled():
         return Failure(Code.CANCELLED, "The operation was cancelled.", Reason.INTERNAL)
@@ -101,3 +108,9 @@ def done(result: Document) -> Coroutine[None, None, Document]:
         return result
 
     return work()
+
+
+async def after(event: Awaitable[object], document: Document) -> Document:
+    """Work whose result is known already, and that is done with an event."""
+    await event
+    return document

@@ -19,12 +19,17 @@ from netra_loop.localrun.http1 import Conversations, listen
 from netra_loop.localrun.http_api import Route
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
+from netra_loop.localrun.jobs import Jobs
+from netra_loop.localrun.jobs_api import JobsApi
+from netra_loop.localrun.jobs_catalog import JobsCatalog
+from netra_loop.localrun.jobs_runner import Runner
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.operations import Operations
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.store import Store
 
 VERSION = "1"
 IDLE_LOOK = 0.5  # seconds between two looks whether anybody still needs us
@@ -48,6 +53,7 @@ class Server:
         self._stopped = asyncio.Event()
         self._activity = Activity()
         self._logs = LogStore()
+        self._store = Store(home.state)
         self._catalog = Catalog()
         self._images = Images(home.images)
         self._audit = Audit(home.audit)
@@ -56,6 +62,8 @@ class Server:
         self._backings = Backings(home.backing, settings.grace)
         self._router = Router(self._catalog, self._fleet, self._logs, self._activity)
         self._rollouts = Rollouts(self._catalog, self._fleet, self._router)
+        self._jobs_catalog = JobsCatalog(self._store)
+        self._runner = Runner(self._jobs_catalog, self._images, self._logs, self._activity, settings.grace)
 
     async def run(self) -> None:
         """Serve until a signal, a `down` call or idleness says stop; then stop every process."""
@@ -67,7 +75,9 @@ class Server:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
-        plane = ControlPlane(self._routes(url, identity), self._audit, self._activity, token)
+        jobs = Jobs(self._jobs_catalog, self._images, self._runner, self._operations, url)
+        jobs.resume()
+        plane = ControlPlane(self._routes(url, identity, jobs), self._audit, self._activity, token)
         conversations = Conversations(plane.serve_one)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
@@ -81,20 +91,22 @@ class Server:
                 await self._stop()
                 conversations.drop()
 
-    def _routes(self, url: str, identity: dict[str, object]) -> list[Route]:
+    def _routes(self, url: str, identity: dict[str, object], jobs: Jobs) -> list[Route]:
         admin = Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, self._operations, url)
         local = LocalApi(
             self._catalog, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             identity, self._home.folder, self._stopped.set,
         )  # fmt: skip
-        return [*local.routes(), *admin.routes(), *LogApi(self._logs).routes()]
+        return [*local.routes(), *admin.routes(), *JobsApi(jobs).routes(), *LogApi(self._logs).routes()]
 
     async def _stop(self) -> None:
         self._router.close()
         await self._operations.stop()
         await self._rollouts.stop()
+        await self._runner.stop()
         await self._fleet.stop_all()
-        await self._backings.stop()  # last, as a service may need one until it has ended
+        await self._backings.stop()  # last of the processes, as a service may need one until it has ended
+        self._store.close()
 
     async def _watch_idleness(self) -> None:
         while not self._settings.idle or self._activity.idle() < self._settings.idle:
