@@ -14,7 +14,7 @@ class Activity:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Spans one request to the control plane or to a service."""
+        """Spans one request to the control plane or to a service, or one execution of a job."""
         self._under_way += 1
         try:
             yield

@@ -1,8 +1,6 @@
 """Cloud Run Admin API v2: services, revisions and operations over REST."""
 
-from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from netra_loop.localrun import render
 from netra_loop.localrun.catalog import Catalog
@@ -16,21 +14,18 @@ from netra_loop.localrun.declaration import (
 )
 from netra_loop.localrun.errors import already_exists, failed_precondition, invalid
 from netra_loop.localrun.fields import Document, Fields
-from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_document
+from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_document, page_of
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
-from netra_loop.localrun.operations import Operation, Operations, Work, done
+from netra_loop.localrun.operations import Operation, Operations, Work, after, done
 from netra_loop.localrun.record import from_document, to_document
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
 from netra_loop.localrun.traffic import serving
 
 PLACE = "/v2/projects/{project}/locations/{location}"
-LARGEST_PAGE = 1000
 LONGEST_WAIT = 60.0
-
-Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -65,7 +60,7 @@ class Admin:
         """Go on where the server before ended: doors, starts that were under way, and operations."""
         self.router.reopen()
         self.rollouts.resume()
-        for operation in self.operations.under_way():
+        for operation in self.operations.under_way("Service", "Revision"):
             self.operations.go_on(operation, self._again(operation))
 
     def _again(self, operation: Operation) -> Work:
@@ -123,7 +118,7 @@ class Admin:
         return Answer(self._document(self.catalog.service(_service(request))))
 
     async def list_services(self, request: ApiRequest) -> Answer:
-        page, token = _page(self.catalog.services(_place(request)), request)
+        page, token = page_of(self.catalog.services(_place(request)), request)
         return Answer(page_document("services", [self._document(service) for service in page], token))
 
     async def delete_service(self, request: ApiRequest) -> Answer:
@@ -135,7 +130,7 @@ class Admin:
             return Answer(operation.document(), service.id.name)
         with self.catalog.together():
             self.catalog.remove_service(service.id)
-            work = _after(self.rollouts.forget(service.id), document)
+            work = after(self.rollouts.forget(service.id), document)
             operation = self.operations.begin(service.id.place, "Service", document, work)
         return Answer(operation.document(), service.id.name)
 
@@ -146,7 +141,7 @@ class Admin:
         if identity.name != "-":
             services = [self.catalog.service(identity)]
         revisions = [item for service in services for item in self.catalog.revisions(service.id).values()]
-        page, token = _page(sorted(revisions, key=lambda item: item.created, reverse=True), request)
+        page, token = page_of(sorted(revisions, key=lambda item: item.created, reverse=True), request)
         return Answer(page_document("revisions", [self._revision_document(item) for item in page], token))
 
     async def get_revision(self, request: ApiRequest) -> Answer:
@@ -165,7 +160,7 @@ class Admin:
             work = done(document)
         else:
             self.catalog.remove_revisions([identity])
-            work = _after(self.fleet.remove([identity]), document)
+            work = after(self.fleet.remove([identity]), document)
         operation = self.operations.begin(identity.service.place, "Revision", document, work)
         return Answer(operation.document(), identity.service.name)
 
@@ -184,12 +179,6 @@ class Admin:
 
     def _revision_document(self, revision: Revision) -> Document:
         return render.revision_document(revision, f"{self.url}/_local/logs?revision={revision.id.name}")
-
-
-async def _after(event: Awaitable[object], document: Document) -> Document:
-    """Work whose result is known already, and that is done with an event."""
-    await event
-    return document
 
 
 def _place(request: ApiRequest) -> Place:
@@ -212,10 +201,3 @@ def _require_same_name(identity: ServiceId, body: Document) -> None:
     name = Fields(body).text("name")
     if name and name != identity.path:
         raise invalid(f"service.name: '{name}' is not the service of this request, '{identity.path}'")
-
-
-def _page(items: Sequence[Item], request: ApiRequest) -> tuple[Sequence[Item], str]:
-    """One page and the token of the next; a token is the place in the list where it begins."""
-    size, start = min(request.number("pageSize", LARGEST_PAGE), LARGEST_PAGE), request.number("pageToken", 0)
-    end = start + size
-    return items[start:end], str(end) if end < len(items) else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from netra_loop.localrun.errors import not_found
+from netra_loop.localrun.errors import ApiError, not_found
 from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
 from netra_loop.localrun.record import from_document, to_document
 from netra_loop.localrun.store import Store
@@ -33,13 +33,13 @@ class Catalog:
     def service(self, service: ServiceId) -> Service:
         found = self._services.get(service)
         if found is None:
-            raise not_found(_missing("SERVICE", service.name, service.place))
+            raise missing("SERVICE", service.name, service.place)
         return found
 
     def revision(self, revision: RevisionId) -> Revision:
         found = self._revisions.get(revision)
         if found is None:
-            raise not_found(_missing("REVISION", revision.name, revision.service.place))
+            raise missing("REVISION", revision.name, revision.service.place)
         return found
 
     def find_revision(self, revision: RevisionId) -> Revision | None:
@@ -47,7 +47,7 @@ class Catalog:
 
     def services(self, place: Place | None = None) -> list[Service]:
         """Every service, or those of one place; the location `-` stands for all of a project's."""
-        return [item for item in self._services.values() if place is None or _within(item.id.place, place)]
+        return [item for item in self._services.values() if place is None or within(item.id.place, place)]
 
     def revisions(self, service: ServiceId) -> dict[str, Revision]:
         """A service's revisions by name."""
@@ -75,11 +75,13 @@ class Catalog:
                 del self._revisions[revision]
 
 
-def _within(place: Place, asked: Place) -> bool:
+def within(place: Place, asked: Place) -> bool:
+    """Whether a place is the one asked for; the location `-` stands for all of a project's."""
     return place.project == asked.project and asked.location in (place.location, ANY_LOCATION)
 
 
-def _missing(kind: str, name: str, place: Place) -> str:
-    return (
+def missing(kind: str, name: str, place: Place) -> ApiError:
+    """NOT_FOUND with Google's wording."""
+    return not_found(
         f"Resource '{name}' of kind '{kind}' in region '{place.location}' in project '{place.project}' does not exist."
     )

@@ -5,6 +5,7 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from netra_loop.localrun import clock
 from netra_loop.localrun.errors import aborted, already_exists, invalid
@@ -57,6 +58,21 @@ class Change:
 
     service: Service
     revision: Revision | None
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Versioned(Protocol):
+    """A resource with an etag that changes when it does."""
+
+    @property
+    def id(self) -> Named: ...
+
+    @property
+    def etag(self) -> str: ...
 
 
 def require_service_name(name: str) -> None:
@@ -157,12 +173,12 @@ def _revision(identity: RevisionId, template: Document, pinned: str) -> Revision
     return Revision(identity, str(uuid.uuid4()), template, image, created=moment, settled=moment)
 
 
-def require_etag(service: Service, etag: str) -> None:
-    """Refuse (ABORTED) a write that was prepared on an older state of the service."""
-    if etag and etag != service.etag:
+def require_etag(resource: Versioned, etag: str) -> None:
+    """Refuse (ABORTED) a write that was prepared on an older state of a service, job or execution."""
+    if etag and etag != resource.etag:
         raise aborted(
-            f"Conflict for resource '{service.id.name}': version '{etag}' was specified "
-            f"but current version is '{service.etag}'."
+            f"Conflict for resource '{resource.id.name}': version '{etag}' was specified "
+            f"but current version is '{resource.etag}'."
         )
 
 

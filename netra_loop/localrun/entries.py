@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from netra_loop.localrun import clock
@@ -11,27 +11,24 @@ from netra_loop.localrun.lifting import lift
 from netra_loop.localrun.model import RevisionId
 
 
+class Origin(Protocol):
+    """Whose entry it is: a revision's or a task's."""
+
+    def entry(self, log: str, severity: str, **rest: Any) -> Document:
+        """A LogEntry with everything in place but its payload; `log` is an id such as `run.googleapis.com/stdout`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whose entry it is: a revision and, when it comes from one, the instance."""
+    """A revision and, when the entry comes from one, the instance."""
 
     revision: RevisionId
     instance: str = ""
 
     def entry(self, log: str, severity: str, **rest: Any) -> Document:
-        """A LogEntry with everything in place but its payload; `log` is an id such as `run.googleapis.com/stdout`."""
-        service = self.revision.service
-        moment = clock.now()
-        return {
-            "insertId": secrets.token_hex(10),
-            "logName": f"projects/{service.place.project}/logs/{quote(log, safe='')}",
-            "resource": {"type": "cloud_run_revision", "labels": self._labels()},
-            "timestamp": moment,
-            "receiveTimestamp": moment,
-            "severity": severity,
-            "labels": {"instanceId": self.instance} if self.instance else {},
-            **rest,
-        }
+        resource = {"type": "cloud_run_revision", "labels": self._labels()}
+        labels = {"instanceId": self.instance} if self.instance else {}
+        return new_entry(self.revision.service.place.project, log, severity, resource, labels) | rest
 
     def _labels(self) -> dict[str, str]:
         service = self.revision.service
@@ -42,6 +39,20 @@ class Source:
             "revision_name": self.revision.name,
             "configuration_name": service.name,
         }
+
+
+def new_entry(project: str, log: str, severity: str, resource: Document, labels: dict[str, str]) -> Document:
+    """A LogEntry of this moment, without a payload."""
+    moment = clock.now()
+    return {
+        "insertId": secrets.token_hex(10),
+        "logName": f"projects/{project}/logs/{quote(log, safe='')}",
+        "resource": resource,
+        "timestamp": moment,
+        "receiveTimestamp": moment,
+        "severity": severity,
+        "labels": labels,
+    }
 
 
 @dataclass(slots=True)
@@ -63,7 +74,7 @@ class Served:
     note: str = ""
 
 
-def system_entry(source: Source, severity: str, text: str) -> Document:
+def system_entry(source: Origin, severity: str, text: str) -> Document:
     """What the platform itself has to say."""
     return source.entry("run.googleapis.com/varlog/system", severity, textPayload=text)
 
@@ -93,7 +104,7 @@ def request_entry(source: Source, served: Served) -> Document:
     )
 
 
-def line_entry(source: Source, stream: str, line: str) -> Document:
+def line_entry(source: Origin, stream: str, line: str) -> Document:
     """A line of stdout or stderr. A JSON object becomes a structured payload and its special fields are lifted out.
 
     Rules: cloud.google.com/logging/docs/structured-logging. When only `message` is left it becomes the text.

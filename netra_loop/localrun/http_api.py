@@ -1,9 +1,10 @@
 """The control plane's requests, answers and route table."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from netra_loop.localrun.errors import ApiError, forbidden, invalid, not_found, unimplemented
@@ -12,6 +13,9 @@ from netra_loop.localrun.http1 import LOCAL_HOSTS
 
 API_PATH = re.compile(r"/(v1|v2|apis|storage|upload|resumable)(/|$)")
 GOOGLE_HOST = re.compile(r"(?:(?P<region>[a-z]+-[a-z]+\d+)-)?(?P<api>[a-z]+)\.googleapis\.com")
+LARGEST_PAGE = 1000
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,13 @@ class Answer:
     document: Document
     service: str = ""
     revision: str = ""
+
+
+def page_of(items: Sequence[Item], request: ApiRequest) -> tuple[Sequence[Item], str]:
+    """One page and the token of the next; a token is the place in the list where it begins."""
+    size, start = min(request.number("pageSize", LARGEST_PAGE), LARGEST_PAGE), request.number("pageToken", 0)
+    end = start + size
+    return items[start:end], str(end) if end < len(items) else ""
 
 
 def page_document(key: str, items: list[Document], next_token: str) -> Document:

@@ -69,10 +69,12 @@ class LocalApi:
         return Answer({"entries": list(self.audit.entries)})
 
     async def list_logs(self, request: ApiRequest) -> Answer:
-        """The newest entries of one revision, or of all, oldest first; where a revision's logUri leads."""
-        revision = request.parameter("revision")
-        wanted = compile_filter(f"resource.labels.revision_name={json.dumps(revision)}" if revision else "")
-        page = await self.logs.page(wanted, True, MOST_LOGS, "")
+        """The newest entries of a revision, of an execution or of all, oldest first; where their logUri leads."""
+        wanted = [f"{field}={json.dumps(value)}" for field, value in (
+            ("resource.labels.revision_name", request.parameter("revision")),
+            ('labels."run.googleapis.com/execution_name"', request.parameter("execution")),
+        ) if value]  # fmt: skip
+        page = await self.logs.page(compile_filter(" AND ".join(wanted)), True, MOST_LOGS, "")
         return Answer({"entries": page.entries[::-1]})
 
     async def build(self, request: ApiRequest) -> Answer:

@@ -41,6 +41,8 @@ class RevisionId:
 class Code(IntEnum):
     """The google.rpc codes that operations end with."""
 
+    CANCELLED = 1
+    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     FAILED_PRECONDITION = 9
     ABORTED = 10
@@ -52,12 +54,14 @@ class Reason(Enum):
 
     CONTAINER_MISSING = ("reason", "CONTAINER_MISSING")
     HEALTH_CHECK_CONTAINER_ERROR = ("revisionReason", "HEALTH_CHECK_CONTAINER_ERROR")
+    NON_ZERO_EXIT_CODE = ("executionReason", "NON_ZERO_EXIT_CODE")
+    CANCELLED = ("executionReason", "CANCELLED")
     INTERNAL = ("reason", "INTERNAL")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a revision or a rollout failed, in one sentence and in the API's terms."""
+    """Why a revision, a rollout or an execution failed, in one sentence and in the API's terms."""
 
     code: Code
     message: str

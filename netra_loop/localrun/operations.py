@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, replace
 
 from netra_loop.localrun.errors import not_found
@@ -67,10 +67,10 @@ class Operations:
         self._work: dict[str, asyncio.Task[None]] = {}
 
     def begin(
-        self, place: Place, kind: str, metadata: Document, work: Work, order: Document | None = None
+        self, place: Place, kind: str, metadata: Document, work: Work, order: Document | None = None, name: str = ""
     ) -> Operation:
         """Start work that returns the resource when it is done, and raises Failed when it failed."""
-        operation = Operation(f"{place.path}/operations/{uuid.uuid4()}", kind, metadata, order)
+        operation = Operation(name or new_name(place), kind, metadata, order)
         with self._store.together():
             self._put(operation)
             for old in list(self._operations)[:-KEPT]:
@@ -86,8 +86,8 @@ class Operations:
         self._work[operation.name] = task
         task.add_done_callback(lambda _: self._work.pop(operation.name))
 
-    def under_way(self) -> list[Operation]:
-        return [operation for operation in self._operations.values() if not operation.done]
+    def under_way(self, *kinds: str) -> list[Operation]:
+        return [one for one in self._operations.values() if not one.done and one.kind in kinds]
 
     def get(self, name: str) -> Operation:
         if name not in self._operations:
@@ -123,6 +123,11 @@ class Operations:
         self._operations[operation.name] = operation
 
 
+def new_name(place: Place) -> str:
+    """A name that no other operation has."""
+    return f"{place.path}/operations/{uuid.uuid4()}"
+
+
 def done(result: Document) -> Work:
     """Work that has nothing left to do."""
 
@@ -130,3 +135,9 @@ def done(result: Document) -> Work:
         return result
 
     return work()
+
+
+async def after(event: Awaitable[object], document: Document) -> Document:
+    """Work whose result is known already, and that is done with an event."""
+    await event
+    return document

@@ -22,6 +22,10 @@ from netra_loop.localrun.http_api import Route
 from netra_loop.localrun.images import DIGEST, Images
 from netra_loop.localrun.instance import Launcher
 from netra_loop.localrun.instances import Fleet
+from netra_loop.localrun.jobs import Jobs
+from netra_loop.localrun.jobs_api import JobsApi
+from netra_loop.localrun.jobs_catalog import JobsCatalog
+from netra_loop.localrun.jobs_runner import Runner
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
 from netra_loop.localrun.log_store import LogStore
@@ -74,6 +78,8 @@ class Server:
             self._catalog, self._fleet, self._logs, self._activity, settings.seed, self._state.doors
         )  # fmt: skip
         self._rollouts = Rollouts(self._catalog, self._fleet, self._router, settings.most_revisions)
+        self._jobs_catalog = JobsCatalog(self._state.store)
+        self._runner = Runner(self._jobs_catalog, self._images, self._logs, self._activity, settings.grace)
 
     async def run(self) -> None:
         """Serve until a signal, a `down` call or idleness says stop; then stop every process."""
@@ -85,9 +91,10 @@ class Server:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
-        admin = self._admin(url)
+        admin, jobs = self._admin(url), self._jobs(url)
         admin.resume()
-        plane = ControlPlane(self._routes(admin, identity), self._audit, self._activity, self._faults, token)
+        jobs.resume()
+        plane = ControlPlane(self._routes(admin, jobs, identity), self._audit, self._activity, self._faults, token)
         conversations = Conversations(plane.serve_one)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
@@ -106,19 +113,23 @@ class Server:
         operations = self._state.operations
         return Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, operations, url)
 
-    def _routes(self, admin: Admin, identity: dict[str, object]) -> list[Route]:
+    def _jobs(self, url: str) -> Jobs:
+        return Jobs(self._jobs_catalog, self._images, self._runner, self._state.operations, url)
+
+    def _routes(self, admin: Admin, jobs: Jobs, identity: dict[str, object]) -> list[Route]:
         local = LocalApi(
             self._state, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             self._faults, identity, self._home, self._stopped.set,
         )  # fmt: skip
-        return [*local.routes(), *admin.routes(), *LogApi(self._logs).routes()]
+        return [*local.routes(), *admin.routes(), *JobsApi(jobs).routes(), *LogApi(self._logs).routes()]
 
     async def _stop(self) -> None:
         self._router.close_all()
         await self._state.operations.stop()
         await self._rollouts.stop()
+        await self._runner.stop()
         await self._fleet.stop_all()
-        await self._backings.stop()  # last, as a service may need one until it has ended
+        await self._backings.stop()  # last of the processes, as a service may need one until it has ended
         self._logs.close()
 
     async def _watch_idleness(self) -> None:

@@ -25,6 +25,7 @@ CONTAINER_FIELDS = ("name", "image", "command", "args", "env", "resources", "por
 CONTAINER_UNSUPPORTED = (
     "sourceCode", "volumeMounts", "workingDir", "readinessProbe", "dependsOn", "baseImageUri", "buildInfo",
 )  # fmt: skip
+RESERVED = re.compile(r"PORT|K_.*")
 PROBE_FIELDS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold", "httpGet", "tcpSocket")
 
 
@@ -88,7 +89,7 @@ def _container(container: Fields) -> Document:
         "image": container.text("image"),
         "command": container.texts("command"),
         "args": container.texts("args"),
-        "env": _environment(container),
+        "env": read_environment(container, RESERVED),
         "resources": _resources(container.fields("resources")),
         "ports": [port],
         "startupProbe": _startup_probe(container, port["containerPort"]),
@@ -114,7 +115,8 @@ def _port(container: Fields) -> Document:
     return {"name": name, "containerPort": number}
 
 
-def _environment(container: Fields) -> list[Document]:
+def read_environment(container: Fields, reserved: re.Pattern[str]) -> list[Document]:
+    """The variables of a container; raises INVALID_ARGUMENT for reserved names, such that the system sets itself."""
     variables = []
     for variable in container.each("env"):
         variable.expect_only(("name", "value"), unsupported=("valueSource",))
@@ -122,9 +124,9 @@ def _environment(container: Fields) -> list[Document]:
             raise variable.wrong("name", "must be a name without '='")
         variables.append({"name": variable.text("name"), "value": variable.text("value")})
     names = [variable["name"] for variable in variables]
-    reserved = sorted(name for name in names if name == "PORT" or name.startswith("K_"))
-    if reserved:
-        listed = ", ".join(reserved)
+    taken = sorted(name for name in names if reserved.fullmatch(name))
+    if taken:
+        listed = ", ".join(taken)
         raise container.wrong("env", f"the names {listed} are reserved, the system sets them itself")
     if len(set(names)) != len(names):
         raise container.wrong("env", "a name appears more than once")
@@ -134,10 +136,14 @@ def _environment(container: Fields) -> list[Document]:
 def _resources(resources: Fields) -> Document:
     resources.expect_only(("limits", "cpuIdle", "startupCpuBoost"))
     return {
-        "limits": {"cpu": "1000m", "memory": "512Mi"} | resources.mapping("limits"),
+        "limits": read_limits(resources),
         "cpuIdle": resources.flag("cpuIdle") if resources.has("cpuIdle") else True,
         "startupCpuBoost": resources.flag("startupCpuBoost"),
     }
+
+
+def read_limits(resources: Fields) -> dict[str, str]:
+    return {"cpu": "1000m", "memory": "512Mi"} | resources.mapping("limits")
 
 
 def _startup_probe(container: Fields, port: int) -> Document:

@@ -154,6 +154,15 @@ class Cloud:
     def revisions_client(self) -> run_v2.RevisionsClient:
         return run_v2.RevisionsClient(**self._client_options(), transport="rest")
 
+    def jobs_client(self) -> run_v2.JobsClient:
+        return run_v2.JobsClient(**self._client_options(), transport="rest")
+
+    def executions_client(self) -> run_v2.ExecutionsClient:
+        return run_v2.ExecutionsClient(**self._client_options(), transport="rest")
+
+    def tasks_client(self) -> run_v2.TasksClient:
+        return run_v2.TasksClient(**self._client_options(), transport="rest")
+
     def logging_client(self) -> Any:
         """The client, which is not typed."""
         options = self._client_options()

@@ -35,6 +35,16 @@ def name(cloud: Cloud) -> Iterator[str]:
 
 
 @pytest.fixture
+def job(cloud: Cloud) -> Iterator[str]:
+    """The name of a job that no other test uses, and that is gone after the test."""
+    name = f"job{next(NUMBERS)}"
+    yield name
+    answer = cloud.http.delete(f"/v2/projects/demo/locations/europe-west1/jobs/{name}")
+    if answer.status_code == 200:
+        cloud.finish(answer)
+
+
+@pytest.fixture
 def own_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
     """Starts servers that belong to one test alone."""
     started: list[Cloud] = []

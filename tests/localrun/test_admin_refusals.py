@@ -154,7 +154,7 @@ def test_a_wrong_revision_name_is_refused(cloud: Cloud, name: str, revision: str
         ("GET", f"/v2/{PLACE}/services/nobody/revisions", 404),
         ("GET", f"/v2/{PLACE}/services/nobody/revisions/nobody-1", 404),
         ("GET", f"/v2/{PLACE}/operations/nobody", 404),
-        ("GET", f"/v2/{PLACE}/jobs", 501),
+        ("GET", f"/v2/{PLACE}/workerPools", 501),
         ("GET", f"/v2/{PLACE}/services/nobody:getIamPolicy", 501),
         ("POST", "/v2/entries:tail", 501),
         ("GET", "/apis/serving.knative.dev/v1/namespaces/demo/services", 501),

@@ -1,0 +1,99 @@
+"""What can be done with jobs, whichever API asks: changes are checked, recorded and carried out."""
+
+from dataclasses import dataclass, replace
+
+from netra_loop.localrun import jobs_render
+from netra_loop.localrun.errors import failed_precondition
+from netra_loop.localrun.fields import Document
+from netra_loop.localrun.images import Images
+from netra_loop.localrun.jobs_catalog import ANY_JOB, JobsCatalog
+from netra_loop.localrun.jobs_declaration import Overrides, declare_execution, declare_job, read_job
+from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId, Task
+from netra_loop.localrun.jobs_progress import image_missing
+from netra_loop.localrun.jobs_runner import Runner
+from netra_loop.localrun.model import Reason
+from netra_loop.localrun.operations import Failed, Operation, Operations, done, new_name
+
+
+@dataclass(slots=True)
+class Jobs:
+    """`url` is the server's own."""
+
+    catalog: JobsCatalog
+    images: Images
+    runner: Runner
+    operations: Operations
+    url: str
+
+    def resume(self) -> None:
+        """Go on where a server before this one ended; the operations of executions keep their names."""
+        self.runner.resume()
+        executions = {execution.operation: execution for execution in self.catalog.all_executions()}
+        for operation in self.operations.under_way("Job", "Execution"):
+            execution = executions.get(operation.name)  # none for what awaited the end of processes: they have ended
+            work = self.end_of(execution) if execution else done(operation.metadata)
+            self.operations.go_on(operation, work)
+
+    def write(self, identity: JobId, body: Document, previous: Job | None, only_check: bool) -> Job:
+        """Create or change a job. Raises INVALID_ARGUMENT."""
+        wanted = read_job(body)
+        problem = None if self.images.resolve(wanted.image) else image_missing(wanted.image)
+        job = declare_job(previous, wanted, identity, problem)
+        if not only_check:
+            self.catalog.put_job(job)
+        return job
+
+    def run(self, job: Job, overrides: Overrides, only_check: bool) -> Operation:
+        """Begin an execution of a job; the operation is done when that has ended."""
+        container = job.template["template"]["containers"][0]
+        image = self.images.resolve(container["image"])
+        taken = {execution.id.name for execution in self.catalog.executions(replace(job.id, name=ANY_JOB))}
+        name = new_name(job.id.place)
+        execution, tasks = declare_execution(job, overrides, taken, image.reference if image else "", name)
+        if only_check:
+            document = self.execution_document(execution, tasks)
+            return self.operations.begin(job.id.place, "Execution", document, done(document))
+        self.catalog.add_execution(execution, tasks)
+        self.catalog.put_job(replace(job, executions=job.executions + 1, latest=execution.id.name))
+        self.runner.begin(execution, tasks)
+        return self._run_operation(execution)
+
+    def cancel(self, execution: Execution) -> Execution:
+        """Order the end of an execution. Raises FAILED_PRECONDITION when it has ended."""
+        if execution.completed:
+            raise failed_precondition(f"Execution '{execution.id.name}' cannot be cancelled because it is not running.")
+        return self.runner.cancel(execution)
+
+    def remove_job(self, job: Job) -> list[Execution]:
+        """Forget a job at once; its executions are cancelled, and returned to wait for their end."""
+        executions = [self.runner.cancel(execution) for execution in self.catalog.executions(job.id)]
+        self.catalog.remove_job(job.id)
+        return executions
+
+    def remove_execution(self, execution: Execution) -> Execution:
+        """Forget an execution at once, cancelled if it is running."""
+        cancelled = self.runner.cancel(execution)
+        self.catalog.remove_execution(execution.id)
+        return cancelled
+
+    def job_document(self, job: Job) -> Document:
+        latest = self.catalog.find_execution(ExecutionId(job.id, job.latest))
+        return jobs_render.job_document(job, latest)
+
+    def execution_document(self, execution: Execution, tasks: list[Task]) -> Document:
+        return jobs_render.execution_document(execution, tasks, self.log_uri(execution))
+
+    def log_uri(self, execution: Execution) -> str:
+        return f"{self.url}/_local/logs?execution={execution.id.name}"
+
+    async def end_of(self, execution: Execution) -> Document:
+        """The document of an execution when it has ended. Raises Failed when a task failed; cancelled is no failure."""
+        ended, tasks = await self.runner.end_of(execution)
+        if ended.failure and ended.failure.reason is not Reason.CANCELLED:
+            raise Failed(ended.failure)
+        return self.execution_document(ended, tasks)
+
+    def _run_operation(self, execution: Execution) -> Operation:
+        document = self.execution_document(execution, self.catalog.tasks(execution.id))
+        place = execution.id.job.place
+        return self.operations.begin(place, "Execution", document, self.end_of(execution), name=execution.operation)
