@@ -1,6 +1,8 @@
 """What can be done with jobs, whichever API asks: changes are checked, recorded and carried out."""
 
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from netra_loop.localrun import jobs_render
 from netra_loop.localrun.errors import failed_precondition
@@ -10,7 +12,7 @@ from netra_loop.localrun.jobs_catalog import ANY_JOB, JobsCatalog
 from netra_loop.localrun.jobs_declaration import Overrides, declare_execution, declare_job, read_job
 from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId, Task
 from netra_loop.localrun.jobs_progress import image_missing
-from netra_loop.localrun.jobs_runner import Runner
+from netra_loop.localrun.jobs_runner import Run, Runner
 from netra_loop.localrun.model import Reason
 from netra_loop.localrun.operations import Failed, Operation, Operations, done, new_name
 
@@ -83,12 +85,19 @@ class Jobs:
     def log_uri(self, execution: Execution) -> str:
         return f"{self.url}/_local/logs?execution={execution.id.name}"
 
-    async def end_of(self, execution: Execution) -> Document:
-        """The document of an execution when it has ended. Raises Failed when a task failed; cancelled is no failure."""
-        ended, tasks = await self.runner.end_of(execution)
-        if ended.failure and ended.failure.reason is not Reason.CANCELLED:
-            raise Failed(ended.failure)
-        return self.execution_document(ended, tasks)
+    def end_of(self, execution: Execution) -> Coroutine[Any, Any, Document]:
+        """Work that returns an execution when it has ended, and raises Failed when a task failed.
+
+        That it was cancelled is no failure of the operation.
+        """
+        return self._end(self.runner.end_of(execution))
+
+    async def _end(self, end: Awaitable[Run]) -> Document:
+        run = await end
+        failure = run.execution.failure
+        if failure and failure.reason is not Reason.CANCELLED:
+            raise Failed(failure)
+        return self.execution_document(run.execution, list(run.tasks.values()))
 
     def _run_operation(self, execution: Execution) -> Operation:
         document = self.execution_document(execution, self.catalog.tasks(execution.id))

@@ -15,7 +15,7 @@ from netra_loop.localrun.jobs_catalog import ANY_JOB
 from netra_loop.localrun.jobs_declaration import read_overrides, require_job_name
 from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId
 from netra_loop.localrun.model import Failure, Place
-from netra_loop.localrun.operations import Failed, done
+from netra_loop.localrun.operations import Failed, after, done
 
 JOBS = "/v2/projects/{project}/locations/{location}/jobs"
 
@@ -150,10 +150,9 @@ class JobsApi:
         """The operation that does some work; in the audit it is the job's."""
         return Answer(self.jobs.operations.begin(job.place, kind, document, work).document(), job.name)
 
-    async def _ended(self, executions: list[Execution], document: Document) -> Document:
+    def _ended(self, executions: list[Execution], document: Document) -> Coroutine[Any, Any, Document]:
         """Work that is done with the end of some executions."""
-        await asyncio.gather(*(self.jobs.runner.end_of(execution) for execution in executions))
-        return document
+        return after(asyncio.gather(*(self.jobs.runner.end_of(execution) for execution in executions)), document)
 
 
 async def _written(problem: Failure | None, document: Document) -> Document:
