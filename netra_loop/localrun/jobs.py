@@ -14,7 +14,7 @@ from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId, T
 from netra_loop.localrun.jobs_progress import image_missing
 from netra_loop.localrun.jobs_runner import Run, Runner
 from netra_loop.localrun.model import Reason
-from netra_loop.localrun.operations import Failed, Operation, Operations, done, new_name
+from netra_loop.localrun.operations import Failed, Operation, Operations, new_name
 
 
 @dataclass(slots=True)
@@ -42,16 +42,15 @@ class Jobs:
             self.catalog.put_job(job)
         return job
 
-    def run(self, job: Job, overrides: Overrides, only_check: bool) -> Operation:
-        """Begin an execution of a job; the operation is done when that has ended."""
-        container = job.template["template"]["containers"][0]
-        image = self.images.resolve(container["image"])
+    def plan(self, job: Job, overrides: Overrides) -> tuple[Execution, list[Task]]:
+        """An execution of a job and its tasks, as it could begin now."""
+        image = self.images.resolve(job.template["template"]["containers"][0]["image"])
         taken = {execution.id.name for execution in self.catalog.executions(replace(job.id, name=ANY_JOB))}
-        name = new_name(job.id.place)
-        execution, tasks = declare_execution(job, overrides, taken, image.reference if image else "", name)
-        if only_check:
-            document = self.execution_document(execution, tasks)
-            return self.operations.begin(job.id.place, "Execution", document, done(document))
+        pinned = image.reference if image else ""
+        return declare_execution(job, overrides, taken, pinned, new_name(job.id.place))
+
+    def begin(self, job: Job, execution: Execution, tasks: list[Task]) -> Operation:
+        """Begin an execution that was planned; the operation is done when that has ended."""
         self.catalog.add_execution(execution, tasks)
         self.catalog.put_job(replace(job, executions=job.executions + 1, latest=execution.id.name))
         self.runner.begin(execution, tasks)
@@ -75,9 +74,12 @@ class Jobs:
         self.catalog.remove_execution(execution.id)
         return cancelled
 
+    def latest(self, job: Job) -> Execution | None:
+        """The latest execution of a job, None before it and once it was deleted."""
+        return self.catalog.find_execution(ExecutionId(job.id, job.latest))
+
     def job_document(self, job: Job) -> Document:
-        latest = self.catalog.find_execution(ExecutionId(job.id, job.latest))
-        return jobs_render.job_document(job, latest)
+        return jobs_render.job_document(job, self.latest(job))
 
     def execution_document(self, execution: Execution, tasks: list[Task]) -> Document:
         return jobs_render.execution_document(execution, tasks, self.log_uri(execution))

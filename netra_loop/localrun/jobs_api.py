@@ -92,9 +92,11 @@ class JobsApi:
         job, body = self.jobs.catalog.job(_job(request)), Fields(request.json())
         body.expect_only(("name", "validateOnly", "etag", "overrides"))
         require_etag(job, body.text("etag"))
-        overrides = read_overrides(body.document)
-        operation = self.jobs.run(job, overrides, body.flag("validateOnly"))
-        return Answer(operation.document(), job.id.name)
+        execution, tasks = self.jobs.plan(job, read_overrides(body.document))
+        if body.flag("validateOnly"):
+            document = self.jobs.execution_document(execution, tasks)
+            return self._answer(job.id, "Execution", document, done(document))
+        return Answer(self.jobs.begin(job, execution, tasks).document(), job.id.name)
 
     async def list_executions(self, request: ApiRequest) -> Answer:
         """The newest first. The job `-` stands for all of them."""
