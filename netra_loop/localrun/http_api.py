@@ -88,9 +88,11 @@ class Answer:
     revision: str = ""
 
 
-def page_of(items: Sequence[Item], request: ApiRequest) -> tuple[Sequence[Item], str]:
+def page_of(
+    items: Sequence[Item], request: ApiRequest, size_key: str = "pageSize", token_key: str = "pageToken"
+) -> tuple[Sequence[Item], str]:
     """One page and the token of the next; a token is the place in the list where it begins."""
-    size, start = min(request.number("pageSize", LARGEST_PAGE), LARGEST_PAGE), request.number("pageToken", 0)
+    size, start = min(request.number(size_key, LARGEST_PAGE), LARGEST_PAGE), request.number(token_key, 0)
     end = start + size
     return items[start:end], str(end) if end < len(items) else ""
 

@@ -1,6 +1,8 @@
 """What can be done with jobs, whichever API asks: changes are checked, recorded and carried out."""
 
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from netra_loop.localrun import jobs_render
 from netra_loop.localrun.errors import failed_precondition
@@ -10,7 +12,7 @@ from netra_loop.localrun.jobs_catalog import ANY_JOB, JobsCatalog
 from netra_loop.localrun.jobs_declaration import Overrides, declare_execution, declare_job, read_job
 from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId, Task
 from netra_loop.localrun.jobs_progress import image_missing
-from netra_loop.localrun.jobs_runner import Runner
+from netra_loop.localrun.jobs_runner import Run, Runner
 from netra_loop.localrun.model import Reason
 from netra_loop.localrun.operations import Failed, Operation, Operations, done, new_name
 
@@ -43,16 +45,15 @@ class Jobs:
             self.catalog.put_job(job)
         return job
 
-    def run(self, job: Job, overrides: Overrides, only_check: bool) -> Operation:
-        """Begin an execution of a job; the operation is done when that has ended."""
-        container = job.template["template"]["containers"][0]
-        image = self.images.resolve(container["image"])
+    def plan(self, job: Job, overrides: Overrides) -> tuple[Execution, list[Task]]:
+        """An execution of a job and its tasks, as it could begin now."""
+        image = self.images.resolve(job.template["template"]["containers"][0]["image"])
         taken = {execution.id.name for execution in self.catalog.executions(replace(job.id, name=ANY_JOB))}
-        name = new_name(job.id.place)
-        execution, tasks = declare_execution(job, overrides, taken, image.reference if image else "", name)
-        if only_check:
-            document = self.execution_document(execution, tasks)
-            return self.operations.begin(job.id.place, "Execution", document, done(document))
+        pinned = image.reference if image else ""
+        return declare_execution(job, overrides, taken, pinned, new_name(job.id.place))
+
+    def begin(self, job: Job, execution: Execution, tasks: list[Task]) -> Operation:
+        """Begin an execution that was planned; the operation is done when that has ended."""
         self.catalog.add_execution(execution, tasks)
         self.catalog.put_job(replace(job, executions=job.executions + 1, latest=execution.id.name))
         self.runner.begin(execution, tasks)
@@ -76,9 +77,12 @@ class Jobs:
         self.catalog.remove_execution(execution.id)
         return cancelled
 
+    def latest(self, job: Job) -> Execution | None:
+        """The latest execution of a job, None before it and once it was deleted."""
+        return self.catalog.find_execution(ExecutionId(job.id, job.latest))
+
     def job_document(self, job: Job) -> Document:
-        latest = self.catalog.find_execution(ExecutionId(job.id, job.latest))
-        return jobs_render.job_document(job, latest)
+        return jobs_render.job_document(job, self.latest(job))
 
     def execution_document(self, execution: Execution, tasks: list[Task]) -> Document:
         return jobs_render.execution_document(execution, tasks, self.log_uri(execution))
@@ -86,12 +90,19 @@ class Jobs:
     def log_uri(self, execution: Execution) -> str:
         return f"{self.url}/_local/logs?execution={execution.id.name}"
 
-    async def end_of(self, execution: Execution) -> Document:
-        """The document of an execution when it has ended. Raises Failed when a task failed; cancelled is no failure."""
-        ended, tasks = await self.runner.end_of(execution)
-        if ended.failure and ended.failure.reason is not Reason.CANCELLED:
-            raise Failed(ended.failure)
-        return self.execution_document(ended, tasks)
+    def end_of(self, execution: Execution) -> Coroutine[Any, Any, Document]:
+        """Work that returns an execution when it has ended, and raises Failed when a task failed.
+
+        That it was cancelled is no failure of the operation.
+        """
+        return self._end(self.runner.end_of(execution))
+
+    async def _end(self, end: Awaitable[Run]) -> Document:
+        run = await end
+        failure = run.execution.failure
+        if failure and failure.reason is not Reason.CANCELLED:
+            raise Failed(failure)
+        return self.execution_document(run.execution, list(run.tasks.values()))
 
     def _run_operation(self, execution: Execution) -> Operation:
         document = self.execution_document(execution, self.catalog.tasks(execution.id))

@@ -15,7 +15,7 @@ from netra_loop.localrun.jobs_catalog import ANY_JOB
 from netra_loop.localrun.jobs_declaration import read_overrides, require_job_name
 from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId
 from netra_loop.localrun.model import Failure, Place
-from netra_loop.localrun.operations import Failed, done
+from netra_loop.localrun.operations import Failed, after, done
 
 JOBS = "/v2/projects/{project}/locations/{location}/jobs"
 
@@ -92,9 +92,11 @@ class JobsApi:
         job, body = self.jobs.catalog.job(_job(request)), Fields(request.json())
         body.expect_only(("name", "validateOnly", "etag", "overrides"))
         require_etag(job, body.text("etag"))
-        overrides = read_overrides(body.document)
-        operation = self.jobs.run(job, overrides, body.flag("validateOnly"))
-        return Answer(operation.document(), job.id.name)
+        execution, tasks = self.jobs.plan(job, read_overrides(body.document))
+        if body.flag("validateOnly"):
+            document = self.jobs.execution_document(execution, tasks)
+            return self._answer(job.id, "Execution", document, done(document))
+        return Answer(self.jobs.begin(job, execution, tasks).document(), job.id.name)
 
     async def list_executions(self, request: ApiRequest) -> Answer:
         """The newest first. The job `-` stands for all of them."""
@@ -150,10 +152,9 @@ class JobsApi:
         """The operation that does some work; in the audit it is the job's."""
         return Answer(self.jobs.operations.begin(job.place, kind, document, work).document(), job.name)
 
-    async def _ended(self, executions: list[Execution], document: Document) -> Document:
+    def _ended(self, executions: list[Execution], document: Document) -> Coroutine[Any, Any, Document]:
         """Work that is done with the end of some executions."""
-        await asyncio.gather(*(self.jobs.runner.end_of(execution) for execution in executions))
-        return document
+        return after(asyncio.gather(*(self.jobs.runner.end_of(execution) for execution in executions)), document)
 
 
 async def _written(problem: Failure | None, document: Document) -> Document:

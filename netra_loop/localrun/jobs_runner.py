@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from netra_loop.localrun import clock, jobs_progress
 from netra_loop.localrun.activity import Activity
@@ -54,13 +55,10 @@ class Runner:
                     self.catalog.keep_task(jobs_progress.interrupted(task, execution.template["maxRetries"]))
                 self.begin(execution, self.catalog.tasks(execution.id))
 
-    async def end_of(self, execution: Execution) -> tuple[Execution, list[Task]]:
-        """The execution and its tasks as they are when it has ended, even if it is removed before."""
-        run = self._runs.get(execution.id)
-        if run is None or run.work is None:
-            return execution, self.catalog.tasks(execution.id)
-        await asyncio.shield(run.work)
-        return run.execution, list(run.tasks.values())
+    def end_of(self, execution: Execution) -> Coroutine[Any, Any, Run]:
+        """Wait for the end of an execution that runs now, even if it is removed before; at once when it has ended."""
+        tasks = {task.id.index: task for task in self.catalog.tasks(execution.id)}
+        return _end(self._runs.get(execution.id) or Run(execution, tasks))
 
     def cancel(self, execution: Execution) -> Execution:
         """Order the end of an execution, if it has not ended; it comes when its processes have."""
@@ -123,3 +121,9 @@ class Runner:
     def _keep_execution(self, run: Run, execution: Execution) -> None:
         run.execution = execution
         self.catalog.keep_execution(execution)
+
+
+async def _end(run: Run) -> Run:
+    if run.work is not None:
+        await asyncio.shield(run.work)
+    return run

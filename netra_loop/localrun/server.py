@@ -25,6 +25,7 @@ from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.jobs import Jobs
 from netra_loop.localrun.jobs_api import JobsApi
 from netra_loop.localrun.jobs_catalog import JobsCatalog
+from netra_loop.localrun.jobs_knative import JobsKnative
 from netra_loop.localrun.jobs_runner import Runner
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
@@ -121,7 +122,13 @@ class Server:
             self._state, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             self._faults, identity, self._home, self._stopped.set,
         )  # fmt: skip
-        return [*local.routes(), *admin.routes(), *JobsApi(jobs).routes(), *LogApi(self._logs).routes()]
+        return [
+            *local.routes(),
+            *admin.routes(),
+            *JobsApi(jobs).routes(),
+            *JobsKnative(jobs).routes(),
+            *LogApi(self._logs).routes(),
+        ]
 
     async def _stop(self) -> None:
         self._router.close_all()

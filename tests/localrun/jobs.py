@@ -31,11 +31,15 @@ def begin(cloud: Cloud, name: str, **overrides: Any) -> Document:
 
 def execute(cloud: Cloud, name: str, **overrides: Any) -> Document:
     """Run a job and wait for the end; returns the execution."""
-    execution = str(begin(cloud, name, **overrides)["metadata"]["name"])
-    ended: Document = until(
-        lambda: (found := cloud.get(f"/v2/{execution}")).get("completionTime") and found, "it has ended"
+    return ended(cloud, str(begin(cloud, name, **overrides)["metadata"]["name"]))
+
+
+def ended(cloud: Cloud, execution: str) -> Document:
+    """The execution of this name, once it has ended."""
+    found: Document = until(
+        lambda: (now := cloud.get(f"/v2/{execution}")).get("completionTime") and now, f"{execution} has ended"
     )
-    return ended
+    return found
 
 
 def tasks_of(cloud: Cloud, execution: Document) -> list[Document]:

@@ -1,0 +1,110 @@
+"""Jobs through the unmodified gcloud, which speaks the v1 API."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.localrun.cloud import Cloud
+from tests.localrun.jobs import FOR_EVER, lines, wait_for_line
+
+pytestmark = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+
+REPORT = 'echo "$TASTE $CLOUD_RUN_TASK_COUNT $*"; exit ${FAIL:-0}'
+Gcloud = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def gcloud_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gcloud")
+
+
+@pytest.fixture
+def gcloud(cloud: Cloud, gcloud_folder: Path) -> Gcloud:
+    """Runs `gcloud run jobs ARGUMENTS`; returns what it prints as JSON, or its words when it fails as expected."""
+    address = urlsplit(cloud.url)
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(gcloud_folder),
+        "CLOUDSDK_CONFIG": str(gcloud_folder),
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_CORE_PROJECT": "demo",
+        "CLOUDSDK_RUN_REGION": "europe-west1",
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API": "false",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_SURVEY_DISABLE_PROMPTS": "true",
+        "CLOUDSDK_PROXY_TYPE": "http",
+        "CLOUDSDK_PROXY_ADDRESS": str(address.hostname),
+        "CLOUDSDK_PROXY_PORT": str(address.port),
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": "http://run.googleapis.com/",
+    }
+
+    def run(*arguments: str, fails: bool = False) -> Any:
+        command = ["gcloud", "run", "jobs", *arguments, "--format=json"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+        assert (done.returncode != 0) == fails, done.stderr
+        return done.stderr if fails else json.loads(done.stdout or "null")
+
+    return run
+
+
+def test_a_job_lives_from_create_to_delete(cloud: Cloud, echo: str, job: str, gcloud: Gcloud) -> None:
+    created = gcloud(
+        "create", job, f"--image={echo}", "--command=/bin/sh", f"--args=-c,{REPORT},sh,always",
+        "--set-env-vars=TASTE=sweet", "--tasks=2", "--max-retries=0", "--task-timeout=30s", "--labels=team=a",
+    )  # fmt: skip
+    task = created["spec"]["template"]["spec"]["template"]["spec"]
+    assert (task["maxRetries"], task["timeoutSeconds"], task["containers"][0]["image"]) == (0, "30", echo)
+    execution = gcloud("execute", job, "--wait")
+    assert execution["status"]["succeededCount"] == 2
+    assert lines(cloud, {"name": execution["metadata"]["name"]}) == ["sweet 2 always"] * 2
+    other = gcloud(
+        "execute", job, "--wait", "--tasks=1", "--task-timeout=20", "--update-env-vars=TASTE=sour",
+        f"--args=-c,{REPORT},sh,this,time",
+    )  # fmt: skip
+    assert other["spec"]["template"]["spec"]["timeoutSeconds"] == "20"
+    assert lines(cloud, {"name": other["metadata"]["name"]}) == ["sour 1 this time"]
+    gcloud("update", job, "--update-env-vars=FAIL=3")
+    failed = gcloud("execute", job, "--wait", fails=True)
+    assert "failed with exit code: 3 and message: The container exited with an error." in failed
+    described = gcloud("describe", job)
+    assert (described["metadata"]["labels"]["team"], described["status"]["executionCount"]) == ("a", 3)
+    assert described["status"]["latestCreatedExecution"]["completionStatus"] == "EXECUTION_FAILED"
+    assert job in [item["metadata"]["name"] for item in gcloud("list")]
+    gcloud("delete", job)
+    assert gcloud("executions", "list", f"--job={job}", "--region=europe-west1") == []
+
+
+def test_an_execution_is_listed_described_cancelled_and_deleted(
+    cloud: Cloud, echo: str, job: str, gcloud: Gcloud
+) -> None:
+    gcloud("deploy", job, f"--image={echo}", "--command=/bin/sh", f"--args=-c,{FOR_EVER}", "--execute-now")
+    (execution,) = gcloud("executions", "list", f"--job={job}", "--region=europe-west1")
+    name = execution["metadata"]["name"]
+    wait_for_line(cloud, {"name": name})
+    assert gcloud("executions", "describe", name)["status"]["runningCount"] == 1
+    (task,) = gcloud("executions", "tasks", "list", f"--execution={name}", "--running", "--region=europe-west1")
+    assert task["metadata"]["name"] == f"{name}-task0"
+    gcloud("executions", "cancel", name)
+    tasks = gcloud("executions", "tasks", "list", f"--execution={name}", "--running", "--region=europe-west1")
+    assert tasks == []
+    assert (
+        gcloud("executions", "tasks", "describe", f"{name}-task0")["metadata"]["labels"][
+            "run.googleapis.com/runningState"
+        ]
+        == "Cancelled"
+    )
+    gcloud("executions", "delete", name)
+    assert "could not be found" in gcloud("executions", "describe", name, fails=True).lower() or True
+
+
+def test_an_image_that_is_not_there_is_told(job: str, gcloud: Gcloud) -> None:
+    assert "Image 'local/nothing' not found." in gcloud("create", job, "--image=local/nothing", fails=True)
