@@ -14,9 +14,10 @@ from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backings
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.control_plane import ControlPlane
+from netra_loop.localrun.conversations import Conversations
 from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Home
-from netra_loop.localrun.http1 import Conversations
+from netra_loop.localrun.http1 import Peer
 from netra_loop.localrun.http_api import Route
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instance import Launcher
@@ -76,7 +77,7 @@ class Server:
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
         plane = ControlPlane(self._routes(url, identity), self._audit, self._activity, token)
-        conversations = Conversations(plane.serve_one)
+        conversations = Conversations(plane.serve_one, Peer)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
             self._home.announce(identity | {"token": token})
