@@ -7,20 +7,21 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 
-import h11
-
 from netra_loop.localrun import trace
 from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.catalog import Catalog
+from netra_loop.localrun.conversations import Conversations
 from netra_loop.localrun.doors import CONTROL_PLANE, Doors
 from netra_loop.localrun.entries import Served, Source, request_entry
 from netra_loop.localrun.group import NoInstance
-from netra_loop.localrun.http1 import Conversations, Peer, is_local
+from netra_loop.localrun.http1 import is_local
 from netra_loop.localrun.instance import StartFailed
 from netra_loop.localrun.instances import Fleet
+from netra_loop.localrun.link import Link
 from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.message import Refused, Request, values
 from netra_loop.localrun.model import Revision, RevisionId, ServiceId
-from netra_loop.localrun.relay import ClientLeft, InstanceLost, Outbound, exchange, forwarded_headers, size_of
+from netra_loop.localrun.relay import ClientLeft, InstanceLost, Outbound, exchange, outbound_head
 from netra_loop.localrun.traffic import choose, tagged, tags
 
 KEEP_ALIVE = 600.0  # seconds a connection may stay silent between two requests
@@ -54,7 +55,7 @@ class Opened:
     """A port that is listened on, and who came through it."""
 
     port: int
-    conversations: Conversations
+    conversations: Conversations[Link]
     listening: asyncio.Task[None]
 
 
@@ -90,7 +91,7 @@ class Router:
         door = Door(service, tag)
         if door not in self._doors:
             listener = self.doors.listen(door.name)
-            conversations = Conversations(partial(self._serve_one, door))
+            conversations = Conversations(partial(self._serve_one, door), Link)
             listening = asyncio.create_task(_accept(conversations, listener))
             self._doors[door] = Opened(listener.getsockname()[1], conversations, listening)
 
@@ -115,53 +116,47 @@ class Router:
         opened.listening.cancel()
         opened.conversations.drop()
 
-    async def _serve_one(self, door: Door, client: Peer) -> bool:
+    async def _serve_one(self, door: Door, client: Link) -> bool:
         """Serve the next request of a client; False when there was none or it was no HTTP."""
         try:
             async with asyncio.timeout(KEEP_ALIVE):
-                head = await client.receive()
-            if not isinstance(head, h11.Request):
+                request = await client.request()
+            if request is None:
                 return False
-            body = client.received()
-            ours = _is_ours(head)
-        except h11.RemoteProtocolError as error:
-            await _say(client, error.error_status_hint)
-            return False
-        except ValueError:
-            await _say(client, 400)
+            ours = _is_ours(request)
+        except Refused as refused:
+            await _say(client, refused.status, None)
             return False
         if not ours:
-            await _say(client, 404)
+            await _say(client, 404, request)
             return True
         with self.activity.request():
-            await self._serve(door, client, head, body)
+            await self._serve(door, client, request)
         return True
 
-    async def _serve(self, door: Door, client: Peer, head: h11.Request, body: list[h11.Event]) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+    async def _serve(self, door: Door, client: Link, request: Request) -> None:
+        headers = {lower.decode(): value.decode("latin-1") for lower, _, value in request.headers}
         span = trace.adopt(headers)
         base = self.url(door.service, door.tag)
         remote = client.wire.remote
         served = Served(
-            head.method.decode(), base + head.target.decode("latin-1"), headers.get("user-agent", ""),
-            f"HTTP/{head.http_version.decode()}", span.trace, span.span, received=sum(map(size_of, body)),
-            remote=remote,
+            request.method.decode(), base + request.target.decode(), headers.get("user-agent", ""), request.version,
+            span.trace, span.span, remote=remote,
         )  # fmt: skip
-        raw = forwarded_headers(head, base.removeprefix("http://"), remote, span.headers())
-        outbound = Outbound(h11.Request(method=head.method, target=head.target, headers=raw), body)
-        await self._answer(door, client, outbound, served)
+        head = outbound_head(request, base.removeprefix("http://"), remote, span.headers())
+        await self._answer(door, client, Outbound(request, head), served)
 
-    async def _answer(self, door: Door, client: Peer, outbound: Outbound, served: Served) -> None:
+    async def _answer(self, door: Door, client: Link, outbound: Outbound, served: Served) -> None:
         """Have a request answered by the revision that the traffic split gives it to, and log it."""
         revision = self._choose(door)
         identity = revision.id if revision else RevisionId(door.service, "")
         began = time.monotonic()
         try:
             if revision is None:
-                await _say(client, 404, served)
+                await _say(client, 404, outbound.request, served)
             else:
                 await self._forward(revision, client, outbound, served)
-        except ClientLeft:
+        except OSError:
             served.status = served.status or CLIENT_CLOSED_REQUEST
             raise
         finally:
@@ -174,25 +169,25 @@ class Router:
         name = tagged(routes, door.tag) if door.tag else choose(routes, self._dice.random())
         return self.catalog.find_revision(RevisionId(door.service, name))
 
-    async def _forward(self, revision: Revision, client: Peer, outbound: Outbound, served: Served) -> None:
+    async def _forward(self, revision: Revision, client: Link, outbound: Outbound, served: Served) -> None:
         """Carry a request to an instance of a revision; whatever goes wrong there, the client gets an answer."""
         limit = float(revision.template["timeout"].removesuffix("s"))
         try:
             async with asyncio.timeout(limit):
                 await self._carry(revision, client, outbound, served)
         except TimeoutError:
-            await _fail(client, 504, served)
+            await _fail(client, 504, outbound.request, served)
         except NoInstance:
             served.note = NO_INSTANCE
-            await _fail(client, 429, served)
+            await _fail(client, 429, outbound.request, served)
         except StartFailed:
-            await _fail(client, 503, served)
+            await _fail(client, 503, outbound.request, served)
         except InstanceLost as lost:
-            await _fail(client, lost.status, served)
-        except h11.RemoteProtocolError as error:
-            await _fail(client, error.error_status_hint, served)
+            await _fail(client, lost.status, outbound.request, served)
+        except Refused as refused:
+            await _fail(client, refused.status, outbound.request, served)
 
-    async def _carry(self, revision: Revision, client: Peer, outbound: Outbound, served: Served) -> None:
+    async def _carry(self, revision: Revision, client: Link, outbound: Outbound, served: Served) -> None:
         """An instance on whose port nobody listens is replaced once."""
         for _ in range(2):
             instance = await self.fleet.acquire(revision)
@@ -206,27 +201,31 @@ class Router:
         raise InstanceLost(503)
 
 
-async def _accept(conversations: Conversations, listener: socket.socket) -> None:
+async def _accept(conversations: Conversations[Link], listener: socket.socket) -> None:
     async with await conversations.listen(listener) as server:
         await server.serve_forever()
 
 
-def _is_ours(head: h11.Request) -> bool:
-    """Whether a request is for this machine; only HTTP/1.0 may leave it open. Raises ValueError."""
-    hosts = [value for name, value in head.headers if name == b"host"]
-    return not hosts or is_local(hosts[0].decode("latin-1"))
+def _is_ours(request: Request) -> bool:
+    """Whether a request is for this machine; only HTTP/1.0 may leave it open. Raises Refused."""
+    hosts = values(request.headers, b"host")
+    try:
+        return not hosts or is_local(hosts[0].decode("latin-1"))
+    except ValueError:
+        raise Refused from None
 
 
-async def _fail(client: Peer, status: int, served: Served) -> None:
+async def _fail(client: Link, status: int, request: Request, served: Served) -> None:
     """Answer for an instance that could not, or break off when its answer had begun."""
     if served.status:
         served.status = served.status if served.status == 101 else status
         raise ClientLeft
-    await _say(client, status, served)
+    await _say(client, status, request, served)
 
 
-async def _say(client: Peer, status: int, served: Served | None = None) -> None:
+async def _say(client: Link, status: int, request: Request | None, served: Served | None = None) -> None:
     body = ANSWERS.get(status, "").encode()
     if served is not None:
         served.status, served.sent = status, len(body)
-    await client.answer(status, "text/plain; charset=UTF-8", body)
+    bodiless = request is not None and request.method == b"HEAD"
+    await client.answer(status, b"text/plain; charset=UTF-8", body, bodiless)

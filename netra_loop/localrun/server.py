@@ -13,11 +13,12 @@ from netra_loop.localrun.admin import Admin
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backings
 from netra_loop.localrun.control_plane import ControlPlane
+from netra_loop.localrun.conversations import Conversations
 from netra_loop.localrun.doors import CONTROL_PLANE
 from netra_loop.localrun.faults import Faults
 from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Home
-from netra_loop.localrun.http1 import Conversations
+from netra_loop.localrun.http1 import Peer
 from netra_loop.localrun.http_api import Route
 from netra_loop.localrun.images import DIGEST, Images
 from netra_loop.localrun.instance import Launcher
@@ -96,7 +97,7 @@ class Server:
         admin.resume()
         jobs.resume()
         plane = ControlPlane(self._routes(admin, jobs, identity), self._audit, self._activity, self._faults, token)
-        conversations = Conversations(plane.serve_one)
+        conversations = Conversations(plane.serve_one, Peer)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
             self._home.announce(identity | {"token": token})
