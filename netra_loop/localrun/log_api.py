@@ -34,7 +34,7 @@ class LogApi:
             Route("POST", "/v2/entries:list", self.list_entries),
             Route("POST", "/v2/entries:write", self.write_entries),
             Route("GET", "/v2/projects/{project}/logs", self.list_logs),
-            Route("DELETE", "/v2/projects/{project}/logs/{log}", self.delete_log, "delete log"),
+            Route("DELETE", "/v2/projects/{project}/logs/{log}", self.delete_log, "delete_log"),
         ]
 
     async def list_entries(self, request: ApiRequest) -> Answer:

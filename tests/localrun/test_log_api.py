@@ -97,6 +97,13 @@ def test_one_wrong_entry_keeps_the_others_out_unless_a_part_is_enough(cloud: Clo
         assert texts(cloud, log) == kept
 
 
+def test_an_entry_that_is_written_twice_is_listed_once(cloud: Cloud, log: str) -> None:
+    entry = {"textPayload": "x", "insertId": "1", "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    for _ in range(2):
+        write(cloud, log, entry, entry | {"insertId": "2"})
+    assert [found["insertId"] for found in cloud.entries(f'log_id("{log}")')] == ["1", "2"]
+
+
 def test_times_are_given_back_in_utc(cloud: Cloud, log: str) -> None:
     moment = datetime.now(UTC).replace(microsecond=0)
     offset = (moment + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S.123456789+02:00")

@@ -73,13 +73,15 @@ def test_a_page_token_stays_valid_while_entries_arrive(store: LogStore, newest_f
     assert token == ""
 
 
-def test_a_page_of_large_entries_is_shorter(store: LogStore) -> None:
-    for _ in range(12):
+def test_a_page_of_large_entries_has_fewer_of_them(store: LogStore) -> None:
+    for _ in range(5):
         store.append(entry("x" * 1_000_000))
-    page = asyncio.run(store.page(ALL, False, 1000, ""))
-    assert 1 <= len(page.entries) < 12
-    rest = asyncio.run(store.page(ALL, False, 1000, page.next_token))
-    assert len(page.entries) + len(rest.entries) >= 10
+    sizes, token = [], "begin"
+    while token:
+        page = asyncio.run(store.page(ALL, False, 1000, token.removeprefix("begin")))
+        sizes.append(len(page.entries))
+        token = page.next_token
+    assert sizes == [2, 2, 1]
 
 
 def test_what_is_older_than_the_retention_is_not_listed_and_falls_out(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_full_disk_loses_entries_and_nothing_else(tmp_path: Path, capfd: pytes
 def test_a_folder_that_is_gone_is_said_to_the_reader(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = LogStore(tmp_path / "nowhere" / "logs.sqlite")
     store.append(entry("lost"))
-    with pytest.raises(ApiError, match="The log entries cannot be read"):
+    with pytest.raises(ApiError, match="The log entries are not available"):
         texts(store)
     store.close()
     assert capfd.readouterr().err.count("log entries cannot be written") == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netra_loop.localrun.entries import Source, line_entry
 from netra_loop.localrun.model import Place, RevisionId, ServiceId
-from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision
+from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, until
 
 HTTP_PROBE = {"httpGet": {"path": "/", "httpHeaders": [{"name": "x-probe", "value": "1"}]}, "timeoutSeconds": 5}
 
@@ -108,7 +108,8 @@ def test_log_entries(cloud: Cloud, echo: str, name: str) -> None:
     uri = cloud.deploy(name, service_body(echo))["uri"]
     for line in LINES:
         cloud.http.get(f"{uri}/print", params={"line": line})
-    body = {"resourceNames": ["projects/demo"], "pageSize": 1000}
+    until(lambda: cloud.entries(f'resource.labels.service_name="{name}" textPayload="[1, 2]"'), "all lines are logged")
+    body = {"resourceNames": ["projects/demo"], "filter": f'resource.labels.service_name="{name}"', "pageSize": 1000}
     answer = cloud.http.post("/v2/entries:list", json=body)
     parse(answer.text, ListLogEntriesResponse.pb()())
     assert any("half of a pair" in json.dumps(entry) for entry in answer.json()["entries"])
