@@ -68,7 +68,10 @@ class LogStore:
         self._writer.start()
 
     def append(self, entry: Document) -> None:
-        """Keep a LogEntry with a log name and a valid RFC 3339 timestamp; every later reading sees it."""
+        """Keep a LogEntry with a log name and a valid RFC 3339 timestamp; every later reading sees it.
+
+        Any thread may call this.
+        """
         self._waiting.append(row(entry))
         self._due.set()
 
