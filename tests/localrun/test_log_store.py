@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from netra_loop.localrun.errors import ApiError
 from netra_loop.localrun.log_file import LogFile, select
 from netra_loop.localrun.log_filter import compile_filter
-from netra_loop.localrun.log_index import EVERYTHING, row
+from netra_loop.localrun.log_index import EVERYTHING, Condition, row
 from netra_loop.localrun.log_store import LogStore
 from tests.localrun.cloud import Cloud, Document, until
 
@@ -277,12 +277,21 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogFile]:
     file.close()
 
 
-@given(text=FILTERS)
-def test_the_condition_keeps_all_that_the_predicate_wants(kept: LogFile, text: str) -> None:
+def found_by(kept: LogFile, text: str, condition: Condition | None = None) -> list[int]:
+    """The numbers of the entries that a filter wants, looked for by its own condition or by another."""
     wanted = compile_filter(text)
+    rows = kept.rows(condition or wanted.condition, None, False)
+    return [number for _, number, document in rows if wanted.matches(json.loads(document))]
 
-    def found(condition: Any) -> list[int]:
-        rows = kept.rows(condition, None, False)
-        return [number for _, number, document in rows if wanted.matches(json.loads(document))]
 
-    assert found(wanted.condition) == found(EVERYTHING)
+@pytest.mark.parametrize("symbol", ["=", "!=", "<", "<=", ">", ">="])
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_condition_of_one_comparison_keeps_all_that_it_wants(kept: LogFile, field: str, symbol: str) -> None:
+    for value in FIELDS[field]:
+        text = f"{field}{symbol}{json.dumps(value)}"
+        assert found_by(kept, text) == found_by(kept, text, EVERYTHING), text
+
+
+@given(text=FILTERS)
+def test_the_condition_of_any_filter_keeps_all_that_it_wants(kept: LogFile, text: str) -> None:
+    assert found_by(kept, text) == found_by(kept, text, EVERYTHING)
