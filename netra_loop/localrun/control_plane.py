@@ -51,7 +51,7 @@ class ControlPlane:
                 await _send(client, error.error_status_hint, _http_error(error.error_status_hint, str(error)))
             return False
         except AnswerDropped:
-            client.abort()
+            client.wire.abort()
             return False
         return True
 

@@ -23,6 +23,7 @@ LABELLED = {
     ("labels", "run.googleapis.com/execution_name"): "execution",
     ("trace",): "trace",
 }
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 COLUMNS = ("time", "severity", "project", "log_id", *LABELLED.values(), "entry")
 
 Row = tuple[int | str | None, ...]
@@ -45,7 +46,7 @@ def row(entry: Document) -> Row:
     """The values of COLUMNS for a LogEntry. What UTF-8 cannot hold, a lone surrogate, becomes a question mark."""
     project, log_id = split_log_name(entry["logName"])
     labelled = (_text_at(entry, path) for path in LABELLED)
-    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
+    text = COMPACT.encode(entry).encode(errors="replace").decode()
     return microseconds(clock.parse(entry["timestamp"])), rank(entry.get("severity")), project, log_id, *labelled, text
 
 

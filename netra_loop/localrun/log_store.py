@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -19,7 +19,16 @@ from typing import TypeVar
 from netra_loop.localrun.errors import ApiError, invalid
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.log_file import LogFile, Position
-from netra_loop.localrun.log_index import Condition, Row, both, column_condition, microseconds, normal, row
+from netra_loop.localrun.log_index import (
+    Condition,
+    Row,
+    both,
+    column_condition,
+    microseconds,
+    normal,
+    row,
+    split_log_name,
+)
 from netra_loop.localrun.log_match import Filter
 
 VOLUME = 512 * 1024 * 1024
@@ -27,9 +36,10 @@ RETENTION = timedelta(days=30)  # of the bucket _Default: cloud.google.com/loggi
 AHEAD = timedelta(days=1)  # entries from further ahead are not listed: REST reference of entries.write
 DELAY = 0.05  # seconds from an entry's arrival until it is written
 PATIENCE = 60.0  # seconds that one reading may take
-LARGEST_PAGE_TEXT = 4 * 1024 * 1024  # characters; a page may be shorter than asked for
+LARGEST_PAGE_TEXT = 1024 * 1024  # characters; a page may have fewer entries than asked for
 
 Result = TypeVar("Result")
+Found = tuple[Position, Document, int]  # where an entry stands, the entry, and how many characters it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,10 @@ class LogStore:
         self._writer.start()
 
     def append(self, entry: Document) -> None:
-        """Keep a LogEntry with a log name and a valid RFC 3339 timestamp; every later reading sees it."""
+        """Keep a LogEntry with a log name and a valid RFC 3339 timestamp; every later reading sees it.
+
+        Any thread may call this.
+        """
         self._waiting.append(row(entry))
         self._due.set()
 
@@ -105,24 +118,28 @@ class LogStore:
             self._failed = True
 
     def _read(self, work: Callable[[], Result]) -> Result:
-        """Do some work on the file with everything in it; once more when it was damaged. Raises UNAVAILABLE."""
+        """Do some work on the file with everything in it. Raises UNAVAILABLE."""
         self._flush()
         try:
-            try:
-                return work()
-            except sqlite3.DatabaseError as error:
-                with self._writing:
-                    if not self._file.replace_damaged(error):
-                        raise
-                return work()
+            return self._repaired(work)
         except sqlite3.Error as error:
-            raise ApiError(503, "UNAVAILABLE", f"The log entries cannot be read: {error}") from error
+            raise ApiError(503, "UNAVAILABLE", f"The log entries are not available: {error}") from error
+
+    def _repaired(self, work: Callable[[], Result]) -> Result:
+        """Do some work on the file, once more when it was damaged."""
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            with self._writing:
+                if not self._file.replace_damaged(error):
+                    raise
+        return work()
 
     def _page(self, wanted: Filter, newest_first: bool, size: int, after: Position | None) -> Page:
         entries: list[Document] = []
         volume = 0
         last = after
-        for position, entry, length in self._matching(wanted, newest_first, after):
+        for position, entry, length in _distinct(self._matching(wanted, newest_first, after)):
             if len(entries) == size or volume > LARGEST_PAGE_TEXT:
                 return Page(entries, _write_token(last))
             entries.append(entry)
@@ -130,13 +147,12 @@ class LogStore:
             last = position
         return Page(entries, "")
 
-    def _matching(
-        self, wanted: Filter, newest_first: bool, after: Position | None
-    ) -> Iterator[tuple[Position, Document, int]]:
-        """Where they stand, the entries and how long they are."""
+    def _matching(self, wanted: Filter, newest_first: bool, after: Position | None) -> Iterator[Found]:
         end = time.monotonic() + PATIENCE
         condition = both([self._listed(), wanted.condition])
         for moment, number, text in self._file.rows(condition, after, newest_first):
+            if self._closed:
+                raise ApiError(503, "UNAVAILABLE", "The server stops.")
             if time.monotonic() > end:
                 raise ApiError(504, "DEADLINE_EXCEEDED", f"The query took longer than {PATIENCE:g} seconds.")
             entry = json.loads(text)
@@ -156,6 +172,20 @@ class LogStore:
     def _delete(self, project: str, log_id: str) -> bool:
         with self._writing:
             return self._file.remove(normal(project), normal(log_id)) > 0
+
+
+def _distinct(found: Iterable[Found]) -> Iterator[Found]:
+    """The entries without those that repeat project, timestamp and insertId: REST reference of LogEntry.insertId."""
+    seen: set[tuple[object, ...]] = set()
+    moment = None
+    for position, entry, length in found:
+        if position[0] != moment:
+            moment = position[0]
+            seen.clear()
+        key = (split_log_name(entry["logName"])[0], entry["timestamp"], entry.get("insertId", position))
+        if key not in seen:
+            seen.add(key)
+            yield position, entry, length
 
 
 def _write_token(position: Position | None) -> str:

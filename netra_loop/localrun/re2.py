@@ -9,7 +9,7 @@ from typing import assert_never
 from netra_loop.localrun.re2_syntax import Chain, Char, Choice, Edge, Node, Repeat, Test, is_word, parse
 
 LARGEST_PROGRAM = 1000  # instructions
-MOST_STATES = 1000  # known at a time
+MOST_LEARNT = 4000  # steps from a state to the next that are remembered
 
 FOUND = 0  # the instruction that ends the program
 END = ""  # stands for the character after the last one, and for the one before the first
@@ -55,6 +55,7 @@ class Pattern:
         self._begin = self._emit(parse(pattern), FOUND)
         self._found = State(frozenset([FOUND]), END)
         self._states: dict[tuple[frozenset[int], str], State] = {}
+        self._learnt = 0
 
     def is_in(self, text: str) -> bool:
         """Whether the pattern matches anywhere in a text."""
@@ -66,6 +67,10 @@ class Pattern:
         return (state.known.get(END) or self._advance(state, END)) is self._found
 
     def _advance(self, state: State, char: str) -> State:
+        """Learn which state follows; when that was much already, begin to forget."""
+        self._learnt += 1
+        if self._learnt % MOST_LEARNT == 0:
+            self._states.clear()
         places = self._reach(state, char)
         if FOUND in places:
             follower = self._found
@@ -92,8 +97,6 @@ class Pattern:
         return reached
 
     def _state(self, places: frozenset[int], last: str) -> State:
-        if len(self._states) >= MOST_STATES:
-            self._states.clear()
         return self._states.setdefault((places, last), State(places, last))
 
     def _emit(self, node: Node, then: int) -> int:

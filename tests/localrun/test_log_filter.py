@@ -124,6 +124,11 @@ PIECES = [
     "\n",
     "42",
     ",",
+    "SEARCH",
+    "sample",
+    "ip_in_net",
+    "NULL_VALUE",
+    "timestamp",
 ]
 
 

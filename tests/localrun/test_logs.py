@@ -1,7 +1,9 @@
 """Cloud Logging: what services and the router say arrives as entries, also through the unmodified client."""
 
+import asyncio
 import json
 import re
+import uuid
 from typing import Any
 
 import httpx
@@ -10,7 +12,7 @@ from google.api_core import exceptions
 
 from netra_loop.localrun.entries import Source, line_entry
 from netra_loop.localrun.model import Place, RevisionId, ServiceId
-from netra_loop.localrun.process import LONGEST_LINE
+from netra_loop.localrun.process import LONGEST_LINE, read_lines
 from tests.localrun.cloud import Cloud, service_body, until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -77,6 +79,38 @@ def test_the_platform_tells_how_an_instance_came_and_went(cloud: Cloud, echo: st
     ]
 
 
+def test_each_line_is_an_entry_and_what_is_no_utf_8_is_marked() -> None:
+    async def lines(output: bytes) -> list[str]:
+        stream, found = asyncio.StreamReader(), list[str]()
+        stream.feed_data(output)
+        stream.feed_eof()
+        await read_lines(stream, found.append)
+        return found
+
+    assert asyncio.run(lines(b"one\r\n\n  two\n\xff\xe4\xb8 three")) == ["one", "  two", "\ufffd\ufffd three"]
+
+
+def test_a_line_joins_the_request_it_belongs_to(cloud: Cloud, echo: str, name: str) -> None:
+    uri = cloud.deploy(name, service_body(echo))["uri"]
+    trace = f"projects/demo/traces/{uuid.uuid4().hex}"
+    line = {"message": "in the request", "severity": "NOTICE", "logging.googleapis.com/trace": trace}
+    headers = {"traceparent": f"00-{trace[-32:]}-b7ad6b7169203331-01"}
+    httpx.get(f"{uri}/print", params={"line": json.dumps(line)}, headers=headers)
+    httpx.get(f"{uri}/print", params={"line": "of another request"})
+    found = until(lambda: len(two := cloud.entries(f'trace="{trace}"')) == 2 and two, "both are logged")
+    assert {entry["logName"].rpartition("%2F")[2] for entry in found} == {"stdout", "requests"}
+    (said,) = cloud.entries(f'trace="{trace}" AND severity>INFO')
+    assert said["textPayload"] == "in the request"
+
+
+def test_the_address_of_a_revision_s_logs_tells_them(cloud: Cloud, echo: str, name: str) -> None:
+    cloud.deploy(name, service_body(echo, revision=f"{name}-a"))
+    (revision,) = cloud.revisions(name)
+    entries = cloud.get(revision["logUri"])["entries"]
+    assert [entry["textPayload"].split()[0] for entry in entries] == ["Starting", "STARTUP"]
+    assert entries[0] in cloud.get("/_local/logs")["entries"]
+
+
 def test_a_line_that_is_too_long_is_cut(cloud: Cloud, echo: str, name: str) -> None:
     uri = cloud.deploy(name, service_body(echo))["uri"]
     httpx.get(f"{uri}/long", params={"size": LONGEST_LINE + 10_000})
@@ -115,6 +149,50 @@ LIFTED: dict[str, tuple[Any, dict[str, Any]]] = {
         {"jsonPayload": {"logging.googleapis.com/trace": 1, "httpRequest": "GET", "time": "now"}},
     ),
     "a list is text": ([1], {"textPayload": "[1]"}),
+    "the severity as text of a number": ({"severity": "450", "message": "m"}, {"severity": "WARNING"}),
+    "a severity beyond the scale": ({"severity": 1000, "message": "m"}, {"severity": "EMERGENCY"}),
+    "a severity in one letter": ({"severity": "e", "message": "m"}, {"severity": "ERROR"}),
+    "only special fields": ({"severity": "INFO"}, {"severity": "INFO", "jsonPayload": {}}),
+    "the time in parts": (
+        {"timestamp": {"seconds": 1767225600, "nanos": 5000}, "message": "m"},
+        {"timestamp": "2026-01-01T00:00:00.000005000Z", "textPayload": "m"},
+    ),
+    "the time in two fields": (
+        {"timestampSeconds": 1767225600, "timestampNanos": "7", "message": "m"},
+        {"timestamp": "2026-01-01T00:00:00.000000007Z", "textPayload": "m"},
+    ),
+    "the time with an offset": (
+        {"time": "2026-01-01T01:00:00.123456789+01:00", "a": 1},
+        {"timestamp": "2026-01-01T00:00:00.123456789Z", "jsonPayload": {"a": 1}},
+    ),
+    "a time that is none stays": (
+        {"timestamp": {"seconds": "soon"}, "timestampSeconds": 1e20, "time": "0001-01-01T00:00:00+01:00"},
+        {
+            "jsonPayload": {
+                "timestamp": {"seconds": "soon"},
+                "timestampSeconds": 1e20,
+                "time": "0001-01-01T00:00:00+01:00",
+            }
+        },
+    ),
+    "an id of its own": (
+        {"logging.googleapis.com/insertId": "i", "message": "m"},
+        {"insertId": "i", "textPayload": "m"},
+    ),
+    "the operation": (
+        {"logging.googleapis.com/operation": {"id": 1, "producer": "p", "first": True, "x": 1}, "a": 1},
+        {"operation": {"id": "1", "producer": "p", "first": True}, "jsonPayload": {"a": 1}},
+    ),
+    "labels that are no texts": (
+        {"logging.googleapis.com/labels": {"a": True, "b": None}, "message": "m"},
+        {"labels": {"instanceId": "instance", "a": "true", "b": "null"}},
+    ),
+    "a stack trace is payload": (
+        {"message": "m", "stack_trace": "at", "exception": "e", "severity": "ERROR"},
+        {"jsonPayload": {"message": "m", "stack_trace": "at", "exception": "e"}, "severity": "ERROR"},
+    ),
+    "a message that is no text": ({"message": {"a": 1}}, {"jsonPayload": {"message": {"a": 1}}}),
+    "whether a cache was asked": ({"httpRequest": {"cacheHit": True}, "a": 1}, {"httpRequest": {"cacheHit": True}}),
 }
 
 
@@ -124,7 +202,10 @@ def test_the_special_fields_of_a_json_line_are_lifted_out(line: Any, expected: d
     assert {key: entry.get(key) for key in expected} == expected
 
 
-@pytest.mark.parametrize("line", ["{", '{"a": NaN}', '{"a":' * 100_000, "{'single': 1}"], ids=lambda line: line[:12])
+NO_JSON = ["{", '{"a": NaN}', '{"a":' * 100_000, "{'single': 1}", '{"a": 1e999}', '{"a":' * 60 + "1" + "}" * 60]
+
+
+@pytest.mark.parametrize("line", NO_JSON, ids=lambda line: line[:12])
 def test_what_only_looks_like_json_is_text(line: str) -> None:
     assert line_entry(SOURCE, "stdout", line)["textPayload"] == line
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_loop.localrun.re2 import LARGEST_PROGRAM, MOST_STATES, Pattern
+from netra_loop.localrun.re2 import LARGEST_PROGRAM, MOST_LEARNT, Pattern
 
 FOUND = [
     ("", ""), ("a+b", "xaab"), ("^ab$", "ab"), ("(?i)HeLLo", "say hello"), (r"\bfoo\b", "a foo b"), ("(a|aa)*$", "aab"),
@@ -56,8 +56,8 @@ def test_patterns_that_would_never_end_elsewhere_end() -> None:
     assert not Pattern(".*.*.*.*=x").is_in("a" * 20_000)
 
 
-def test_more_states_than_are_kept_are_searched_all_the_same() -> None:
-    text = "".join("ab"[(number * number >> 3) % 2] for number in range(4 * MOST_STATES))
+def test_more_than_is_remembered_is_searched_all_the_same() -> None:
+    text = "".join("ab"[(number * number >> 3) % 2] for number in range(4 * MOST_LEARNT))
     assert not Pattern("a(a|b){20}c").is_in(text)
     assert Pattern("a(a|b){20}c").is_in(text + "a" * 21 + "c")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.cloud import run_v2
-from google.cloud.logging_v2.types import ListLogEntriesResponse, LogEntry
+from google.cloud.logging_v2.types import ListLogEntriesResponse, ListLogsResponse, LogEntry
 from google.longrunning import operations_pb2
 from google.protobuf import json_format
 from hypothesis import given
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netra_loop.localrun.entries import Source, line_entry
 from netra_loop.localrun.model import Place, RevisionId, ServiceId
-from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision
+from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, until
 
 HTTP_PROBE = {"httpGet": {"path": "/", "httpHeaders": [{"name": "x-probe", "value": "1"}]}, "timeoutSeconds": 5}
 
@@ -96,6 +96,9 @@ LINES = [
     '{"time": "2026-01-01T00:00:00.123456789Z", "message": "with a time"}',
     '{"time": "yesterday", "message": "with a wrong time"}',
     '{"message": NaN}',
+    '{"message": "half of a pair: \\ud800", "\\udfff": 1}',
+    '{"deep": ' + "[" * 48 + "1" + "]" * 48 + "}",
+    '{"timestamp": {"seconds": 253402300799, "nanos": 999999999}, "large": 1e308}',
     "{not json",
     "[1, 2]",
 ]
@@ -105,6 +108,16 @@ def test_log_entries(cloud: Cloud, echo: str, name: str) -> None:
     uri = cloud.deploy(name, service_body(echo))["uri"]
     for line in LINES:
         cloud.http.get(f"{uri}/print", params={"line": line})
-    body = {"resourceNames": ["projects/demo"], "pageSize": 1000}
+    until(lambda: cloud.entries(f'resource.labels.service_name="{name}" textPayload="[1, 2]"'), "all lines are logged")
+    body = {"resourceNames": ["projects/demo"], "filter": f'resource.labels.service_name="{name}"', "pageSize": 1000}
     answer = cloud.http.post("/v2/entries:list", json=body)
     parse(answer.text, ListLogEntriesResponse.pb()())
+    assert any("half of a pair" in json.dumps(entry) for entry in answer.json()["entries"])
+    assert any("deep" in entry.get("jsonPayload", {}) for entry in answer.json()["entries"])
+
+
+def test_log_names(cloud: Cloud) -> None:
+    cloud.http.post(
+        "/v2/entries:write", json={"logName": "projects/demo/logs/a%2Fb", "entries": [{"textPayload": "x"}]}
+    )
+    parse(cloud.http.get("/v2/projects/demo/logs").text, ListLogsResponse.pb()())
