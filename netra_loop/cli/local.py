@@ -6,7 +6,7 @@ import typer
 
 from netra_loop.cli.say import say
 from netra_loop.views.encode import visible
-from netra_loop.wiring.cloud import embedded_log_lines, running_embedded, start_embedded, stop_embedded
+from netra_loop.wiring.cloud import embedded_log_lines, purge_embedded, running_embedded, start_embedded, stop_embedded
 from netra_loop.wiring.plans import Ask, read_plan
 
 app = typer.Typer(help="The embedded Cloud Run of this project.", no_args_is_help=True)
@@ -22,9 +22,14 @@ def up(context: typer.Context) -> None:
 
 
 @app.command(epilog=_CODES)
-def down(context: typer.Context) -> None:
-    """End it and every service it runs."""
+def down(
+    context: typer.Context,
+    purge: bool = typer.Option(False, "--purge", help="Delete its services, images and logs, too."),
+) -> None:
+    """End it and every process it runs; the next `up` finds its services as they were."""
     say("the embedded Cloud Run is down" if stop_embedded(context.obj) else "it was not running")
+    if purge:
+        say(f"deleted: {', '.join(purge_embedded(context.obj)) or 'nothing, for nothing was kept'}")
 
 
 @app.command(epilog=_CODES)
