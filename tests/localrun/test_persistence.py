@@ -15,7 +15,6 @@ from netra_loop.localrun.http1 import listen
 from tests.localrun.cloud import (
     PLACE,
     Cloud,
-    Document,
     service_body,
     start_server,
     to_latest,
@@ -59,18 +58,13 @@ def answers(uri: str) -> str:
     return str(httpx.get(uri, timeout=10).json()["revision"])
 
 
-def without_moments(document: Document) -> Document:
-    """A service's document but for what the order of a restart may not change."""
-    return {key: value for key, value in document.items() if key != "logUri"}
-
-
 @ENDS
 def test_services_serve_as_before(own_cloud: StartCloud, source: Path, end: Callable[[Cloud], None]) -> None:
     first = own_cloud()
     image = image_of(first, source)
     first.deploy("shop", service_body(image, revision="shop-one"))
     split = [to_revision("shop-one", 100), to_latest(0, "next")]
-    before = first.deploy("shop", service_body(image, revision="shop-two", env={"A": "b"}) | {"traffic": split})
+    first.deploy("shop", service_body(image, revision="shop-two", env={"A": "b"}) | {"traffic": split})
     first.deploy("gone", service_body(image))
     first.delete("gone")
     operation = first.finish(first.patch("shop", {"labels": {"a": "b"}}, updateMask="labels"))
@@ -134,13 +128,13 @@ def test_a_rollout_that_fails_after_a_restart_leaves_the_traffic_as_it_was(
 
 
 def test_a_deletion_that_was_under_way_is_carried_out(own_cloud: StartCloud, source: Path) -> None:
-    first = own_cloud("--grace-seconds", "2")
+    first = own_cloud("--grace-seconds", "0.5")
     first.deploy("shop", service_body(image_of(first, source), env={"STUBBORN": "1"}))
     begun = first.http.delete(f"/v2/{PLACE}/services/shop").json()
     assert begun["done"] is False
     first.kill()
 
-    second = own_cloud("--grace-seconds", "2")
+    second = own_cloud("--grace-seconds", "0.5")
     assert second.get("/_local/status")["services"] == []
     assert second.finish(second.http.get(f"/v2/{begun['name']}"))["response"]["name"] == f"{PLACE}/services/shop"
 
