@@ -74,9 +74,16 @@ def send(pids: list[int], number: int) -> None:
 
 
 def start(command: list[str]) -> int:
-    """Fork the command into a session of its own; it dies with us even if we are killed. Returns its pid."""
+    """Fork the command into a session of its own; it dies with us even if we are killed. Returns its pid.
+
+    Only once it can be reached there: a signal sent before would be lost.
+    """
+    reachable, closed_when_it_is = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(closed_when_it_is)
+        os.read(reachable, 1)
+        os.close(reachable)
         return pid
     try:
         os.setsid()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,10 @@ from typing import Any
 from netra_loop.core.errors import PreflightError
 
 START_PATIENCE = 20.0  # seconds
+LOOK_AGAIN = 0.05  # seconds
+BUSY = 75  # the server's exit code when another uses the folder
+LOG = "server.log"
+LOCK = "server.lock"  # in the state folder, held by its server
 NEAR = 20  # addresses, the one asked for among them
 _TOKEN_HEADER = "X-Netra-Local-Token"
 
@@ -69,50 +77,86 @@ class Embedded:
 
 
 def join(state: Path) -> Embedded | None:
-    """The server that runs with this state folder; None when none does."""
+    """The server that runs with this state folder; None when none does.
+
+    A killed one may have left its address behind, and that may be another's by now.
+    """
     try:
         told = json.loads((state / "server.json").read_text(encoding="utf-8"))
         server = Embedded(told["url"], told["token"], int(told["pid"]))
-        server.status()
+        return server if server.status()["pid"] == server.pid else None
     except (OSError, ValueError, KeyError, PreflightError):
         return None
-    return server
 
 
 def ensure_up(state: Path) -> Embedded:
-    """Join the server, or start it. It outlives us on purpose. Raises PreflightError when it does not come up."""
+    """Join the server, or start it. It outlives us on purpose. Raises PreflightError when it does not come up.
+
+    A server that finds the folder in use ends at once: the one that uses it is about to answer, or about to end.
+    """
     server = join(state)
     if server is not None:
         return server
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = state / "server.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
+    process = _start(state)
+    deadline = time.monotonic() + START_PATIENCE
+    while time.monotonic() < deadline:
+        server = join(state)
+        if server is not None:
+            return server
+        if process.poll() == BUSY:
+            process = _start(state)
+        elif process.poll() is not None:
+            break
+        time.sleep(LOOK_AGAIN)
+    raise PreflightError("the embedded Cloud Run did not start", f"its words are in {state / LOG}")
+
+
+def wait_down(state: Path, patience: float = 20.0) -> bool:
+    """Whether the server of this state folder, and all that it ran, is gone within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError), _held(state):
+            return True
+        time.sleep(LOOK_AGAIN)
+    return False
+
+
+def purge(state: Path) -> list[str]:
+    """Delete what the servers of this folder keep, and return the names of that. Raises PreflightError while one runs.
+
+    The lock stays: a server that starts meanwhile must find the same.
+    """
+    if not state.exists():
+        return []
+    try:
+        with _held(state):
+            kept = sorted(path for path in state.iterdir() if path.name != LOCK)
+            for path in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except BlockingIOError:
+        raise PreflightError("the embedded Cloud Run was started again meanwhile", "`local down --purge`") from None
+    return [path.name for path in kept]
+
+
+def _start(state: Path) -> subprocess.Popen[bytes]:
+    (state / LOG).touch(mode=0o600)
+    with (state / LOG).open("ab") as output:
+        return subprocess.Popen(
             [sys.executable, "-m", "netra_loop.localrun", "--state", str(state)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_PATIENCE
-    while time.monotonic() < deadline:
-        server = join(state)
-        if server is not None:
-            return server
-        if process.poll() not in (None, 75):
-            break
-        time.sleep(0.05)
-    raise PreflightError("the embedded Cloud Run did not start", f"its words are in {log}")
 
 
-def wait_down(state: Path, patience: float = 20.0) -> bool:
-    """Whether the server of this state folder is gone within `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while (state / "server.json").exists() and join(state) is not None:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+@contextmanager
+def _held(state: Path) -> Iterator[None]:
+    """Have the folder to ourselves. Raises BlockingIOError while a server uses it."""
+    with (state / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def _ask(method: str, url: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

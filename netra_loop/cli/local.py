@@ -11,6 +11,7 @@ from netra_loop.views.encode import visible
 from netra_loop.wiring.cloud import (
     embedded_log_lines,
     gcloud_variables,
+    purge_embedded,
     running_embedded,
     start_embedded,
     stop_embedded,
@@ -30,9 +31,14 @@ def up(context: typer.Context) -> None:
 
 
 @app.command(epilog=_CODES)
-def down(context: typer.Context) -> None:
-    """End it and every service it runs."""
+def down(
+    context: typer.Context,
+    purge: bool = typer.Option(False, "--purge", help="Delete its services, images and logs, too."),
+) -> None:
+    """End it and every process it runs; the next `up` finds its services as they were."""
     say("the embedded Cloud Run is down" if stop_embedded(context.obj) else "it was not running")
+    if purge:
+        say(f"deleted: {', '.join(purge_embedded(context.obj)) or 'nothing, for nothing was kept'}")
 
 
 @app.command(epilog=_CODES)

@@ -95,7 +95,7 @@ class Process:
         try:
             self.pid = int(json.loads(await self._status.readline() or b"{}").get("pid", 0))
         except BaseException:
-            self._let_go()
+            await self.stop()
             raise
 
     def _let_go(self) -> None:

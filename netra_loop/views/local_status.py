@@ -11,7 +11,12 @@ from netra_loop.views.table import columns
 def local_status(status: dict[str, Any]) -> str:
     """The server's line, then a row a revision, then a row a backing process."""
     head = f"the embedded Cloud Run answers at {status['url']}, pid {status['pid']}, since {status['started']}"
-    return "\n".join((visible(head), *_services(status["services"]), *_backing(status["backing"])))
+    return "\n".join((visible(head), *_damage(status), *_services(status["services"]), *_backing(status["backing"])))
+
+
+def _damage(status: dict[str, Any]) -> list[str]:
+    damage = status.get("state", {}).get("damage")
+    return [visible(damage)] if damage else []
 
 
 def _services(services: list[dict[str, Any]]) -> list[str]:

@@ -91,6 +91,13 @@ def stop_embedded(place: Place) -> bool:
     return True
 
 
+def purge_embedded(place: Place) -> list[str]:
+    """Delete what it keeps, once it is down; the names of what that was. Raises PreflightError while it runs."""
+    from netra_loop.adapters.embedded import purge
+
+    return purge(place.state.local)
+
+
 def _cloud(place: Place, plan: Plan) -> CloudRun:
     """The plan's Cloud Run, without starting anything. Raises PreflightError when the embedded one does not run."""
     from netra_loop.adapters.cloudrun import CloudRun

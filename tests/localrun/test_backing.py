@@ -302,3 +302,21 @@ def test_the_adapter_takes_the_next_address_while_another_has_the_one_asked_for_
     host, _, port = asked.rpartition(":")
     assert told in {f"{host}:{int(port) + number}" for number in range(1, NEAR)}
     assert embedded.back("store", source, asked) == told
+
+
+def test_of_two_servers_that_start_one_at_the_same_address_the_second_is_refused(
+    own_cloud: Callable[..., Cloud], cloud: Cloud, tmp_path: Path, address: str, name: str
+) -> None:
+    gate = tmp_path / "gate"
+    source = write_echo_app(tmp_path / "slow")
+    write_source(source, f"sh -c 'touch {gate}.seen; until [ -e {gate} ]; do sleep 0.01; done; exec python app.py'")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(own_cloud().back, name, source, address)
+        until(lambda: Path(f"{gate}.seen").exists(), "the first is about to listen")
+        assert nobody_listens(address)
+        second = cloud.back(name, source, address)
+        gate.touch()
+        backed(first.result())
+    assert refusal(second) == (
+        409, f"{address} is taken by another process; give the dependency another address"
+    )  # fmt: skip
