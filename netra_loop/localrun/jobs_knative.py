@@ -17,7 +17,7 @@ from netra_loop.localrun.label_selector import read_selector
 from netra_loop.localrun.model import Place
 
 NAMESPACE = "/apis/run.googleapis.com/v1/namespaces/{project}"
-SUCCESS = {"apiVersion": "v1", "kind": "Status", "status": "Success"}
+SUCCESS = {"status": "Success"}
 
 
 @dataclass(slots=True)

@@ -5,9 +5,15 @@ from typing import Any
 import pytest
 from google.cloud import run_v2
 from google.longrunning import operations_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
+from netra_loop.localrun.errors import ApiError
+from netra_loop.localrun.jobs_declaration import read_job, read_overrides
+from netra_loop.localrun.jobs_knative_read import read_v1_job, read_v1_overrides
 from tests.localrun.cloud import PLACE, Cloud
 from tests.localrun.jobs import create_job, execute, job_body
+from tests.localrun.test_admin_refusals import replace_something
 from tests.localrun.test_schema import parse
 
 
@@ -88,6 +94,37 @@ def test_a_wrong_job_is_refused_and_nothing_is_created(
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
     assert message in answer.json()["error"]["message"]
     assert cloud.http.get(f"/v2/{PLACE}/jobs/{job}").status_code == 404
+
+
+V1_JOB = {
+    "metadata": {"labels": {"a": "b"}, "annotations": {"run.googleapis.com/launch-stage": "BETA"}},
+    "spec": {
+        "template": {
+            "metadata": {"annotations": {"run.googleapis.com/execution-environment": "gen1"}},
+            "spec": {"taskCount": 1, "template": {"spec": {"containers": [{"image": "a"}], "timeoutSeconds": "9"}}},
+        }
+    },
+}
+RUN = {"overrides": {"containerOverrides": [{"args": ["a"], "env": [{"name": "A"}], "clearArgs": True}]}}
+V1_RUN = {"overrides": {"taskCount": 2, "timeoutSeconds": 3}}
+
+
+@given(data=st.data())
+def test_whatever_stands_in_a_field_is_understood_or_refused(data: st.DataObject) -> None:
+    read, body = data.draw(
+        st.sampled_from(
+            [
+                (read_job, rich_job("a")),
+                (read_overrides, RUN),
+                (lambda v1: read_job(read_v1_job(v1)), V1_JOB),
+                (lambda v1: read_overrides(read_v1_overrides(v1)), V1_RUN),
+            ]
+        )
+    )
+    try:
+        read(replace_something(body, data))
+    except ApiError as refusal:
+        assert (refusal.code, refusal.status) == (400, "INVALID_ARGUMENT")
 
 
 @pytest.mark.parametrize(
