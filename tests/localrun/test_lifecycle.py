@@ -117,7 +117,7 @@ def test_an_instance_that_ignores_sigterm_is_killed_after_the_grace(own_cloud: S
 
 
 def test_it_ends_when_nobody_asks_for_anything(own_cloud: StartCloud) -> None:
-    cloud = own_cloud("--idle-minutes", "0.001")
+    cloud = own_cloud("--idle-minutes", "0.02")
     assert cloud.process.wait(20) == 0
     assert not (cloud.home / "server.json").exists()
 

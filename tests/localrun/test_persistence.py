@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from netra_loop.localrun.audit import LARGEST_FILE
-from netra_loop.localrun.http1 import listen
+from netra_loop.localrun.wire import listen
 from tests.localrun.cloud import (
     PLACE,
     Cloud,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from netra_loop.localrun.doors import PORTS, Doors
-from netra_loop.localrun.http1 import listen
 from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.store import Store
+from netra_loop.localrun.wire import listen
 
 OTHER = """
 import sys
