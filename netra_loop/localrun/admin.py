@@ -1,28 +1,15 @@
 """Cloud Run Admin API v2: services, revisions and operations over REST."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from netra_loop.localrun import render
-from netra_loop.localrun.catalog import Catalog
-from netra_loop.localrun.declaration import (
-    Change,
-    declare,
-    merge,
-    read_declaration,
-    require_etag,
-    require_service_name,
-)
-from netra_loop.localrun.errors import already_exists, failed_precondition, invalid
+from netra_loop.localrun.declaration import merge, require_etag, require_service_name
+from netra_loop.localrun.errors import already_exists, invalid
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_document, page_of
-from netra_loop.localrun.images import Images
-from netra_loop.localrun.instances import Fleet
-from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
-from netra_loop.localrun.operations import Operation, Operations, Work, after, done
-from netra_loop.localrun.record import from_document, to_document
-from netra_loop.localrun.rollout import Rollouts
-from netra_loop.localrun.router import Router
-from netra_loop.localrun.traffic import serving
+from netra_loop.localrun.model import Place, RevisionId, Service, ServiceId
+from netra_loop.localrun.operations import Operation, Operations, done
+from netra_loop.localrun.services import Services, newest_first
 
 PLACE = "/v2/projects/{project}/locations/{location}"
 LONGEST_WAIT = 60.0
@@ -30,15 +17,10 @@ LONGEST_WAIT = 60.0
 
 @dataclass(slots=True)
 class Admin:
-    """The handlers. What may change is decided by `declaration`, what then happens by `Rollouts`."""
+    """The handlers."""
 
-    catalog: Catalog
-    images: Images
-    fleet: Fleet
-    router: Router
-    rollouts: Rollouts
+    services: Services
     operations: Operations
-    url: str
 
     def routes(self) -> list[Route]:
         service, operation = f"{PLACE}/services/{{service}}", f"{PLACE}/operations/{{operation}}"
@@ -52,117 +34,84 @@ class Admin:
             Route("GET", f"{service}/revisions", self.list_revisions),
             Route("GET", revision, self.get_revision),
             Route("DELETE", revision, self.delete_revision, "delete_revision"),
+            Route("GET", f"{PLACE}/operations", self.list_operations),
             Route("GET", operation, self.get_operation),
+            Route("DELETE", operation, self.delete_operation, "delete_operation"),
             Route("POST", f"{operation}:wait", self.wait_operation),
         ]
-
-    def resume(self) -> None:
-        """Go on where the server before ended: doors, starts that were under way, and operations."""
-        self.router.reopen()
-        self.rollouts.resume()
-        for operation in self.operations.under_way("Service", "Revision"):
-            self.operations.go_on(operation, self._again(operation))
-
-    def _again(self, operation: Operation) -> Work:
-        if operation.order is None:  # it awaited the end of processes, and they have ended with their server
-            return done(operation.metadata)
-        return self.rollouts.settle(from_document(Change, operation.order), self._document)
 
     async def create_service(self, request: ApiRequest) -> Answer:
         identity = ServiceId(_place(request), request.parameter("serviceId"))
         require_service_name(identity.name)
-        if self.catalog.find(identity):
+        if self.services.catalog.find(identity):
             raise already_exists(f"Resource '{identity.name}' already exists.")
-        return await self._change(request, identity, None, request.json())
+        return self._change(request, identity, None, request.json())
 
     async def update_service(self, request: ApiRequest) -> Answer:
         identity, body = _service(request), request.json()
         _require_same_name(identity, body)
-        current = self.catalog.find(identity)
+        current = self.services.catalog.find(identity)
         if current is None and request.flag("allowMissing"):
             require_service_name(identity.name)
-            return await self._change(request, identity, None, body)
-        service = self.catalog.service(identity)
+            return self._change(request, identity, None, body)
+        service = self.services.catalog.service(identity)
         require_etag(service, Fields(body).text("etag"))
         merged = merge(render.writable(service), body, request.parameter("updateMask"))
-        return await self._change(request, identity, service, merged)
+        return self._change(request, identity, service, merged)
 
-    async def _change(
-        self, request: ApiRequest, identity: ServiceId, previous: Service | None, body: Document
-    ) -> Answer:
-        """Check a change, make it known and answer with the operation that waits for its effect.
-
-        Nothing else runs between the check and the record, so that of two callers one sees the other's change.
-        """
-        wanted = read_declaration(body, identity.name)
-        image = self.images.resolve(wanted.template["containers"][0]["image"])
-        existing = self.catalog.revisions(identity)
-        change = declare(previous, wanted, identity, existing, image.reference if image else "")
+    def _change(self, request: ApiRequest, identity: ServiceId, previous: Service | None, body: Document) -> Answer:
+        change = self.services.check(identity, previous, body)
         if request.flag("validateOnly"):
-            return self._validated(identity, change)
-        with self.catalog.together():
-            self.rollouts.record(change)
-            self.router.open(identity)
-            document, order = self._document(change.service), to_document(change)
-            work = self.rollouts.settle(change, self._document)
-            operation = self.operations.begin(identity.place, "Service", document, work, order)
+            return Answer(self.services.only_checked(change).document(), identity.name)
+        operation = self.services.carry_out(change)
         return Answer(operation.document(), identity.name, change.revision.id.name if change.revision else "")
 
-    def _validated(self, identity: ServiceId, change: Change) -> Answer:
-        settled = replace(change.service, observed=change.service.generation)
-        document = render.service_document(settled, None, self.router.url)
-        operation = self.operations.begin(identity.place, "Service", document, done(document))
-        return Answer(operation.document(), identity.name)
-
     async def get_service(self, request: ApiRequest) -> Answer:
-        return Answer(self._document(self.catalog.service(_service(request))))
+        return Answer(self.services.document(self.services.catalog.service(_service(request))))
 
     async def list_services(self, request: ApiRequest) -> Answer:
-        page, token = page_of(self.catalog.services(_place(request)), request)
-        return Answer(page_document("services", [self._document(service) for service in page], token))
+        page, token = page_of(self.services.catalog.services(_place(request)), request)
+        return Answer(page_document("services", [self.services.document(service) for service in page], token))
 
     async def delete_service(self, request: ApiRequest) -> Answer:
-        service = self.catalog.service(_service(request))
+        service = self.services.catalog.service(_service(request))
         require_etag(service, request.parameter("etag"))
-        document = self._document(service)
-        if request.flag("validateOnly"):
-            operation = self.operations.begin(service.id.place, "Service", document, done(document))
-            return Answer(operation.document(), service.id.name)
-        with self.catalog.together():
-            self.catalog.remove_service(service.id)
-            work = after(self.rollouts.forget(service.id), document)
-            operation = self.operations.begin(service.id.place, "Service", document, work)
-        return Answer(operation.document(), service.id.name)
+        return Answer(self._removal(request, service).document(), service.id.name)
+
+    def _removal(self, request: ApiRequest, service: Service) -> Operation:
+        if not request.flag("validateOnly"):
+            return self.services.remove(service)
+        document = self.services.document(service)
+        return self.operations.begin(service.id.place, "Service", document, done(document))
 
     async def list_revisions(self, request: ApiRequest) -> Answer:
         """The newest first. The service `-` stands for all of them."""
         identity = _service(request)
-        services = self.catalog.services(identity.place)
+        revisions = self.services.revisions(identity.place)
         if identity.name != "-":
-            services = [self.catalog.service(identity)]
-        revisions = [item for service in services for item in self.catalog.revisions(service.id).values()]
-        page, token = page_of(sorted(revisions, key=lambda item: item.created, reverse=True), request)
-        return Answer(page_document("revisions", [self._revision_document(item) for item in page], token))
+            service = self.services.catalog.service(identity)
+            revisions = newest_first(list(self.services.catalog.revisions(service.id).values()))
+        page, token = page_of(revisions, request)
+        return Answer(page_document("revisions", [self.services.revision_document(item) for item in page], token))
 
     async def get_revision(self, request: ApiRequest) -> Answer:
-        return Answer(self._revision_document(self.catalog.revision(_revision(request))))
+        return Answer(self.services.revision_document(self.services.catalog.revision(_revision(request))))
 
     async def delete_revision(self, request: ApiRequest) -> Answer:
-        """Refused (FAILED_PRECONDITION) for a revision that traffic or a tag reaches, and for the latest."""
         identity = _revision(request)
-        revision, service = self.catalog.revision(identity), self.catalog.service(identity.service)
-        if identity.name in serving(service) | {service.latest_created}:
-            raise failed_precondition(
-                f"Revision '{identity.name}' cannot be deleted: it is the latest one, or traffic or a tag is on it."
-            )
-        document = self._revision_document(revision)
-        if request.flag("validateOnly"):
-            work = done(document)
-        else:
-            self.catalog.remove_revisions([identity])
-            work = after(self.fleet.remove([identity]), document)
-        operation = self.operations.begin(identity.service.place, "Revision", document, work)
+        operation = self.services.remove_revision(identity, only_check=request.flag("validateOnly"))
         return Answer(operation.document(), identity.service.name)
+
+    async def list_operations(self, request: ApiRequest) -> Answer:
+        """The newest first."""
+        place = _place(request)
+        page, token = page_of(self.operations.all(place.path)[::-1], request)
+        return Answer(page_document("operations", [operation.document() for operation in page], token))
+
+    async def delete_operation(self, request: ApiRequest) -> Answer:
+        """Forget an operation; what it does goes on."""
+        self.operations.remove(_operation(request))
+        return Answer({})
 
     async def get_operation(self, request: ApiRequest) -> Answer:
         return Answer(self.operations.get(_operation(request)).document())
@@ -172,13 +121,6 @@ class Admin:
         seconds = Fields(request.json()).seconds("timeout", LONGEST_WAIT)
         operation = await self.operations.wait(_operation(request), min(seconds, LONGEST_WAIT))
         return Answer(operation.document())
-
-    def _document(self, service: Service) -> Document:
-        latest = self.catalog.find_revision(RevisionId(service.id, service.latest_created))
-        return render.service_document(service, latest, self.router.url)
-
-    def _revision_document(self, revision: Revision) -> Document:
-        return render.revision_document(revision, f"{self.url}/_local/logs?revision={revision.id.name}")
 
 
 def _place(request: ApiRequest) -> Place:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, replace
 
-from netra_loop.localrun.errors import not_found
+from netra_loop.localrun.errors import failed_precondition, not_found
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.model import Code, Failure, Place, Reason
 from netra_loop.localrun.record import from_document, to_document
@@ -88,6 +88,17 @@ class Operations:
 
     def under_way(self, *kinds: str) -> list[Operation]:
         return [one for one in self._operations.values() if not one.done and one.kind in kinds]
+
+    def all(self, place: str) -> list[Operation]:
+        """Those of a place, such as projects/p/locations/l, in the order in which they began."""
+        return [operation for name, operation in self._operations.items() if name.startswith(f"{place}/")]
+
+    def remove(self, name: str) -> None:
+        """Forget an operation once it is done. Raises NOT_FOUND, and FAILED_PRECONDITION while it is not."""
+        if not self.get(name).done:
+            raise failed_precondition(f"Operation '{name}' is not done.")
+        del self._operations[name]
+        self._store.remove(KIND, name)
 
     def get(self, name: str) -> Operation:
         if name not in self._operations:

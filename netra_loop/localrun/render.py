@@ -33,7 +33,10 @@ def service_document(service: Service, latest: Revision | None, url: TagUrl) -> 
         "trafficStatuses": traffic_statuses(service, url),
         "observedGeneration": str(service.observed),
         "terminalCondition": _condition("Ready", state, service.updated, failure),
-        "conditions": _service_conditions(service, latest),
+        "conditions": [
+            _condition(kind, half, service.updated, problem)
+            for kind, half, problem in service_conditions(service, latest)
+        ],
         "latestCreatedRevision": f"{service.id.path}/revisions/{service.latest_created}",
         "uri": base,
         "urls": [base],
@@ -58,14 +61,14 @@ def service_state(service: Service, latest: Revision | None) -> tuple[RevisionSt
     return (RevisionState.FAILED if failure else RevisionState.READY), failure
 
 
-def _service_conditions(service: Service, latest: Revision | None) -> list[Document]:
+def service_conditions(service: Service, latest: Revision | None) -> list[tuple[str, RevisionState, Failure | None]]:
     """The two halves of readiness; when the latest revision fails, the routes stay as they were and are fine."""
     configuration, failure = (latest.state, latest.failure) if latest else (RevisionState.READY, None)
     problem = None if service.problem == failure else service.problem
     routes = RevisionState.STARTING if service.observed < service.generation else RevisionState.READY
     return [
-        _condition("RoutesReady", RevisionState.FAILED if problem else routes, service.updated, problem),
-        _condition("ConfigurationsReady", configuration, service.updated, failure),
+        ("RoutesReady", RevisionState.FAILED if problem else routes, problem),
+        ("ConfigurationsReady", configuration, failure),
     ]
 
 
@@ -85,19 +88,22 @@ def revision_document(revision: Revision, log_uri: str) -> Document:
         "launchStage": "GA",
         "service": revision.id.service.name,
         "containers": [container],
-        "conditions": _revision_conditions(revision),
+        "conditions": [
+            _condition(kind, state, revision.settled, failure) for kind, state, failure in revision_states(revision)
+        ],
         "reconciling": revision.state is RevisionState.STARTING,
         "logUri": log_uri,
         "etag": f'"{revision.uid[:8]}-{revision.state.name.lower()}"',
     }
 
 
-def _revision_conditions(revision: Revision) -> list[Document]:
+def revision_states(revision: Revision) -> list[tuple[str, RevisionState, Failure | None]]:
+    """The conditions of a revision, each with its state."""
     image_found = revision.failure is None or revision.failure.reason is not Reason.CONTAINER_MISSING
     kinds = ["Ready", "ContainerHealthy"] if image_found else ["Ready", "ContainerReady"]
     done = ["ContainerReady", "ResourcesAvailable"] if image_found else ["ResourcesAvailable"]
-    failed_or_not = [_condition(kind, revision.state, revision.settled, revision.failure) for kind in kinds]
-    return failed_or_not + [_condition(kind, RevisionState.READY, revision.settled, None) for kind in done]
+    failed_or_not = [(kind, revision.state, revision.failure) for kind in kinds]
+    return failed_or_not + [(kind, RevisionState.READY, None) for kind in done]
 
 
 def _condition(kind: str, state: RevisionState, moment: str, failure: Failure | None) -> Document:

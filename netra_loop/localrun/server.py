@@ -20,6 +20,7 @@ from netra_loop.localrun.group import Patience
 from netra_loop.localrun.home import Home
 from netra_loop.localrun.http1 import Peer
 from netra_loop.localrun.http_api import Route
+from netra_loop.localrun.iam import IamApi, Policies
 from netra_loop.localrun.images import DIGEST, Images
 from netra_loop.localrun.instance import Launcher
 from netra_loop.localrun.instances import Fleet
@@ -28,13 +29,16 @@ from netra_loop.localrun.jobs_api import JobsApi
 from netra_loop.localrun.jobs_catalog import JobsCatalog
 from netra_loop.localrun.jobs_knative import JobsKnative
 from netra_loop.localrun.jobs_runner import Runner
+from netra_loop.localrun.knative_api import Knative
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.operations import KIND as OPERATION
+from netra_loop.localrun.other_apis import OtherApis
 from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.services import Services
 from netra_loop.localrun.state import read_state
 from netra_loop.localrun.wire import listen
 
@@ -80,6 +84,7 @@ class Server:
             self._catalog, self._fleet, self._logs, self._activity, settings.seed, self._state.doors
         )  # fmt: skip
         self._rollouts = Rollouts(self._catalog, self._fleet, self._router, settings.most_revisions)
+        self._policies = Policies(self._state.store)
         self._jobs_catalog = JobsCatalog(self._state.store)
         self._runner = Runner(self._jobs_catalog, self._images, self._logs, self._activity, settings.grace)
 
@@ -93,10 +98,10 @@ class Server:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         identity = {"version": VERSION, "pid": os.getpid(), "started": clock.now(), "url": url}
         token = secrets.token_urlsafe(32)
-        admin, jobs = self._admin(url), self._jobs(url)
-        admin.resume()
+        services, jobs = self._services(url), self._jobs(url)
+        services.resume()
         jobs.resume()
-        plane = ControlPlane(self._routes(admin, jobs, identity), self._audit, self._activity, self._faults, token)
+        plane = ControlPlane(self._routes(services, jobs, identity), self._audit, self._activity, self._faults, token)
         conversations = Conversations(plane.serve_one, Peer)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
@@ -111,21 +116,26 @@ class Server:
                 conversations.drop()
                 self._state.store.close()
 
-    def _admin(self, url: str) -> Admin:
-        operations = self._state.operations
-        return Admin(self._catalog, self._images, self._fleet, self._router, self._rollouts, operations, url)
+    def _services(self, url: str) -> Services:
+        return Services(
+            self._catalog, self._images, self._fleet, self._router, self._rollouts, self._state.operations,
+            self._policies, url,
+        )  # fmt: skip
 
     def _jobs(self, url: str) -> Jobs:
         return Jobs(self._jobs_catalog, self._images, self._runner, self._state.operations, url)
 
-    def _routes(self, admin: Admin, jobs: Jobs, identity: dict[str, object]) -> list[Route]:
+    def _routes(self, services: Services, jobs: Jobs, identity: dict[str, object]) -> list[Route]:
         local = LocalApi(
             self._state, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             self._faults, identity, self._home, self._stopped.set,
         )  # fmt: skip
         return [
             *local.routes(),
-            *admin.routes(),
+            *Admin(services, self._state.operations).routes(),
+            *Knative(services, self._state.operations).routes(),
+            *IamApi(self._policies).routes(),
+            *OtherApis().routes(),
             *JobsApi(jobs).routes(),
             *JobsKnative(jobs).routes(),
             *LogApi(self._logs).routes(),
