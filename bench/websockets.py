@@ -1,4 +1,4 @@
-"""Many WebSockets for long: `python -m bench.websockets` opens 500 of them, has every one echo all the time, and counts.
+"""Many WebSockets for long: `python -m bench.websockets` opens 500 of them and has every one echo now and then.
 
 It prints how many were lost, the time of an echo directly and through the service, and what the server has grown by.
 """

@@ -32,6 +32,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             getattr(self, "at_" + url.path.strip("/").replace("/", "_"), self.at_)(query)
 
+    do_HEAD = do_GET
+
     def do_POST(self) -> None:
         while block := self.read_some():
             SEEN.extend(block)
@@ -166,7 +168,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         return

@@ -42,8 +42,9 @@ LINES = [
     b"GET /\r\n",
 ]
 HEADERS = [
-    HOST, b"Content-Length: 3\r\n", b"content-length:3 \r\n", b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n",
-    b"transfer-encoding: CHUNKED\r\n", b"Connection: close\r\n", b"X-Y: a b\t\r\n", b"X:\r\n", b" x\r\n", b"x\n",
+    HOST, b"Content-Length: 3\r\n", b"content-length:3 \r\n", b"Content-Length: 4\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"transfer-encoding: CHUNKED\r\n", b"Connection: close\r\n",
+    b"X-Y: a b\t\r\n", b"X:\r\n", b" x\r\n", b"x\n",
 ]  # fmt: skip
 BODIES = [b"abc", b"3\r\nabc\r\n", b"3;x=y\r\nabc\r\n", b"0\r\n\r\n", b"0\r\nX: y\r\n\r\n", b"\r\n", b"\x80", *LINES]
 requests = st.builds(

@@ -107,6 +107,23 @@ def test_head_and_empty_answers_keep_the_connection_whole(client: httpx.Client) 
     assert statuses == [200, 404, 500, 200]
 
 
+def test_head_has_the_length_and_no_body(client: httpx.Client) -> None:
+    answers = [client.request(method, "/") for method in ("HEAD", "GET", "HEAD")]
+    assert len({answer.headers["content-length"] for answer in answers}) == 1
+    assert [bool(answer.content) for answer in answers] == [False, True, False]
+
+
+def test_a_client_may_ask_whether_to_go_on_before_it_sends(uri: str) -> None:
+    address = urlsplit(uri)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nConnection: close\r\n"
+        connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        answer = connection.makefile("rb")
+        assert answer.readline().split()[1] == b"100"
+        connection.sendall(b"body")
+        assert b'{"size": 4' in answer.read()
+
+
 def test_an_answer_without_a_length_arrives_whole(client: httpx.Client) -> None:
     assert client.get("/until_close").text == "until the end"
 
