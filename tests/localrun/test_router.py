@@ -189,6 +189,16 @@ def test_an_instance_that_dies_is_answered_for_and_replaced(cloud: Cloud, echo: 
     assert not is_alive(before["pid"])
 
 
+def test_a_request_that_an_instance_died_of_is_not_sent_again(cloud: Cloud, echo: str, name: str) -> None:
+    body = service_body(echo, scaling={"minInstanceCount": 2})
+    uri = cloud.deploy(name, body)["uri"]
+    until(lambda: [len(found) for found in cloud.instances(name).values()] == [2], "two are up")
+    assert [httpx.get(f"{uri}{path}").status_code for path in ("/", "/die")] == [200, 503]
+    until(lambda: [len(found) for found in cloud.instances(name).values()] == [2], "the lost one is replaced")
+    exits = cloud.entries(f'resource.labels.service_name="{name}" AND textPayload:"Container called exit"')
+    assert [entry["textPayload"] for entry in exits] == ["Container called exit(7)."]
+
+
 def test_an_answer_that_breaks_off_does_not_look_complete(cloud: Cloud, echo: str, name: str) -> None:
     uri = cloud.deploy(name, service_body(echo))["uri"]
     with pytest.raises(httpx.RemoteProtocolError):
