@@ -69,7 +69,10 @@ class Group:
         return free
 
     def release(self, instance: Instance) -> None:
-        """One request less; whoever waits is next."""
+        """One request less; whoever waits is next.
+
+        Nobody can know, here as there, whether it is still at work for a client that left or whose time was up.
+        """
         instance.in_flight -= 1
         if instance.in_flight == 0:
             instance.since = time.monotonic()
