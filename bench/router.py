@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tests.localrun.cloud import Cloud, service_body
 
-FAST_APP = Path(__file__).parent / "fast_app.py"
+FAST_APP = Path(__file__).parent.parent / "tests" / "localrun" / "fast_app.py"
 WARM_UP = 500
 
 

@@ -16,7 +16,7 @@ from netra_loop.localrun.traffic import share
 STEADY = 10.0  # seconds after which an instance does not count as one that crashes again and again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds before an instance that crashes again and again is replaced
 
-Background = Callable[[Coroutine[Any, Any, object]], "asyncio.Task[object]"]
+Background = Callable[[Coroutine[Any, Any, object]], asyncio.Task[object]]
 
 
 class NoInstance(Exception):
@@ -50,9 +50,9 @@ class Group:
     bounds: Bounds
     wanted: bool = True
     instances: list[Instance] = field(init=False, default_factory=list)
-    _starting: "set[asyncio.Task[Instance]]" = field(init=False, default_factory=set)
-    _waiting: "deque[asyncio.Future[Instance]]" = field(init=False, default_factory=deque)
-    _watchers: "dict[Instance, list[asyncio.Task[object]]]" = field(init=False, default_factory=dict)
+    _starting: set[asyncio.Task[Instance]] = field(init=False, default_factory=set)
+    _waiting: deque[asyncio.Future[Instance]] = field(init=False, default_factory=deque)
+    _watchers: dict[Instance, list[asyncio.Task[object]]] = field(init=False, default_factory=dict)
     _crashes: int = 0
 
     @property
@@ -69,7 +69,10 @@ class Group:
         return free
 
     def release(self, instance: Instance) -> None:
-        """One request less; whoever waits is next."""
+        """One request less; whoever waits is next.
+
+        Nobody can know, here as there, whether it is still at work for a client that left or whose time was up.
+        """
         instance.in_flight -= 1
         if instance.in_flight == 0:
             instance.since = time.monotonic()
@@ -127,7 +130,7 @@ class Group:
             self._leave(turn)
             raise
 
-    def _leave(self, turn: "asyncio.Future[Instance]") -> None:
+    def _leave(self, turn: asyncio.Future[Instance]) -> None:
         if turn in self._waiting:
             self._waiting.remove(turn)
         elif turn.done() and not turn.cancelled() and turn.exception() is None:
@@ -153,13 +156,13 @@ class Group:
         while self.wanted and self._size() < self.bounds.least:
             self._start()
 
-    def _start(self) -> "asyncio.Task[Instance]":
+    def _start(self) -> asyncio.Task[Instance]:
         start = asyncio.create_task(self.launcher.start(self.revision))
         self._starting.add(start)
         start.add_done_callback(self._started)
         return start
 
-    def _started(self, start: "asyncio.Task[Instance]") -> None:
+    def _started(self, start: asyncio.Task[Instance]) -> None:
         self._starting.discard(start)
         if start.cancelled():
             return
@@ -234,7 +237,10 @@ class Group:
 
 
 def bounds(revision: Revision, service: Service | None = None) -> Bounds:
-    """The revision's own bounds, and the service's: its least shared out by traffic, its most for each revision."""
+    """The revision's own bounds, and the service's: its least shared out by traffic, its most for each revision.
+
+    Cloud Run shares out the most, too; here a revision must be able to get ready while another has all of it.
+    """
     own = revision.template["scaling"]
     whole = service.settings.get("scaling", {}) if service else {}
     least = math.ceil(whole.get("minInstanceCount", 0) * share(service, revision.id.name) / 100) if service else 0

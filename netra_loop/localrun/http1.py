@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import h11
 
+from netra_loop.localrun.message import LARGEST_HEAD
 from netra_loop.localrun.wire import Wire
 
-LARGEST_HEAD = 64 * 1024
 BOTH_DONE = {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 

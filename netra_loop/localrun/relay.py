@@ -121,6 +121,7 @@ async def _tell_instance(client: Link, instance: Link, outbound: Outbound, serve
     piece = _framed(client, outbound.request.framing, client.body_so_far(), served)
     try:
         await instance.wire.write(outbound.head + piece)
+        instance.wire.acknowledge_soon()
     except OSError:
         raise _lost(instance, 503, served) from None
 

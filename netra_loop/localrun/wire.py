@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 BACKLOG = 1024
 BLOCK = 64 * 1024
@@ -75,6 +76,16 @@ class Wire(asyncio.Protocol):
     def write_soon(self, data: bytes) -> None:
         """Send bytes without waiting; it is silent about a connection that is gone."""
         self.transport.write(data)
+
+    def acknowledge_soon(self) -> None:
+        """Have the kernel acknowledge what arrives next as soon as it is read.
+
+        Many servers write head and body apart, and their kernel holds the second back until the first is acknowledged,
+        which ours would do 40 ms later. It forgets this with the next bytes that are sent.
+        """
+        connection = self.transport.get_extra_info("socket")
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def when_ended(self, call: Callable[[], None] | None) -> None:
         """Have something called once the other end closes its side, at once if it has; None takes that back."""

@@ -14,7 +14,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 RELEASED = threading.Event()
+SICK = threading.Event()
+HELD: list[BaseHTTPRequestHandler] = []
 SEEN = bytearray()
+BLOCK = bytes(65536)
 WEBSOCKET_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -28,6 +31,8 @@ class Handler(BaseHTTPRequestHandler):
             self.websocket()
         else:
             getattr(self, "at_" + url.path.strip("/").replace("/", "_"), self.at_)(query)
+
+    do_HEAD = do_GET
 
     def do_POST(self) -> None:
         while block := self.read_some():
@@ -60,6 +65,40 @@ class Handler(BaseHTTPRequestHandler):
     def at_slow(self, query: dict[str, str]) -> None:
         time.sleep(float(query["seconds"]))
         self.reply({})
+
+    def at_hold(self, query: dict[str, str]) -> None:
+        """Wait until a file exists; tells which process this is and how many requests it had at once."""
+        HELD.append(self)
+        most = len(HELD)
+        while not Path(query["until"]).exists():
+            time.sleep(0.01)
+        HELD.remove(self)
+        self.reply({"pid": os.getpid(), "at_once": most})
+
+    def at_sicken(self, _: dict[str, str]) -> None:
+        SICK.set()
+        self.reply({})
+
+    def at_health(self, _: dict[str, str]) -> None:
+        self.reply({}, 500 if SICK.is_set() else 200)
+
+    def at_deafen(self, _: dict[str, str]) -> None:
+        """Accept no more connections."""
+        assert isinstance(self.server, Server)
+        self.server.socket.close()
+        self.reply({})
+
+    def at_large(self, query: dict[str, str]) -> None:
+        self.send_response(200)
+        self.send_header("content-length", query["size"])
+        self.end_headers()
+        for _ in range(int(query["size"]) // len(BLOCK)):
+            self.wfile.write(BLOCK)
+
+    def at_closes(self, _: dict[str, str]) -> None:
+        """Answer as if the connection went on, and close it."""
+        self.reply({})
+        self.close_connection = True
 
     def at_die(self, _: dict[str, str]) -> None:
         os._exit(7)
@@ -129,7 +168,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         return

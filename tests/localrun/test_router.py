@@ -107,6 +107,23 @@ def test_head_and_empty_answers_keep_the_connection_whole(client: httpx.Client) 
     assert statuses == [200, 404, 500, 200]
 
 
+def test_head_has_the_length_and_no_body(client: httpx.Client) -> None:
+    answers = [client.request(method, "/") for method in ("HEAD", "GET", "HEAD")]
+    assert len({answer.headers["content-length"] for answer in answers}) == 1
+    assert [bool(answer.content) for answer in answers] == [False, True, False]
+
+
+def test_a_client_may_ask_whether_to_go_on_before_it_sends(uri: str) -> None:
+    address = urlsplit(uri)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nConnection: close\r\n"
+        connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        answer = connection.makefile("rb")
+        assert answer.readline().split()[1] == b"100"
+        connection.sendall(b"body")
+        assert b'{"size": 4' in answer.read()
+
+
 def test_an_answer_without_a_length_arrives_whole(client: httpx.Client) -> None:
     assert client.get("/until_close").text == "until the end"
 
@@ -170,6 +187,16 @@ def test_an_instance_that_dies_is_answered_for_and_replaced(cloud: Cloud, echo: 
     after = cloud.instances(name)[f"{name}-a"][0]
     assert before["pid"] != after["pid"]
     assert not is_alive(before["pid"])
+
+
+def test_a_request_that_an_instance_died_of_is_not_sent_again(cloud: Cloud, echo: str, name: str) -> None:
+    body = service_body(echo, scaling={"minInstanceCount": 2})
+    uri = cloud.deploy(name, body)["uri"]
+    until(lambda: [len(found) for found in cloud.instances(name).values()] == [2], "two are up")
+    assert [httpx.get(f"{uri}{path}").status_code for path in ("/", "/die")] == [200, 503]
+    until(lambda: [len(found) for found in cloud.instances(name).values()] == [2], "the lost one is replaced")
+    exits = cloud.entries(f'resource.labels.service_name="{name}" AND textPayload:"Container called exit"')
+    assert [entry["textPayload"] for entry in exits] == ["Container called exit(7)."]
 
 
 def test_an_answer_that_breaks_off_does_not_look_complete(cloud: Cloud, echo: str, name: str) -> None:
