@@ -20,7 +20,7 @@ from netra_loop.localrun.http_api import Answer, ApiRequest, Route, page_documen
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
-from netra_loop.localrun.operations import Operation, Operations, Work, done
+from netra_loop.localrun.operations import Operation, Operations, done
 from netra_loop.localrun.record import from_document, to_document
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
@@ -68,10 +68,10 @@ class Admin:
         for operation in self.operations.under_way():
             self.operations.go_on(operation, self._again(operation))
 
-    def _again(self, operation: Operation) -> Work:
+    async def _again(self, operation: Operation) -> Document:
         if operation.order is None:  # it awaited the end of processes, and they have ended with their server
-            return done(operation.metadata)
-        return self.rollouts.settle(from_document(Change, operation.order), self._document)
+            return operation.metadata
+        return await self.rollouts.settle(from_document(Change, operation.order), self._document)
 
     async def create_service(self, request: ApiRequest) -> Answer:
         identity = ServiceId(_place(request), request.parameter("serviceId"))
