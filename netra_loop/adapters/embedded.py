@@ -103,6 +103,7 @@ def ensure_up(state: Path) -> Embedded:
     while time.monotonic() < deadline:
         server = join(state)
         if server is not None:
+            _call_off(process, server)
             return server
         if process.poll() == BUSY:
             process = _start(state)
@@ -149,6 +150,13 @@ def _start(state: Path) -> subprocess.Popen[bytes]:
             stderr=output,
             start_new_session=True,
         )
+
+
+def _call_off(process: subprocess.Popen[bytes], server: Embedded) -> None:
+    """End one that we started beside the server: it might come to serve when that has been ended."""
+    if process.pid != server.pid:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from netra_loop.localrun.iam import Policies
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
-from netra_loop.localrun.operations import Operation, Operations, Work, after, done
+from netra_loop.localrun.operations import Operation, Operations, after, done
 from netra_loop.localrun.record import from_document, to_document
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
@@ -38,10 +38,10 @@ class Services:
         for operation in self.operations.under_way("Service", "Revision"):
             self.operations.go_on(operation, self._again(operation))
 
-    def _again(self, operation: Operation) -> Work:
+    async def _again(self, operation: Operation) -> Document:
         if operation.order is None:  # it awaited the end of processes, and they have ended with their server
-            return done(operation.metadata)
-        return self.rollouts.settle(from_document(Change, operation.order), self.document)
+            return operation.metadata
+        return await self.rollouts.settle(from_document(Change, operation.order), self.document)
 
     def check(self, identity: ServiceId, previous: Service | None, body: Document) -> Change:
         """The change that a v2 Service document asks for; `previous` is the service as it is. Raises ApiError."""

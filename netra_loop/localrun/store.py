@@ -10,7 +10,7 @@ from pathlib import Path
 
 from netra_loop.localrun.fields import Document
 
-VERSION = 1
+VERSION = 1  # to be raised when what was written before can no longer be read
 FRESH = 0  # what SQLite says of a file that it has just made
 SCHEMA = """
 CREATE TABLE record (
@@ -38,7 +38,7 @@ class Store:
             self._prepare()
         except sqlite3.OperationalError as error:
             self.close()
-            raise OSError(f"{path}: {error}") from error
+            raise OSError(f"{path}: {error}; move it aside to begin anew") from error
         except sqlite3.DatabaseError as error:
             self.close()
             raise Unreadable(str(error)) from error

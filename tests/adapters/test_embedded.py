@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from netra_loop.adapters.embedded import ensure_up, join, purge, wait_down
 from netra_loop.core.errors import PreflightError
+from tests.adapters.children import wait_until
 
 ENSURE = """
 import sys
@@ -31,6 +33,16 @@ def state(tmp_path: Path) -> Iterator[Path]:
     if server is not None:
         server.down()
         assert wait_down(folder)
+    wait_until(lambda: not servers_of(folder))
+
+
+def servers_of(folder: Path) -> list[str]:
+    """The processes that serve a state folder, or are about to."""
+    commands = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            commands.append(command.read_text("utf-8"))
+    return [command for command in commands if str(folder) in command.split("\0")]
 
 
 def started_at_once(state: Path, count: int = 3) -> set[int]:

@@ -154,6 +154,17 @@ def test_a_full_disk_ends_with_its_own_code_and_the_session_goes_on_once_there_i
     assert untouched.result["headline"]["counted"] == 3
 
 
+def test_a_service_of_an_earlier_day_serves_until_the_new_candidate_is_proven(untouched: Project) -> None:
+    assert untouched.run().code == 0
+    (first,) = untouched.result["services"]
+    untouched.down()
+
+    assert untouched.run().code == 0
+    (second,) = untouched.result["services"]
+    assert second["previous_revision"] == first["revision"] != second["revision"]
+    assert second["serving_revision"] == second["revision"]
+
+
 def test_a_spent_budget_and_red_that_nothing_repairs_have_their_own_code(project: Project) -> None:
     project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
     assert project.run("--max-iterations", "3", "--remedies", "apply").code == 5

@@ -12,6 +12,7 @@ import pytest
 
 from netra_loop.localrun.audit import LARGEST_FILE
 from netra_loop.localrun.wire import listen
+from netra_loop.views.local_status import local_status
 from tests.localrun.cloud import (
     PLACE,
     Cloud,
@@ -167,6 +168,7 @@ def test_a_state_that_cannot_be_read_does_not_hinder_the_next_server(own_cloud: 
     status = second.get("/_local/status")
     assert status["services"] == []
     assert status["state"]["damage"].startswith("state.db could not be read (file is not a database); it is kept as ")
+    assert local_status(status).splitlines()[1] == status["state"]["damage"]
     second.deploy("shop", service_body(image))  # the images are still there
 
 
