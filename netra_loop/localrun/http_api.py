@@ -1,7 +1,7 @@
 """The control plane's requests, answers and route table."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -29,13 +29,14 @@ class ApiRequest:
     """One request; `args` are the names in its path. Query keys may be written in snake or camel case.
 
     A client that uses us as its proxy names the API (`run`) and often the region (`europe-west1`) by the host; both
-    are empty in a direct call.
+    are empty in a direct call. A route that streams finds its body in `blocks`, as it comes, and none in `body`.
     """
 
     method: str
     target: "Target"
     headers: Mapping[str, str]
     body: bytes
+    blocks: AsyncIterator[bytes]
     args: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -82,6 +83,8 @@ class Answer:
     document: Document
     service: str = ""
     revision: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def page_document(key: str, items: list[Document], next_token: str) -> Document:
@@ -96,7 +99,7 @@ Handler = Callable[[ApiRequest], Awaitable[Answer]]
 class Route:
     """A method and a path such as `/v2/projects/{project}`. A route with an action changes something: it is audited.
 
-    `api` is the Google API it belongs to, empty for our own.
+    `api` is the Google API it belongs to, empty for our own. One that streams may be sent far more than fits in memory.
     """
 
     method: str
@@ -105,6 +108,7 @@ class Route:
     action: str = ""
     needs_token: bool = False
     api: str = "run"
+    streams: bool = False
 
     def match(self, path: str) -> dict[str, str] | None:
         """The names in a path, or None when it is another's."""
