@@ -14,10 +14,18 @@ from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
 from netra_loop.localrun.http1 import Peer
-from netra_loop.localrun.http_api import LOCAL_HOSTS, Answer, ApiRequest, Route, Target, find_route, parse_target
+from netra_loop.localrun.http_api import (
+    LARGEST_STREAM,
+    LOCAL_HOSTS,
+    Answer,
+    ApiRequest,
+    Route,
+    Target,
+    find_route,
+    parse_target,
+)
 
 LARGEST_BODY = 8 * 1024 * 1024
-LARGEST_STREAM = 512 * 1024 * 1024
 PATIENCE = 120.0  # seconds a connection may stay silent, within a request or between two
 LOST = (h11.RemoteProtocolError, ConnectionError, TimeoutError)  # the client, in the middle of its request
 TOKEN_HEADER = "x-netra-local-token"

@@ -11,6 +11,7 @@ from netra_loop.localrun.fields import Document, parse_json
 
 API_PATH = re.compile(r"/(v1|v2|apis|storage|upload|resumable)(/|$)")
 GOOGLE_HOST = re.compile(r"(?:(?P<region>[a-z]+-[a-z]+\d+)-)?(?P<api>[a-z]+)\.googleapis\.com")
+LARGEST_STREAM = 512 * 1024 * 1024  # bytes in the body of a request to a route that streams
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 

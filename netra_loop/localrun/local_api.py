@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from netra_loop.localrun import render
@@ -33,7 +33,6 @@ class LocalApi:
     identity: Document
     home: Path
     stop: Callable[[], None]
-    _building: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def routes(self) -> list[Route]:
         return [
@@ -83,11 +82,10 @@ class LocalApi:
         return Answer({})
 
     async def _build(self, name: str, body: Fields) -> Image:
-        async with self._building:
-            try:
-                return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home)
-            except OSError as error:
-                raise invalid(f"source: {error}") from error
+        try:
+            return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home)
+        except OSError as error:
+            raise invalid(f"source: {error}") from error
 
     def _service(self, service: Service) -> Document:
         revisions = self.catalog.revisions(service.id).values()

@@ -25,8 +25,13 @@ from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.operations import Operations
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.source_api import SourceApi
+from netra_loop.localrun.source_build import Builds
+from netra_loop.localrun.source_upload import Uploads
+from netra_loop.localrun.storage_api import StorageApi
 
 VERSION = "1"
+PROJECT_NUMBER = "123456789012"
 IDLE_LOOK = 0.5  # seconds between two looks whether anybody still needs us
 
 
@@ -50,6 +55,7 @@ class Server:
         self._logs = LogStore()
         self._catalog = Catalog()
         self._images = Images(home.images)
+        self._uploads = Uploads(home.uploads)
         self._audit = Audit(home.audit)
         self._operations = Operations()
         self._fleet = Fleet(self._images, self._logs, settings.grace)
@@ -87,7 +93,10 @@ class Server:
             self._catalog, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             identity, self._home.folder, self._stopped.set,
         )  # fmt: skip
-        return [*local.routes(), *admin.routes(), *LogApi(self._logs).routes()]
+        storage = StorageApi(self._uploads, url, PROJECT_NUMBER)
+        source = SourceApi(Builds(self._images, self._uploads, url), PROJECT_NUMBER)
+        logs = LogApi(self._logs)
+        return [*local.routes(), *admin.routes(), *logs.routes(), *storage.routes(), *source.routes()]
 
     async def _stop(self) -> None:
         self._router.close()
