@@ -20,9 +20,9 @@ KEPT = 100
 SUBMISSION_FIELDS = ("storageSource", "imageUri", "buildpackBuild", "dockerBuild", "serviceAccount", "tags")
 SUBMISSION_UNSUPPORTED = ("workerPool", "machineType")
 BUILDPACK_UNSUPPORTED = (
-    "runtime", "functionTarget", "cacheImageUri", "baseImage", "environmentVariables", "enableAutomaticUpdates",
-    "projectDescriptor",
+    "runtime", "functionTarget", "cacheImageUri", "environmentVariables", "enableAutomaticUpdates", "projectDescriptor",
 )  # fmt: skip
+DEFAULT_BASE_IMAGE = re.compile(r"[a-z0-9.-]+/buildpacks/google-\d+/run")  # gcloud sends it when none was asked for
 IMAGE_URI = re.compile(r"(?P<registry>[a-z0-9.-]+(?:/[a-z0-9._-]+)+)/(?P<name>[a-z0-9._-]+)(?::latest)?")
 
 
@@ -49,7 +49,7 @@ def read_submission(body: Fields) -> Submission:
             "The embedded Cloud Run cannot build a Dockerfile, as it has no container engine. Remove the Dockerfile "
             "and add a Procfile with a line 'web: COMMAND' that starts the server."
         )
-    body.fields("buildpackBuild").expect_only((), BUILDPACK_UNSUPPORTED)
+    _require_default(body.fields("buildpackBuild"))
     source = body.fields("storageSource")
     source.expect_only(("bucket", "object", "generation"))
     found = IMAGE_URI.fullmatch(body.text("imageUri"))
@@ -59,6 +59,14 @@ def read_submission(body: Fields) -> Submission:
     return Submission(
         source.text("bucket"), source.text("object"), generation, found["registry"], found["name"], body.texts("tags")
     )
+
+
+def _require_default(buildpack: Fields) -> None:
+    """Refuse functions, base images and all else that a snapshot of the source cannot be."""
+    buildpack.expect_only(("baseImage",), BUILDPACK_UNSUPPORTED)
+    base = buildpack.text("baseImage")
+    if base and not DEFAULT_BASE_IMAGE.fullmatch(base):
+        raise buildpack.wrong("baseImage", f"'{base}' is not there; services run with what this machine has installed")
 
 
 def _generation(source: Fields) -> int:
