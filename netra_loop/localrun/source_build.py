@@ -63,10 +63,10 @@ def read_submission(body: Fields) -> Submission:
 
 def _require_default(buildpack: Fields) -> None:
     """Refuse functions, base images and all else that a snapshot of the source cannot be."""
-    buildpack.expect_only(("baseImage",), BUILDPACK_UNSUPPORTED)
     base = buildpack.text("baseImage")
     if base and not DEFAULT_BASE_IMAGE.fullmatch(base):
         raise buildpack.wrong("baseImage", f"'{base}' is not there; services run with what this machine has installed")
+    buildpack.expect_only(("baseImage",), BUILDPACK_UNSUPPORTED)
 
 
 def _generation(source: Fields) -> int:

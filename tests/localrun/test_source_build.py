@@ -189,7 +189,7 @@ def pretend_size(archive: Path, size: int) -> None:
             "buildpackBuild.functionTarget: the embedded Cloud Run does not support this field",
         ),
         (
-            {"buildpackBuild": {"baseImage": "python313"}},
+            {"buildpackBuild": {"baseImage": "python313", "enableAutomaticUpdates": True}},
             "buildpackBuild.baseImage: 'python313' is not there; services run with what this machine has installed",
         ),
     ],
