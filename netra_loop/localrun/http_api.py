@@ -79,7 +79,10 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON document; `service` and `revision` are for the audit: what the call was about and what it created."""
+    """A JSON document with an HTTP status and more headers than every answer has.
+
+    `service` and `revision` are for the audit: what the call was about and what it created.
+    """
 
     document: Document
     service: str = ""

@@ -1,14 +1,19 @@
 """Building an uploaded source: the image is what was uploaded, and what cannot be one is refused in one sentence."""
 
+import asyncio
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from netra_loop.localrun import source_archive
+from netra_loop.localrun import source_archive, source_build
 from netra_loop.localrun.errors import ApiError
+from netra_loop.localrun.images import Images
+from netra_loop.localrun.model import Place
 from netra_loop.localrun.source_archive import unpack
+from netra_loop.localrun.source_build import Builds, Submission
+from netra_loop.localrun.source_upload import Uploads
 from tests.localrun.cloud import ECHO_APP, PLACE, Cloud, service_body
 from tests.localrun.sources import (
     CLOUD_BUILD,
@@ -80,6 +85,24 @@ def test_where_a_builds_log_is_said_to_be_the_build_is(cloud: Cloud, google: Goo
 def test_a_build_nobody_submitted_is_not_found(google: Google) -> None:
     for kind in ("builds", "operations"):
         assert google.http.get(f"{CLOUD_BUILD}/v1/{PLACE}/{kind}/none").status_code == 404
+
+
+def test_only_the_newest_builds_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_build, "KEPT", 2)
+    uploads = Uploads(tmp_path / "uploads")
+    builds = Builds(Images(tmp_path / "images"), uploads, "http://127.0.0.1:1")
+
+    def build() -> str:
+        upload = uploads.begin("b", "o")
+        upload.path.write_bytes(zipped(APP))
+        upload.complete = True
+        submission = Submission("b", "o", upload.generation, REPOSITORY, "s", [])
+        return str(asyncio.run(builds.submit(Place("demo", "europe-west1"), submission))["name"])
+
+    oldest, *others = [build() for _ in range(3)]
+    assert [builds.get(name)["name"] for name in others] == others
+    with pytest.raises(ApiError, match="does not exist"):
+        builds.get(oldest)
 
 
 def test_builds_run_as_an_account_that_is_there(google: Google) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from netra_loop.localrun.source_upload import Uploads
 from tests.localrun.cloud import Cloud, until
 from tests.localrun.sources import (
     BUCKET,
@@ -167,6 +168,13 @@ def test_a_body_that_is_no_object_is_refused_and_leaves_nothing(
     assert refusal(answer)[0] == 400
     assert refusal(answer)[1].startswith(message)
     assert set((cloud.home / "uploads").iterdir()) <= before
+
+
+def test_what_a_server_that_was_killed_had_received_is_removed(tmp_path: Path) -> None:
+    left = Uploads(tmp_path / "uploads").begin(BUCKET, "services/s/1.zip")
+    assert left.path.exists()
+    Uploads(tmp_path / "uploads")
+    assert not left.path.exists()
 
 
 def test_uploads_that_nobody_builds_do_not_pile_up(cloud: Cloud, google: Google) -> None:
