@@ -4,8 +4,8 @@ import asyncio
 import hmac
 import json
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 
 import h11
 
@@ -13,12 +13,20 @@ from netra_loop.localrun.activity import Activity
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
 from netra_loop.localrun.faults import FaultKind, Faults
-from netra_loop.localrun.fields import Document
 from netra_loop.localrun.http1 import Peer, is_local
-from netra_loop.localrun.http_api import Answer, ApiRequest, Route, Target, find_route, parse_target
+from netra_loop.localrun.http_api import (
+    LARGEST_STREAM,
+    Answer,
+    ApiRequest,
+    Route,
+    Target,
+    find_route,
+    parse_target,
+)
 
 LARGEST_BODY = 8 * 1024 * 1024
 PATIENCE = 120.0  # seconds a connection may stay silent, within a request or between two
+LOST = (h11.RemoteProtocolError, ConnectionError, TimeoutError)  # the client, in the middle of its request
 TOKEN_HEADER = "x-netra-local-token"
 
 
@@ -44,35 +52,34 @@ class ControlPlane:
             if not isinstance(head, h11.Request):
                 return False
             with self.activity.request():
-                status, document = await self._answer(client, head)
-                await _send(client, status, document)
+                await _send(client, await self._answer(client, head))
         except h11.RemoteProtocolError as error:
             if client.protocol.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                await _send(client, error.error_status_hint, _http_error(error.error_status_hint, str(error)))
+                await _send(client, _http_error(error.error_status_hint, str(error)))
             return False
         except AnswerDropped:
             client.wire.abort()
             return False
         return True
 
-    async def _answer(self, client: Peer, head: h11.Request) -> tuple[int, Document]:
+    async def _answer(self, client: Peer, head: h11.Request) -> Answer:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
         method = head.method.decode("latin-1")
         try:
             target = parse_target(head.target.decode("latin-1"))
             _require_local(headers, target)
-            body = await _read_body(client, headers)
             route, args = find_route(self.routes, method, target)
-            return await self._handle(route, ApiRequest(method, target, headers, body, args))
+            blocks = _receive_body(client, headers, LARGEST_STREAM if route.streams else LARGEST_BODY)
+            body = b"" if route.streams else await _join(blocks)
+            return await self._handle(route, ApiRequest(method, target, headers, body, blocks, args))
         except ApiError as error:
-            return error.code, error.document()
+            return _error(error)
         except ValueError as error:
-            return 400, _http_error(400, str(error))
+            return _http_error(400, str(error))
 
-    async def _handle(self, route: Route, request: ApiRequest) -> tuple[int, Document]:
+    async def _handle(self, route: Route, request: ApiRequest) -> Answer:
         """Run a handler; what changes something is audited, whether it succeeds or not."""
         service = _service(request)
-        status, answer = 200, Answer({}, service)
         try:
             if route.needs_token:
                 self._require_token(request)
@@ -80,17 +87,21 @@ class ControlPlane:
                 self.faults.refuse(service, changes=bool(route.action))
             answer = await route.handler(request)
         except ApiError as error:
-            status, answer = error.code, Answer(error.document(), answer.service)
+            answer = _error(error, service)
+        except LOST:
+            raise
         except Exception:
             traceback.print_exc()
-            status, answer = 500, Answer(_http_error(500, "Internal error, see the server's stderr."), answer.service)
+            answer = _http_error(500, "Internal error, see the server's stderr.", service)
         if route.action and not request.flag("validateOnly"):
-            self.audit.record(request.method, request.path, route.action, answer.service, answer.revision, status)
+            self.audit.record(
+                request.method, request.path, route.action, answer.service, answer.revision, answer.status
+            )
         if route.action and route.api and self.faults.meet(FaultKind.DROPPED_ANSWER, service):
             raise AnswerDropped
-        if request.method == "GET" and route.api == "run" and status == 200 and "operation" not in request.args:
-            return status, self.faults.stale(service, request.path, answer.document)
-        return status, answer.document
+        if request.method == "GET" and route.api == "run" and answer.status == 200 and "operation" not in request.args:
+            return replace(answer, document=self.faults.stale(service, request.path, answer.document))
+        return answer
 
     def _require_token(self, request: ApiRequest) -> None:
         sent = request.headers.get(TOKEN_HEADER, "")
@@ -113,24 +124,37 @@ def _require_local(headers: Mapping[str, str], target: Target) -> None:
         raise forbidden("Only programs on this machine may talk to this server, by 127.0.0.1 or localhost.")
 
 
-async def _read_body(client: Peer, headers: Mapping[str, str]) -> bytes:
-    if int(headers.get("content-length", 0)) > LARGEST_BODY:
-        raise too_large(f"The request body is larger than {LARGEST_BODY} bytes.")
-    if client.protocol.they_are_waiting_for_100_continue:
+async def _receive_body(client: Peer, headers: Mapping[str, str], largest: int) -> AsyncIterator[bytes]:
+    """The blocks of a request's body as they come."""
+    received, announced = 0, int(headers.get("content-length", 0))
+    if announced <= largest and client.protocol.they_are_waiting_for_100_continue:
         await client.send(h11.InformationalResponse(status_code=100, headers=[]))
+    while max(received, announced) <= largest:
+        async with asyncio.timeout(PATIENCE):
+            event = await client.receive()
+        if not isinstance(event, h11.Data):
+            return
+        received += len(event.data)
+        yield bytes(event.data)
+    raise too_large(f"The request body is larger than {largest} bytes.")
+
+
+async def _join(blocks: AsyncIterator[bytes]) -> bytes:
     body = bytearray()
-    async with asyncio.timeout(PATIENCE):
-        while isinstance(event := await client.receive(), h11.Data):
-            body += event.data
-            if len(body) > LARGEST_BODY:
-                raise too_large(f"The request body is larger than {LARGEST_BODY} bytes.")
+    async for block in blocks:
+        body += block
     return bytes(body)
 
 
-async def _send(client: Peer, status: int, document: Document) -> None:
-    await client.answer(status, "application/json; charset=UTF-8", json.dumps(document).encode())
+async def _send(client: Peer, answer: Answer) -> None:
+    document = json.dumps(answer.document).encode()
+    await client.answer(answer.status, "application/json; charset=UTF-8", document, *answer.headers.items())
 
 
-def _http_error(status: int, message: str) -> Document:
+def _error(error: ApiError, service: str = "") -> Answer:
+    return Answer(error.document(), service, status=error.code)
+
+
+def _http_error(status: int, message: str, service: str = "") -> Answer:
     names = {400: "INVALID_ARGUMENT", 500: "INTERNAL"}
-    return ApiError(status, names.get(status, "INVALID_ARGUMENT"), message).document()
+    return _error(ApiError(status, names.get(status, "INVALID_ARGUMENT"), message), service)

@@ -8,6 +8,14 @@ def image_missing(revision: Revision) -> Failure:
     return Failure(Code.NOT_FOUND, message, Reason.CONTAINER_MISSING)
 
 
+def image_hint(revision: Revision) -> str:
+    """What to do about an image that is missing; only the log tells, as the sentences of failures are Cloud Run's."""
+    return (
+        f"Image '{revision.image}' not found. There is no registry here: make an image of a source folder with a "
+        f"Procfile by 'gcloud run deploy {revision.id.service.name} --source FOLDER'."
+    )
+
+
 def not_started(revision: Revision) -> Failure:
     """The container ended early, or its startup probe never succeeded."""
     container = revision.template["containers"][0]

@@ -51,6 +51,10 @@ class Home:
         return self.folder / "backing"
 
     @property
+    def uploads(self) -> Path:
+        return self.folder / "uploads"
+
+    @property
     def address(self) -> Path:
         return self.folder / "server.json"
 

@@ -49,9 +49,9 @@ class Peer:
         if data:
             await self.wire.write(data)
 
-    async def answer(self, status: int, content_type: str, body: bytes) -> None:
+    async def answer(self, status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> None:
         """Send a whole answer. It announces the end of the connection when the request was not read to its end."""
-        headers = [("content-type", content_type), ("content-length", str(len(body)))]
+        headers = [("content-type", content_type), ("content-length", str(len(body))), *more]
         if not self._request_is_read():
             headers.append(("connection", "close"))
         response = h11.Response(status_code=status, headers=headers, reason=b"")

@@ -1,7 +1,7 @@
 """The control plane's requests, answers and route table."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
@@ -14,6 +14,7 @@ from netra_loop.localrun.http1 import LOCAL_HOSTS
 API_PATH = re.compile(r"/(v1|v2|apis|storage|upload|resumable)(/|$)")
 GOOGLE_HOST = re.compile(r"(?:(?P<region>[a-z]+-[a-z]+\d+)-)?(?P<api>[a-z]+)\.googleapis\.com")
 LARGEST_PAGE = 1000
+LARGEST_STREAM = 512 * 1024 * 1024  # bytes in the body of a request to a route that streams
 
 Item = TypeVar("Item")
 
@@ -33,13 +34,14 @@ class ApiRequest:
     """One request; `args` are the names in its path. Query keys may be written in snake or camel case.
 
     A client that uses us as its proxy names the API (`run`) and often the region (`europe-west1`) by the host; both
-    are empty in a direct call.
+    are empty in a direct call. A route that streams finds its body in `blocks`, as it comes, and none in `body`.
     """
 
     method: str
     target: "Target"
     headers: Mapping[str, str]
     body: bytes
+    blocks: AsyncIterator[bytes]
     args: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -81,11 +83,16 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON document; `service` and `revision` are for the audit: what the call was about and what it created."""
+    """A JSON document with an HTTP status and more headers than every answer has.
+
+    `service` and `revision` are for the audit: what the call was about and what it created.
+    """
 
     document: Document
     service: str = ""
     revision: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def page_of(
@@ -109,7 +116,7 @@ Handler = Callable[[ApiRequest], Awaitable[Answer]]
 class Route:
     """A method and a path such as `/v2/projects/{project}`. A route with an action changes something: it is audited.
 
-    `api` is the Google API it belongs to, empty for our own.
+    `api` is the Google API it belongs to, empty for our own. One that streams may be sent far more than fits in memory.
     """
 
     method: str
@@ -118,6 +125,7 @@ class Route:
     action: str = ""
     needs_token: bool = False
     api: str = "run"
+    streams: bool = False
 
     def match(self, path: str) -> dict[str, str] | None:
         """The names in a path, or None when it is another's."""

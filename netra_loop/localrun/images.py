@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from netra_loop.localrun.errors import invalid
 
 DRAFT = "draft-"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+LOCAL = "local"
 SKIPPED_FOLDERS = {".git", "__pycache__", ".venv"}
 IMAGE_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*")
 REFERENCE = re.compile(r"(?P<name>[^@:]+(?::\d+/[^@:]+)?)(?::latest)?(?:@(?P<digest>sha256:[0-9a-f]{64}))?")
@@ -36,21 +38,26 @@ class Image:
 
 
 class Images:
-    """The images below one folder; what is there survives a restart."""
+    """The images below one folder; what is there survives a restart. Builds wait for each other."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._index = folder / "index.json"
+        self._turn = threading.Lock()
         folder.mkdir(mode=0o700, exist_ok=True)
         for unfinished in folder.glob(f"{DRAFT}*"):
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def build(self, name: str, source: Path, excluded: Path) -> Image:
-        """Snapshot a source folder; equal content is the same image. Blocks while it copies.
+    def build(self, name: str, source: Path, excluded: Path, registry: str = LOCAL) -> Image:
+        """Snapshot a source folder as `registry/name`; equal content is the same image. Blocks while it copies.
 
         `excluded` is a folder that never belongs to an image: our own state may lie inside the source.
         """
         _require_source(name, source)
+        with self._turn:
+            return self._build(f"{registry}/{name}", source, excluded)
+
+    def _build(self, name: str, source: Path, excluded: Path) -> Image:
         draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=self._folder))
         try:
             digest = _copy(source, draft, excluded)
@@ -60,7 +67,7 @@ class Images:
                 draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        image = Image(f"local/{name}", digest, folder, web_command(folder))
+        image = Image(name, digest, folder, web_command(folder))
         self._remember(image)
         return image
 

@@ -65,6 +65,7 @@ class Launcher:
         """An instance whose startup probe has succeeded. Raises StartFailed."""
         image = self.images.resolve(revision.image)
         if image is None:
+            self.logs.append(system_entry(Source(revision.id), "ERROR", failures.image_hint(revision)))
             raise StartFailed(failures.image_missing(revision))
         try:
             instance = await self._spawn(revision, image)

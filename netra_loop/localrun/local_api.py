@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from netra_loop.localrun import render
@@ -42,7 +42,6 @@ class LocalApi:
     identity: Document
     home: Home
     stop: Callable[[], None]
-    _building: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def routes(self) -> list[Route]:
         return [
@@ -117,11 +116,10 @@ class LocalApi:
         }  # fmt: skip
 
     async def _build(self, name: str, body: Fields) -> Image:
-        async with self._building:
-            try:
-                return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home.folder)
-            except OSError as error:
-                raise invalid(f"source: {error}") from error
+        try:
+            return await asyncio.to_thread(self.images.build, name, Path(body.text("source")), self.home.folder)
+        except OSError as error:
+            raise invalid(f"source: {error}") from error
 
     def _instances(self) -> list[Instance]:
         revisions = [key for service in self.state.catalog.services() for key in self.fleet.revisions(service.id)]

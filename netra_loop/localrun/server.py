@@ -34,12 +34,16 @@ from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.operations import KIND as OPERATION
-from netra_loop.localrun.other_apis import OtherApis
+from netra_loop.localrun.other_apis import PROJECT_NUMBER, OtherApis
 from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.rollout import Rollouts
 from netra_loop.localrun.router import Router
 from netra_loop.localrun.services import Services
+from netra_loop.localrun.source_api import SourceApi
+from netra_loop.localrun.source_build import Builds
+from netra_loop.localrun.source_upload import Uploads
 from netra_loop.localrun.state import read_state
+from netra_loop.localrun.storage_api import StorageApi
 from netra_loop.localrun.wire import listen
 
 VERSION = "1"
@@ -73,6 +77,7 @@ class Server:
         self._state = read_state(home.state)
         self._catalog = self._state.catalog
         self._images = Images(home.images)
+        self._uploads = Uploads(home.uploads)
         if not self._state.damage:
             self._images.prune(self._state.store.mentions(DIGEST, ignored=OPERATION))
         self._audit = Audit(home.audit)
@@ -130,12 +135,16 @@ class Server:
             self._state, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             self._faults, identity, self._home, self._stopped.set,
         )  # fmt: skip
+        storage = StorageApi(self._uploads, services.url, PROJECT_NUMBER)
+        source = SourceApi(Builds(self._images, self._uploads, services.url), PROJECT_NUMBER)
         return [
             *local.routes(),
             *Admin(services, self._state.operations).routes(),
             *Knative(services, self._state.operations).routes(),
             *IamApi(self._policies).routes(),
             *OtherApis().routes(),
+            *storage.routes(),
+            *source.routes(),
             *JobsApi(jobs).routes(),
             *JobsKnative(jobs).routes(),
             *LogApi(self._logs).routes(),
