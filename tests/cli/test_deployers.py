@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from netra_loop.adapters.gcloud import installed
 from tests.small_project import Project
+
+needs_gcloud = pytest.mark.skipif(not installed(), reason="gcloud is not installed")
 
 LYING = """#!{python}
 import json, os, pathlib, sys, time, urllib.request
@@ -113,3 +118,19 @@ def test_a_services_variables_stand_in_a_file_for_us_alone_that_is_gone_afterwar
     kept = [path for path in (project.path / ".netra-loop").rglob("*") if path.is_file()]
     assert not [path for path in kept if b"canary-7741" in path.read_bytes()]
     assert not Path(argv[argv.index("--env-vars-file") + 1]).exists()
+
+
+@needs_gcloud
+def test_gcloud_and_the_api_end_the_same(project: Project) -> None:
+    told = {}
+    for deployer, previous in (("gcloud", "deployer: api"), ("api", "deployer: gcloud")):
+        project.change("config/local.yaml", previous, f"deployer: {deployer}")
+        for round_ in ("direct", "candidate"):
+            assert project.run().code == 0
+            deployed = project.result["services"][0]
+            assert project.serving == deployed["revision"]
+            told[deployer, round_] = (project.suite["counts"], project.suite["proof"], deployed["health"])
+        project.down()
+        shutil.rmtree(project.path / ".netra-loop" / "local")
+    assert told["gcloud", "direct"] == told["api", "direct"]
+    assert told["gcloud", "candidate"] == told["api", "candidate"]

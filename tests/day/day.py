@@ -64,6 +64,7 @@ def shipped() -> str:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     address = f"127.0.0.1:{16400 + 40 * worker}"
     text = (ROOT / "config/local.yaml").read_text(encoding="utf-8").replace(STORE, address)
+    assert "deployer: auto" in text
     return text.replace("deployer: auto", "deployer: api")  # gcloud takes seconds of its own each time
 
 
