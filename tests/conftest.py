@@ -26,6 +26,9 @@ TOGETHER = (
     "tests/evidence/test_assertions.py",
     "tests/evidence/test_contact.py",
     "tests/evidence/test_results.py",
+    "tests/localrun/test_gcloud_services.py",
+    "tests/localrun/test_jobs_gcloud.py",
+    "tests/localrun/test_source_gcloud.py",
     "tests/sample/test_suites.py",
     "tests/views/test_worklog.py",
 )

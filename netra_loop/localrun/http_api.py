@@ -156,15 +156,20 @@ def parse_target(target: str) -> Target:
 
 
 def find_route(routes: list[Route], method: str, target: Target) -> tuple[Route, dict[str, str]]:
-    """The route of a request and the names in its path; raises NOT_FOUND or UNIMPLEMENTED."""
+    """The route of a request and the names in its path.
+
+    Raises NOT_FOUND or UNIMPLEMENTED; through the proxy PERMISSION_DENIED, for gcloud asks again what it thinks broken.
+    """
     for route in routes:
         args = route.match(target.path)
         if args is not None and route.method == method and target.api in ("", route.api):
             return route, args
-    raise _unknown(method, target.path)
+    raise _unknown(method, target)
 
 
-def _unknown(method: str, path: str) -> ApiError:
-    if API_PATH.match(path):
-        return unimplemented(f"The embedded Cloud Run does not implement {method} {path}.")
-    return not_found(f"There is nothing at {method} {path}.")
+def _unknown(method: str, target: Target) -> ApiError:
+    if target.api:
+        return forbidden(f"The embedded Cloud Run does not implement {method} {target.path} of the API {target.api}.")
+    if API_PATH.match(target.path):
+        return unimplemented(f"The embedded Cloud Run does not implement {method} {target.path}.")
+    return not_found(f"There is nothing at {method} {target.path}.")

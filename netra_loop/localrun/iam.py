@@ -1,5 +1,6 @@
 """IAM policies of services and jobs: kept and given back. They protect nothing here: whoever is on this machine may."""
 
+import base64
 import secrets
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class Policies:
         etag = Fields(policy).text("etag")
         if etag and etag != self.get(path)["etag"]:
             raise aborted("There were concurrent policy changes. Please retry the whole read-modify-write.")
-        kept = policy | {"version": 1, "etag": f"{secrets.token_hex(6)}="}
+        kept = policy | {"version": 1, "etag": base64.b64encode(secrets.token_bytes(8)).decode()}
         self._store.put(KIND, path, kept)
         self._policies[path] = kept
         return kept

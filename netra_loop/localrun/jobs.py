@@ -1,8 +1,7 @@
 """What can be done with jobs, whichever API asks: changes are checked, recorded and carried out."""
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from netra_loop.localrun import jobs_render
 from netra_loop.localrun.errors import failed_precondition
@@ -14,7 +13,8 @@ from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId, T
 from netra_loop.localrun.jobs_progress import image_missing
 from netra_loop.localrun.jobs_runner import Run, Runner
 from netra_loop.localrun.model import Reason
-from netra_loop.localrun.operations import Failed, Operation, Operations, done, new_name
+from netra_loop.localrun.operations import Failed, Operation, Operations, Work
+from netra_loop.localrun.record import from_document, to_document
 
 
 @dataclass(slots=True)
@@ -28,13 +28,15 @@ class Jobs:
     url: str
 
     def resume(self) -> None:
-        """Go on where a server before this one ended; the operations of executions keep their names."""
+        """Go on where the server before ended: executions, and the operations that wait for their end."""
         self.runner.resume()
-        executions = {execution.operation: execution for execution in self.catalog.all_executions()}
         for operation in self.operations.under_way("Job", "Execution"):
-            execution = executions.get(operation.name)  # none for what awaited the end of processes: they have ended
-            work = self.end_of(execution) if execution else done(operation.metadata)
-            self.operations.go_on(operation, work)
+            self.operations.go_on(operation, self._again(operation))
+
+    async def _again(self, operation: Operation) -> Document:
+        execution = from_document(ExecutionId, operation.order) if operation.order else None
+        found = self.catalog.find_execution(execution) if execution else None
+        return await self.end_of(found) if found else operation.metadata
 
     def write(self, identity: JobId, body: Document, previous: Job | None, only_check: bool) -> Job:
         """Create or change a job. Raises INVALID_ARGUMENT."""
@@ -50,14 +52,15 @@ class Jobs:
         image = self.images.resolve(job.template["template"]["containers"][0]["image"])
         taken = {execution.id.name for execution in self.catalog.executions(replace(job.id, name=ANY_JOB))}
         pinned = image.reference if image else ""
-        return declare_execution(job, overrides, taken, pinned, new_name(job.id.place))
+        return declare_execution(job, overrides, taken, pinned)
 
     def begin(self, job: Job, execution: Execution, tasks: list[Task]) -> Operation:
         """Begin an execution that was planned; the operation is done when that has ended."""
-        self.catalog.add_execution(execution, tasks)
-        self.catalog.put_job(replace(job, executions=job.executions + 1, latest=execution.id.name))
-        self.runner.begin(execution, tasks)
-        return self._run_operation(execution)
+        with self.catalog.together():
+            self.catalog.add_execution(execution, tasks)
+            self.catalog.put_job(replace(job, executions=job.executions + 1, latest=execution.id.name))
+            self.runner.begin(execution, tasks)
+            return self.await_end(execution)
 
     def cancel(self, execution: Execution) -> Execution:
         """Order the end of an execution. Raises FAILED_PRECONDITION when it has ended."""
@@ -90,11 +93,14 @@ class Jobs:
     def log_uri(self, execution: Execution) -> str:
         return f"{self.url}/_local/logs?execution={execution.id.name}"
 
-    def end_of(self, execution: Execution) -> Coroutine[Any, Any, Document]:
-        """Work that returns an execution when it has ended, and raises Failed when a task failed.
+    def await_end(self, execution: Execution) -> Operation:
+        """An operation that is done with an execution, also after a restart. Cancelling is no failure of it."""
+        document = self.execution_document(execution, self.catalog.tasks(execution.id))
+        work, order = self.end_of(execution), to_document(execution.id)
+        return self.operations.begin(execution.id.job.place, "Execution", document, work, order)
 
-        That it was cancelled is no failure of the operation.
-        """
+    def end_of(self, execution: Execution) -> Work:
+        """Work that returns an execution when it has ended, and raises Failed when a task failed."""
         return self._end(self.runner.end_of(execution))
 
     async def _end(self, end: Awaitable[Run]) -> Document:
@@ -103,8 +109,3 @@ class Jobs:
         if failure and failure.reason is not Reason.CANCELLED:
             raise Failed(failure)
         return self.execution_document(run.execution, list(run.tasks.values()))
-
-    def _run_operation(self, execution: Execution) -> Operation:
-        document = self.execution_document(execution, self.catalog.tasks(execution.id))
-        place = execution.id.job.place
-        return self.operations.begin(place, "Execution", document, self.end_of(execution), name=execution.operation)

@@ -117,8 +117,8 @@ class JobsApi:
         job, document = execution.id.job, self._document(execution)
         if body.flag("validateOnly"):
             return self._answer(job, "Execution", document, done(document))
-        cancelled = self.jobs.cancel(execution)
-        return self._answer(job, "Execution", self._document(cancelled), self.jobs.end_of(cancelled))
+        operation = self.jobs.await_end(self.jobs.cancel(execution))
+        return Answer(operation.document(), job.name)
 
     async def delete_execution(self, request: ApiRequest) -> Answer:
         execution = self._execution(request)

@@ -1,6 +1,7 @@
 """The jobs, executions and tasks that exist: in memory to look at, in the store to survive."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from netra_loop.localrun.catalog import missing, within
 from netra_loop.localrun.jobs_model import Execution, ExecutionId, Job, JobId, Task
@@ -18,6 +19,7 @@ class JobsCatalog:
     """
 
     def __init__(self, store: Store) -> None:
+        """Begins with what the store has. Raises ValueError when that is not ours to read."""
         self._store = store
         jobs = [from_document(Job, document) for document in store.all("job").values()]
         executions = [from_document(Execution, document) for document in store.all("execution").values()]
@@ -25,7 +27,12 @@ class JobsCatalog:
         self._executions = {execution.id: execution for execution in executions}
         self._tasks: dict[ExecutionId, dict[int, Task]] = {execution.id: {} for execution in executions}
         for document in store.all("task").values():
-            self._load(from_document(Task, document))
+            task = from_document(Task, document)
+            self._tasks[task.id.execution][task.id.index] = task
+
+    def together(self) -> AbstractContextManager[None]:
+        """Spans changes that survive together or not at all; nothing may be awaited within."""
+        return self._store.together()
 
     def find_job(self, job: JobId) -> Job | None:
         return self._jobs.get(job)
@@ -46,10 +53,11 @@ class JobsCatalog:
 
     def remove_job(self, job: JobId) -> None:
         """Forget a job with its executions and their tasks."""
-        for execution in self.executions(job):
-            self.remove_execution(execution.id)
+        with self._store.together():
+            for execution in self.executions(job):
+                self.remove_execution(execution.id)
+            self._store.remove("job", job.path)
         del self._jobs[job]
-        self._store.remove("job", job.path)
 
     def find_execution(self, execution: ExecutionId) -> Execution | None:
         return self._executions.get(execution)
@@ -73,12 +81,12 @@ class JobsCatalog:
         return list(self._executions.values())
 
     def add_execution(self, execution: Execution, tasks: Iterable[Task]) -> None:
-        """Its tasks come first, so that a server killed halfway leaves no execution that lacks some."""
-        self._tasks[execution.id] = {}
-        for task in tasks:
-            self.keep_task(task)
         self._executions[execution.id] = execution
-        self.keep_execution(execution)
+        self._tasks[execution.id] = {}
+        with self._store.together():
+            self.keep_execution(execution)
+            for task in tasks:
+                self.keep_task(task)
 
     def keep_execution(self, execution: Execution) -> None:
         """Put an execution in its own place; of one that was removed meanwhile nothing is kept."""
@@ -89,9 +97,10 @@ class JobsCatalog:
     def remove_execution(self, execution: ExecutionId) -> None:
         """Forget an execution with its tasks."""
         del self._executions[execution]
-        self._store.remove("execution", execution.path)
-        for task in self._tasks.pop(execution).values():
-            self._store.remove("task", task.id.path)
+        with self._store.together():
+            self._store.remove("execution", execution.path)
+            for task in self._tasks.pop(execution).values():
+                self._store.remove("task", task.id.path)
 
     def tasks(self, execution: ExecutionId) -> list[Task]:
         """The tasks of an execution by their index, none of one that was removed."""
@@ -108,9 +117,3 @@ class JobsCatalog:
         if task.id.execution in self._tasks:
             self._tasks[task.id.execution][task.id.index] = task
             self._store.put("task", task.id.path, to_document(task))
-
-    def _load(self, task: Task) -> None:
-        if task.id.execution in self._tasks:
-            self._tasks[task.id.execution][task.id.index] = task
-        else:  # the server was killed while it added or removed the execution
-            self._store.remove("task", task.id.path)

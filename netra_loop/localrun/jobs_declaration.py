@@ -114,7 +114,7 @@ def declare_job(previous: Job | None, wanted: Wanted, identity: JobId, problem: 
 
 
 def declare_execution(
-    job: Job, overrides: Overrides, taken: Collection[str], pinned: str, operation: str
+    job: Job, overrides: Overrides, taken: Collection[str], pinned: str
 ) -> tuple[Execution, list[Task]]:
     """An execution of a job as it is now, and its tasks. `taken` are names in use, `pinned` its image by digest."""
     template = job.template["template"]
@@ -134,7 +134,6 @@ def declare_execution(
         template=template | {"containers": [changed], "timeout": overrides.timeout or template["timeout"]},
         task_count=task_count,
         parallelism=min(job.template["parallelism"] or task_count, task_count),
-        operation=operation,
         created=clock.now(),
     )
     tasks = [Task(TaskId(execution.id, index), str(uuid.uuid4()), execution.created) for index in range(task_count)]

@@ -68,8 +68,7 @@ class Job:
 class Execution:
     """One run of a job. `template` is the task template, its image pinned by digest; times are empty until they come.
 
-    `operation` is the name of the operation that began it. `cancelled` says that somebody asked for its end, `failure`
-    why it ended other than well.
+    `cancelled` says that somebody asked for its end, `failure` why it ended other than well.
     """
 
     id: ExecutionId
@@ -80,7 +79,6 @@ class Execution:
     template: Document
     task_count: int
     parallelism: int
-    operation: str
     created: str
     started: str = ""
     completed: str = ""

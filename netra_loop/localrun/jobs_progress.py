@@ -49,11 +49,12 @@ def ended(task: Task, failure: Failure) -> Task:
     return _finished(task, state, Result(failure, None))
 
 
-def interrupted(task: Task, most_retries: int) -> Task:
-    """A task as a new server finds it: the attempt that the old one left running has failed."""
-    if task.state is TaskState.RUNNING:
-        return tried(task, Result(SERVER_ENDED, None), most_retries)
-    return task
+def interrupted(task: Task, execution: Execution) -> Task:
+    """A task as a new server finds it: the attempt that the old one left running has failed, or was cancelled."""
+    if task.state is not TaskState.RUNNING:
+        return task
+    result = Result(CANCELLED if execution.cancelled else SERVER_ENDED, None)
+    return tried(task, result, execution.template["maxRetries"])
 
 
 def counts(tasks: Iterable[Task]) -> Counter[TaskState]:

@@ -41,7 +41,7 @@ class Runner:
 
     def begin(self, execution: Execution, tasks: Iterable[Task]) -> None:
         """Begin to run an execution that is in the catalog."""
-        run = Run(execution, {task.id.index: task for task in tasks})
+        run = _run_of(execution, tasks)
         if execution.cancelled:
             run.cancelled.set()
         run.work = asyncio.create_task(self._drive(run))
@@ -52,13 +52,12 @@ class Runner:
         for execution in self.catalog.all_executions():
             if not execution.completed:
                 for task in self.catalog.tasks(execution.id):
-                    self.catalog.keep_task(jobs_progress.interrupted(task, execution.template["maxRetries"]))
+                    self.catalog.keep_task(jobs_progress.interrupted(task, execution))
                 self.begin(execution, self.catalog.tasks(execution.id))
 
     def end_of(self, execution: Execution) -> Coroutine[Any, Any, Run]:
         """Wait for the end of an execution that runs now, even if it is removed before; at once when it has ended."""
-        tasks = {task.id.index: task for task in self.catalog.tasks(execution.id)}
-        return _end(self._runs.get(execution.id) or Run(execution, tasks))
+        return _end(self._runs.get(execution.id) or _run_of(execution, self.catalog.tasks(execution.id)))
 
     def cancel(self, execution: Execution) -> Execution:
         """Order the end of an execution, if it has not ended; it comes when its processes have."""
@@ -104,9 +103,10 @@ class Runner:
             task = self._keep_task(run, jobs_progress.tried(task, result, run.execution.template["maxRetries"]))
 
     def _end_all(self, run: Run, failure: Failure) -> None:
-        for task in run.tasks.values():
-            if task.state in jobs_progress.UNFINISHED:
-                self._keep_task(run, jobs_progress.ended(task, failure))
+        with self.catalog.together():
+            for task in run.tasks.values():
+                if task.state in jobs_progress.UNFINISHED:
+                    self._keep_task(run, jobs_progress.ended(task, failure))
 
     def _conclude(self, run: Run) -> None:
         self._end_all(run, jobs_progress.CANCELLED)
@@ -121,6 +121,10 @@ class Runner:
     def _keep_execution(self, run: Run, execution: Execution) -> None:
         run.execution = execution
         self.catalog.keep_execution(execution)
+
+
+def _run_of(execution: Execution, tasks: Iterable[Task]) -> Run:
+    return Run(execution, {task.id.index: task for task in tasks})
 
 
 async def _end(run: Run) -> Run:

@@ -176,7 +176,7 @@ def _page(kind: str, documents: list[Document], request: ApiRequest) -> Answer:
 
 def _deleted(kind: str, name: str) -> Document:
     details = {"group": "serving.knative.dev", "kind": kind, "name": name}
-    return {"apiVersion": "v1", "kind": "Status", "status": "Success", "details": details}
+    return {"status": "Success", "details": details}
 
 
 def _id(operation: Operation) -> str:

@@ -102,8 +102,10 @@ def _template(template: Fields) -> Document:
 
 def _container(container: Fields, annotations: dict[str, str]) -> Document:
     """A container has the same fields in both, but for how its CPU is given and what secrets are called."""
-    resources = dict(container.fields("resources").document)
-    resources |= {
+    declared = container.fields("resources")
+    declared.expect_only(("limits", "requests"))  # a request is no more than a hint
+    resources: Document = {
+        "limits": declared.mapping("limits"),
         "cpuIdle": annotations.get(THROTTLING, "true").lower() != "false",
         "startupCpuBoost": _flag(annotations, BOOST),
     }

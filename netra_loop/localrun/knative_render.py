@@ -100,7 +100,6 @@ def v1_revision(revision: Revision, service: Service, log_uri: str) -> Document:
         "conditions": conditions,
         "imageDigest": revision.image,
         "logUrl": log_uri,
-        "containerStatuses": [{"name": template["containers"][0]["name"], "imageDigest": revision.image}],
     }
     return _resource("Revision", metadata, _template_spec(template), status)
 

@@ -67,10 +67,10 @@ class Operations:
         self._work: dict[str, asyncio.Task[None]] = {}
 
     def begin(
-        self, place: Place, kind: str, metadata: Document, work: Work, order: Document | None = None, name: str = ""
+        self, place: Place, kind: str, metadata: Document, work: Work, order: Document | None = None
     ) -> Operation:
         """Start work that returns the resource when it is done, and raises Failed when it failed."""
-        operation = Operation(name or new_name(place), kind, metadata, order)
+        operation = Operation(f"{place.path}/operations/{uuid.uuid4()}", kind, metadata, order)
         with self._store.together():
             self._put(operation)
             for old in list(self._operations)[:-KEPT]:
@@ -132,11 +132,6 @@ class Operations:
     def _put(self, operation: Operation) -> None:
         self._store.put(KIND, operation.name, to_document(operation))
         self._operations[operation.name] = operation
-
-
-def new_name(place: Place) -> str:
-    """A name that no other operation has."""
-    return f"{place.path}/operations/{uuid.uuid4()}"
 
 
 def done(result: Document) -> Work:

@@ -26,7 +26,6 @@ from netra_loop.localrun.instance import Launcher
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.jobs import Jobs
 from netra_loop.localrun.jobs_api import JobsApi
-from netra_loop.localrun.jobs_catalog import JobsCatalog
 from netra_loop.localrun.jobs_knative import JobsKnative
 from netra_loop.localrun.jobs_runner import Runner
 from netra_loop.localrun.knative_api import Knative
@@ -90,8 +89,7 @@ class Server:
         )  # fmt: skip
         self._rollouts = Rollouts(self._catalog, self._fleet, self._router, settings.most_revisions)
         self._policies = Policies(self._state.store)
-        self._jobs_catalog = JobsCatalog(self._state.store)
-        self._runner = Runner(self._jobs_catalog, self._images, self._logs, self._activity, settings.grace)
+        self._runner = Runner(self._state.jobs, self._images, self._logs, self._activity, settings.grace)
 
     async def run(self) -> None:
         """Serve until a signal, a `down` call or idleness says stop; then stop every process."""
@@ -128,7 +126,7 @@ class Server:
         )  # fmt: skip
 
     def _jobs(self, url: str) -> Jobs:
-        return Jobs(self._jobs_catalog, self._images, self._runner, self._state.operations, url)
+        return Jobs(self._state.jobs, self._images, self._runner, self._state.operations, url)
 
     def _routes(self, services: Services, jobs: Jobs, identity: dict[str, object]) -> list[Route]:
         local = LocalApi(

@@ -7,6 +7,7 @@ from pathlib import Path
 from netra_loop.localrun import clock
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.doors import Doors
+from netra_loop.localrun.jobs_catalog import JobsCatalog
 from netra_loop.localrun.operations import Operations
 from netra_loop.localrun.store import Store, Unreadable
 
@@ -23,6 +24,7 @@ class State:
 
     store: Store
     catalog: Catalog
+    jobs: JobsCatalog
     operations: Operations
     doors: Doors
     restored: int
@@ -46,9 +48,8 @@ def _read(path: Path, damage: str = "") -> State:
     try:
         began = store.all(KIND).get("began", {"at": clock.now()})
         catalog = Catalog(store)
-        state = State(
-            store, catalog, Operations(store), Doors(store), len(catalog.services()), str(began["at"]), damage
-        )
+        restored, since = len(catalog.services()), str(began["at"])
+        state = State(store, catalog, JobsCatalog(store), Operations(store), Doors(store), restored, since, damage)
     except (ValueError, KeyError) as error:
         store.close()
         raise Unreadable(str(error)) from error

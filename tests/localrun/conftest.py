@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.localrun.cloud import Cloud, write_echo_app
+from tests.localrun.gcloud import Gcloud
 
 NUMBERS = itertools.count(1)
 
@@ -56,3 +57,11 @@ def own_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def gcloud(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcloud]:
+    """The real gcloud, for the tests of one file."""
+    found = Gcloud(cloud, tmp_path_factory.mktemp("gcloud"))
+    yield found
+    found.close()

@@ -69,7 +69,20 @@ def test_without_an_attempt_left_it_fails_and_says_that_the_server_ended(own_clo
     execution = ended(again, begun["metadata"]["name"])
     assert condition(execution)["message"].endswith("and message: The server ended while the task was running.")
     assert again.finish(again.http.get(f"/v2/{begun['name']}"))["error"]["code"] == 10
-    assert lines(again, execution) == ["started"]
+    assert lines(again, execution) == []
+
+
+def test_what_was_being_cancelled_is_cancelled(own_cloud: StartCloud, tmp_path: Path) -> None:
+    cloud = own_cloud("--grace-seconds", "0.5")
+    image = cloud.build(write_echo_app(tmp_path / "source"))["reference"]
+    create_job(cloud, "deaf", job_body(image, "trap '' TERM; echo started; while :; do sleep 1; done", maxRetries=0))
+    begun = begin(cloud, "deaf")["metadata"]
+    wait_for_line(cloud, begun)
+    cancelling = cloud.http.post(f"/v2/{begun['name']}:cancel", json={})
+    cloud.kill()
+    again = own_cloud()
+    cancelled = again.finish(again.http.get(f"/v2/{cancelling.json()['name']}"))["response"]
+    assert (cancelled["cancelledCount"], condition(cancelled)["executionReason"]) == (1, "CANCELLED")
 
 
 def test_a_running_execution_keeps_the_server_from_being_idle(own_cloud: StartCloud, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_task_finds_a_clean_environment_and_the_contract_of_jobs(cloud: Cloud,
     create_job(cloud, job, body)
     execution = execute(cloud, job)
     env = dict(line.split("=", 1) for line in lines(cloud, execution))
-    ours = {"PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE", "NETRA_LOOP_LOCAL", "PWD", "OLDPWD", "SHLVL", "_"}
+    ours = {"NETRA_LOOP_LOCAL", "PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE", "PWD", "OLDPWD", "SHLVL", "_"}
     assert {key: env[key] for key in env if key not in ours} == {
         "CLOUD_RUN_JOB": job,
         "CLOUD_RUN_EXECUTION": execution["name"].rpartition("/")[2],
@@ -56,9 +56,7 @@ def test_a_task_finds_a_clean_environment_and_the_contract_of_jobs(cloud: Cloud,
 
 def test_without_a_command_it_runs_the_procfiles(cloud: Cloud, job: str, tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_text("web: echo hello\n")
-    create_job(
-        cloud, job, {"template": {"template": {"containers": [{"image": cloud.build(tmp_path, "hello")["image"]}]}}}
-    )
+    create_job(cloud, job, {"template": {"template": {"containers": [{"image": cloud.build(tmp_path, job)["image"]}]}}})
     assert lines(cloud, execute(cloud, job)) == ["hello"]
 
 

@@ -142,8 +142,8 @@ def test_a_service_deleted_while_it_starts_leaves_no_process(cloud: Cloud, echo:
     ("request_line", "status"),
     [
         (b"GET http://us-central1-run.googleapis.com/v2/projects/demo/locations/us-central1/services", 200),
-        (b"POST http://run.googleapis.com/v2/entries:list", 501),
-        (b"GET http://run.googleapis.com/_local/status", 404),
+        (b"POST http://run.googleapis.com/v2/entries:list", 403),
+        (b"GET http://run.googleapis.com/_local/status", 403),
         (b"GET http://storage.example/v1", 403),
         (b"GET https://run.googleapis.com/v1", 403),
         (b"CONNECT run.googleapis.com:443", 403),
