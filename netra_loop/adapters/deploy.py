@@ -97,12 +97,19 @@ class DeployRunner:
     ) -> Result:
         made = await self._appeared(deploy, APPEARS if published.problem is None else 0.0)
         if made is None or made.key != deploy.template.key:
-            nothing = RuntimeError(f"there is no revision {deploy.template.revision} afterwards")
-            return errored(published.problem or nothing, f"deploying {deploy.target.service}")
+            return await self._nothing_made(deploy, before, published)
         revision, after = await self._settled(deploy)
         if not revision.ready:
             return Result(Outcome.FAILED, (f"revision {revision.name} is not ready: {revision.message}",))
         return await self._identified(deploy, revision, before, after, adopted=adopted)
+
+    async def _nothing_made(self, deploy: _Deploy, before: ServiceState | None, published: Published) -> Result:
+        """Why there is no revision: somebody else changed the service meanwhile, or what the publisher says."""
+        nothing = RuntimeError(f"there is no revision {deploy.template.revision} afterwards")
+        result = errored(published.problem or nothing, f"deploying {deploy.target.service}")
+        now = await to_thread.run_sync(self._cloud.service, deploy.target.service)
+        foreign = (before.etag if before else "") != (now.etag if now else "")
+        return replace(result, reasons=(FOREIGN_CHANGE, *result.reasons)) if foreign else result
 
     async def _appeared(self, deploy: _Deploy, patience: float) -> RevisionState | None:
         """The revision that was made; what is read may lag behind for some seconds."""

@@ -71,6 +71,20 @@ class Embedded:
             return told
         raise PreflightError(f"{name}: {near[0]} to {near[-1]} are taken", "give the dependency another address")
 
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults that are armed: kind, service, delay in seconds, and how many calls will still meet it."""
+        armed: list[dict[str, Any]] = _ask("GET", f"{self.url}/_local/faults", self.token)["faults"]
+        return armed
+
+    def arm(self, kind: str, service: str, delay: float, times: int) -> None:
+        """Have something go wrong; delay in seconds, an empty service stands for all. Raises PreflightError."""
+        body = {"kind": kind, "service": service, "delay": f"{delay:g}s", "times": times}
+        _ask("POST", f"{self.url}/_local/faults", self.token, body)
+
+    def clear_faults(self) -> None:
+        """Have nothing go wrong any more."""
+        _ask("DELETE", f"{self.url}/_local/faults", self.token)
+
     def down(self) -> None:
         """Ask it to end; it ends its instances first."""
         _ask("POST", f"{self.url}/_local/down", self.token, {})

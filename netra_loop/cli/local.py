@@ -50,6 +50,26 @@ def status(context: typer.Context) -> None:
 
 
 @app.command(epilog=_CODES)
+def fault(
+    context: typer.Context,
+    kind: str = typer.Argument("", help="What goes wrong; without it, what is armed is shown."),
+    service: str = typer.Option("", help="The service on Cloud Run that it is about; default all."),
+    delay: float = typer.Option(5.0, min=0, help="Seconds, where time is what goes wrong."),
+    times: int = typer.Option(1, min=1, help="How many calls meet it."),
+    clear: bool = typer.Option(False, "--clear", help="Have nothing go wrong any more."),
+) -> None:
+    """Have it do what Cloud Run does on a bad day, for tests: a call that fails, an operation that hangs, ..."""
+    from netra_loop.views.local_status import armed_faults
+
+    server = running_embedded(context.obj)
+    if clear:
+        server.clear_faults()
+    if kind:
+        server.arm(kind, service, delay, times)
+    say(armed_faults(server.faults()))
+
+
+@app.command(epilog=_CODES)
 def env(context: typer.Context) -> None:
     """Print what gcloud needs to talk to it, for a shell: eval "$(netra-loop local env)"."""
     server = running_embedded(context.obj)

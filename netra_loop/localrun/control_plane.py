@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import json
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import h11
@@ -36,12 +36,16 @@ class AnswerDropped(Exception):
 
 @dataclass(slots=True)
 class ControlPlane:
-    """Serves a route table. `token` is what /_local/ calls that change something must carry."""
+    """Serves a route table. `token` is what /_local/ calls that change something must carry.
+
+    `intrude` changes a service of some name as somebody else would.
+    """
 
     routes: list[Route]
     audit: Audit
     activity: Activity
     faults: Faults
+    intrude: Callable[[str], None]
     token: str
 
     async def serve_one(self, client: Peer) -> bool:
@@ -85,6 +89,8 @@ class ControlPlane:
                 self._require_token(request)
             if route.api:
                 self.faults.refuse(service, changes=bool(route.action))
+            if route.api and route.action and self.faults.meet(FaultKind.FOREIGN_WRITER, service):
+                self.intrude(service)
             answer = await route.handler(request)
         except ApiError as error:
             answer = _error(error, service)

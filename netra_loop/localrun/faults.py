@@ -1,6 +1,9 @@
 """Faults on demand: what Cloud Run does on a bad day, armed by a test and used up by the calls that meet it."""
 
+import asyncio
 import time
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -13,7 +16,11 @@ MOST_TIMES = 1_000_000
 
 
 class FaultKind(Enum):
-    """What goes wrong. The first five answer a call of the Admin API, the others change what happens after it."""
+    """What goes wrong.
+
+    Stale reads and late logs go on until they are cleared, pinned traffic happens at once; all others are used up by
+    the calls that meet them.
+    """
 
     UNAVAILABLE = "unavailable"
     TOO_MANY_REQUESTS = "too-many-requests"
@@ -60,6 +67,7 @@ class Faults:
     """The faults that are armed. One of each kind and service: a later one takes the place of an earlier one."""
 
     def __init__(self) -> None:
+        self._cleared = asyncio.Event()
         self._armed: dict[tuple[FaultKind, str], Fault] = {}
         self._answers: dict[str, tuple[float, Document]] = {}
 
@@ -70,6 +78,8 @@ class Faults:
         """Nothing goes wrong any more; what waits for a stuck operation goes on."""
         self._armed.clear()
         self._answers.clear()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
 
     def all(self) -> list[Fault]:
         return list(self._armed.values())
@@ -97,6 +107,18 @@ class Faults:
         for kind, (code, status, message) in REFUSALS.items():
             if (changes or kind is not FaultKind.CONFLICT) and self.meet(kind, service):
                 raise ApiError(code, status, message)
+
+    async def hold(self, service: str, work: Coroutine[None, None, Document]) -> Document:
+        """The result of an operation's work, which is slow or stuck if its service meets that; cleared, it goes on."""
+        slow = self.meet(FaultKind.SLOW_OPERATION, service)
+        stuck = self.meet(FaultKind.STUCK_OPERATION, service)
+        cleared = self._cleared
+        try:
+            return await work
+        finally:
+            if slow or stuck:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(cleared.wait(), slow.delay if slow and not stuck else None)
 
     def stale(self, service: str, path: str, document: Document) -> Document:
         """The answer to a read: the one that was given at this path before, for as long as reads lag behind."""

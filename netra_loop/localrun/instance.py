@@ -9,7 +9,7 @@ from netra_loop.localrun.connections import Connections
 from netra_loop.localrun.entries import Source, line_entry, system_entry
 from netra_loop.localrun.images import Image, Images
 from netra_loop.localrun.launch import command_line, environment
-from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.log_intake import Intake
 from netra_loop.localrun.model import Failure, Revision
 from netra_loop.localrun.ports import Ports
 from netra_loop.localrun.probe import kind, started, succeeds
@@ -57,7 +57,7 @@ class Launcher:
     """Starts instances; from SIGTERM to SIGKILL they have `grace` seconds."""
 
     images: Images
-    logs: LogStore
+    logs: Intake
     grace: float
     ports: Ports
 

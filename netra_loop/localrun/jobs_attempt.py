@@ -12,7 +12,7 @@ from netra_loop.localrun.images import Image
 from netra_loop.localrun.jobs_model import Execution, Result, Task
 from netra_loop.localrun.jobs_progress import CANCELLED, TIMED_OUT, exited
 from netra_loop.localrun.launch import basic_environment, command_line
-from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.log_intake import Intake
 from netra_loop.localrun.model import Code, Failure, Reason
 from netra_loop.localrun.process import Process
 
@@ -46,7 +46,7 @@ class Attempt:
     execution: Execution
     task: Task
     image: Image
-    logs: LogStore
+    logs: Intake
     grace: float
 
     async def run(self, cancelled: asyncio.Event) -> Result:

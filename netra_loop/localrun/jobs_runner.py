@@ -12,7 +12,7 @@ from netra_loop.localrun.images import Image, Images
 from netra_loop.localrun.jobs_attempt import Attempt
 from netra_loop.localrun.jobs_catalog import JobsCatalog
 from netra_loop.localrun.jobs_model import Execution, ExecutionId, Task
-from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.log_intake import Intake
 from netra_loop.localrun.model import Failure
 
 MOST_AT_ONCE = 100  # processes of one execution, however many its parallelism allows
@@ -34,7 +34,7 @@ class Runner:
 
     catalog: JobsCatalog
     images: Images
-    logs: LogStore
+    logs: Intake
     activity: Activity
     grace: float
     _runs: dict[ExecutionId, Run] = field(init=False, default_factory=dict)

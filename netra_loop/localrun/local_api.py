@@ -10,7 +10,7 @@ from netra_loop.localrun import render
 from netra_loop.localrun.audit import Audit
 from netra_loop.localrun.backing import Backing, Backings, Wanted, read_name, read_port
 from netra_loop.localrun.errors import invalid
-from netra_loop.localrun.faults import Faults, read_fault
+from netra_loop.localrun.faults import FaultKind, Faults, read_fault
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.home import Home
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
@@ -22,6 +22,7 @@ from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.model import Revision, RevisionState, Service
 from netra_loop.localrun.process import memory_below, memory_of_this_process
 from netra_loop.localrun.router import Router
+from netra_loop.localrun.services import Services
 from netra_loop.localrun.state import State
 
 MOST_LOGS = 1000
@@ -32,6 +33,7 @@ class LocalApi:
     """`identity` is version, pid, started and url, as status tells; `stop` ends the server; `home` is its folder."""
 
     state: State
+    services: Services
     images: Images
     fleet: Fleet
     backings: Backings
@@ -96,7 +98,10 @@ class LocalApi:
 
     async def arm_fault(self, request: ApiRequest) -> Answer:
         fault = read_fault(request.json())
-        self.faults.arm(fault)
+        if fault.kind is FaultKind.PINNED_TRAFFIC:
+            self.services.pin(fault.service)
+        else:
+            self.faults.arm(fault)
         return Answer(fault.document(), fault.service)
 
     async def clear_faults(self, _: ApiRequest) -> Answer:

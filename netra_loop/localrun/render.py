@@ -14,7 +14,7 @@ def writable(service: Service) -> Document:
     """The fields of a service that a client decides, as it would send them."""
     return service.settings | {
         "template": service.template,
-        "traffic": [_target(target) for target in service.traffic],
+        "traffic": [target_document(target) for target in service.traffic],
     }
 
 
@@ -114,7 +114,8 @@ def _condition(kind: str, state: RevisionState, moment: str, failure: Failure | 
     return condition
 
 
-def _target(target: Target) -> Document:
+def target_document(target: Target) -> Document:
+    """One line of traffic as a client asks for it."""
     document: Document = {"type": target.allocation.value, "percent": target.percent}
     if target.revision:
         document["revision"] = target.revision
@@ -124,7 +125,7 @@ def _target(target: Target) -> Document:
 
 
 def _status(route: Route, service: ServiceId, url: TagUrl) -> Document:
-    status = _target(route.target) | {"revision": route.revision}
+    status = target_document(route.target) | {"revision": route.revision}
     if route.target.tag:
         status["uri"] = url(service, route.target.tag)
     return status

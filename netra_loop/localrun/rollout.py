@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from netra_loop.localrun import clock, failures
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.declaration import Change
+from netra_loop.localrun.faults import FaultKind, Faults
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.instance import StartFailed
 from netra_loop.localrun.instances import Fleet
@@ -25,6 +26,7 @@ class Rollouts:
     catalog: Catalog
     fleet: Fleet
     router: Router
+    faults: Faults
     most_revisions: int = MOST_REVISIONS
     _starts: dict[RevisionId, asyncio.Task[None]] = field(init=False, default_factory=dict)
 
@@ -91,6 +93,7 @@ class Rollouts:
         failure: Failure | None = None
         try:
             await self.fleet.ensure(revision)
+            failure = await self._mishap(revision)
         except StartFailed as error:
             failure = error.failure
         except Exception as error:
@@ -103,6 +106,13 @@ class Rollouts:
         service = self.catalog.service(revision.id.service)
         if failure is None and service.latest_created == revision.id.name:
             self.catalog.put_service(replace(service, latest_ready=revision.id.name))
+
+    async def _mishap(self, revision: Revision) -> Failure | None:
+        """A fault: a revision that started is told to be ready late, or never."""
+        name = revision.id.service.name
+        if late := self.faults.meet(FaultKind.LATE_READY, name):
+            await asyncio.sleep(late.delay)
+        return failures.not_started(revision) if self.faults.meet(FaultKind.NEVER_READY, name) else None
 
     def _started(self, revision: RevisionId, start: asyncio.Task[None]) -> None:
         if self._starts.get(revision) is start:

@@ -18,7 +18,7 @@ from netra_loop.localrun.http1 import is_local
 from netra_loop.localrun.instance import StartFailed
 from netra_loop.localrun.instances import Fleet
 from netra_loop.localrun.link import Link
-from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.log_intake import Intake
 from netra_loop.localrun.message import Refused, Request, values
 from netra_loop.localrun.model import Revision, RevisionId, ServiceId
 from netra_loop.localrun.relay import ClientLeft, InstanceLost, Outbound, exchange, outbound_head
@@ -68,7 +68,7 @@ class Router:
 
     catalog: Catalog
     fleet: Fleet
-    logs: LogStore
+    logs: Intake
     activity: Activity
     seed: int
     doors: Doors

@@ -31,6 +31,7 @@ from netra_loop.localrun.jobs_runner import Runner
 from netra_loop.localrun.knative_api import Knative
 from netra_loop.localrun.local_api import LocalApi
 from netra_loop.localrun.log_api import LogApi
+from netra_loop.localrun.log_intake import Intake
 from netra_loop.localrun.log_store import LogStore
 from netra_loop.localrun.operations import KIND as OPERATION
 from netra_loop.localrun.other_apis import PROJECT_NUMBER, OtherApis
@@ -82,14 +83,15 @@ class Server:
         self._audit = Audit(home.audit)
         self._faults = Faults()
         ports = Ports()
-        self._fleet = Fleet(Launcher(self._images, self._logs, settings.grace, ports), settings.patience)
+        intake = Intake(self._logs, self._faults)
+        self._fleet = Fleet(Launcher(self._images, intake, settings.grace, ports), settings.patience)
         self._backings = Backings(home.backing, settings.grace, ports=ports)
         self._router = Router(
-            self._catalog, self._fleet, self._logs, self._activity, settings.seed, self._state.doors
+            self._catalog, self._fleet, intake, self._activity, settings.seed, self._state.doors
         )  # fmt: skip
-        self._rollouts = Rollouts(self._catalog, self._fleet, self._router, settings.most_revisions)
+        self._rollouts = Rollouts(self._catalog, self._fleet, self._router, self._faults, settings.most_revisions)
         self._policies = Policies(self._state.store)
-        self._runner = Runner(self._state.jobs, self._images, self._logs, self._activity, settings.grace)
+        self._runner = Runner(self._state.jobs, self._images, intake, self._activity, settings.grace)
 
     async def run(self) -> None:
         """Serve until a signal, a `down` call or idleness says stop; then stop every process."""
@@ -104,7 +106,9 @@ class Server:
         services, jobs = self._services(url), self._jobs(url)
         services.resume()
         jobs.resume()
-        plane = ControlPlane(self._routes(services, jobs, identity), self._audit, self._activity, self._faults, token)
+        plane = ControlPlane(
+            self._routes(services, jobs, identity), self._audit, self._activity, self._faults, services.intrude, token
+        )
         conversations = Conversations(plane.serve_one, Peer)
         async with await conversations.listen(listener) as server:
             idle = asyncio.create_task(self._watch_idleness())
@@ -122,7 +126,7 @@ class Server:
     def _services(self, url: str) -> Services:
         return Services(
             self._catalog, self._images, self._fleet, self._router, self._rollouts, self._state.operations,
-            self._policies, url,
+            self._policies, self._faults, url,
         )  # fmt: skip
 
     def _jobs(self, url: str) -> Jobs:
@@ -130,7 +134,7 @@ class Server:
 
     def _routes(self, services: Services, jobs: Jobs, identity: dict[str, object]) -> list[Route]:
         local = LocalApi(
-            self._state, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
+            self._state, services, self._images, self._fleet, self._backings, self._router, self._logs, self._audit,
             self._faults, identity, self._home, self._stopped.set,
         )  # fmt: skip
         storage = StorageApi(self._uploads, services.url, PROJECT_NUMBER)

@@ -1,16 +1,18 @@
 """What can be done with services, whichever API asks: changes are checked, recorded and carried out."""
 
+import secrets
 from dataclasses import dataclass, replace
 
 from netra_loop.localrun import render
 from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.declaration import Change, declare, read_declaration
 from netra_loop.localrun.errors import failed_precondition
+from netra_loop.localrun.faults import Faults
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.iam import Policies
 from netra_loop.localrun.images import Images
 from netra_loop.localrun.instances import Fleet
-from netra_loop.localrun.model import Place, Revision, RevisionId, Service, ServiceId
+from netra_loop.localrun.model import Allocation, Place, Revision, RevisionId, Service, ServiceId
 from netra_loop.localrun.operations import Operation, Operations, after, done
 from netra_loop.localrun.record import from_document, to_document
 from netra_loop.localrun.rollout import Rollouts
@@ -29,6 +31,7 @@ class Services:
     rollouts: Rollouts
     operations: Operations
     policies: Policies
+    faults: Faults
     url: str
 
     def resume(self) -> None:
@@ -59,9 +62,29 @@ class Services:
         with self.catalog.together():
             self.rollouts.record(change)
             self.router.open(identity)
-            work = self.rollouts.settle(change, self.document)
+            work = self.faults.hold(identity.name, self.rollouts.settle(change, self.document))
             metadata = self.document(change.service)
             return self.operations.begin(identity.place, "Service", metadata, work, to_document(change))
+
+    def intrude(self, name: str) -> None:
+        """A fault: somebody else deploys the services of a name, each with a revision of its own for all traffic."""
+        for service in self._named(name):
+            template = {key: value for key, value in service.template.items() if key != "revision"}
+            labels = template["labels"] | {"foreign-writer": secrets.token_hex(4)}
+            body = render.writable(service) | {"template": template | {"labels": labels}, "traffic": []}
+            self.carry_out(self.check(service.id, service, body))
+
+    def pin(self, name: str) -> None:
+        """A fault: the traffic of the services of a name goes to revisions by name, as `--no-traffic` leaves it."""
+        for service in self._named(name):
+            named = [
+                replace(one.target, allocation=Allocation.REVISION, revision=one.revision) for one in service.routes
+            ]
+            routes = [render.target_document(target) for target in named]
+            self.carry_out(self.check(service.id, service, render.writable(service) | {"traffic": routes}))
+
+    def _named(self, name: str) -> list[Service]:
+        return [service for service in self.catalog.services() if service.id.name == name]
 
     def only_checked(self, change: Change) -> Operation:
         """An operation that is done: what the service would be."""

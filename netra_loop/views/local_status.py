@@ -10,7 +10,10 @@ from netra_loop.views.table import columns
 
 def local_status(status: dict[str, Any]) -> str:
     """The server's line, then a row a revision, then a row a backing process."""
-    head = f"the embedded Cloud Run answers at {status['url']}, pid {status['pid']}, since {status['started']}"
+    head = (
+        f"the embedded Cloud Run answers at {status['url']}, pid {status['pid']}, since {status['started']}, "
+        f"{_memory(status['memory'])}"
+    )
     return "\n".join((visible(head), *_damage(status), *_services(status["services"]), *_backing(status["backing"])))
 
 
@@ -20,7 +23,7 @@ def _damage(status: dict[str, Any]) -> list[str]:
 
 
 def _services(services: list[dict[str, Any]]) -> list[str]:
-    rows = [("SERVICE", "REVISION", "READY", "TRAFFIC", "INSTANCES", "URL")]
+    rows = [("SERVICE", "REVISION", "READY", "TRAFFIC", "INSTANCES", "MEMORY", "URL")]
     for service in services:
         for revision in service["revisions"]:
             shares = [share for share in service["traffic"] if share["revision"] == revision["name"]]
@@ -34,6 +37,7 @@ def _services(services: list[dict[str, Any]]) -> list[str]:
                     "yes" if revision["ready"] else "no",
                     f"{percent} %",
                     str(len(revision["instances"])),
+                    _memory(sum(instance["memory"] for instance in revision["instances"])),
                     " ".join(urls) or "-",
                 )
             )
@@ -46,3 +50,17 @@ def _backing(processes: list[dict[str, Any]]) -> list[str]:
         alive = "yes" if process["alive"] else "no"
         rows.append((process["name"], process["address"], str(process["pid"]), alive))
     return ["", *columns(rows)] if len(rows) > 1 else []
+
+
+def armed_faults(faults: list[dict[str, Any]]) -> str:
+    """A row a fault that is armed."""
+    rows = [("FAULT", "SERVICE", "DELAY", "TIMES LEFT")]
+    rows += [
+        (fault["kind"], fault["service"] or "all", f"{fault['delay']:g} s", str(fault["left"])) for fault in faults
+    ]
+    return "\n".join(columns(rows)) if faults else "no fault is armed"
+
+
+def _memory(count: int) -> str:
+    """Bytes in MB (10^6 bytes)."""
+    return f"{count / 1e6:.1f} MB"

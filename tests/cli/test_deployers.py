@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,41 @@ def test_gcloud_and_the_api_end_the_same(project: Project) -> None:
         shutil.rmtree(project.path / ".netra-loop" / "local")
     assert told["gcloud", "direct"] == told["api", "direct"]
     assert told["gcloud", "candidate"] == told["api", "candidate"]
+
+
+@needs_gcloud
+def test_a_shell_that_takes_over_what_local_env_prints_has_gcloud_speak_to_the_embedded_one(project: Project) -> None:
+    assert project.do("local", "up").code == 0
+    exports = project.do("local", "env").out
+    script = f"{exports}\ngcloud run regions list --format='value(locationId)' --limit=1; gcloud config get project"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "asia-northeast1\nlocal-project\n"
+
+
+def test_a_fault_is_armed_met_by_a_session_and_cleared(project: Project) -> None:
+    assert project.do("local", "up").code == 0
+    armed = project.do("local", "fault", "never-ready", "--service", "backend")
+    assert armed.out.splitlines()[1].split() == ["never-ready", "backend", "5", "s", "1"]
+    assert project.run().code == 1
+    assert "is not ready" in deploy_step(project)["reasons"][0]
+    assert project.do("local", "fault").out == "no fault is armed\n"
+    unknown = project.do("local", "fault", "rain")
+    assert (unknown.code, "'rain' is no fault; known are unavailable" in unknown.err) == (8, True)
+    assert project.do("local", "fault", "late-logs", "--clear").out.startswith("FAULT")
+
+
+def test_somebody_who_deploys_in_between_is_told_and_not_overwritten(project: Project) -> None:
+    assert project.run().code == 0
+    assert project.do("local", "fault", "foreign-writer", "--service", "backend").code == 0
+    assert project.run().code == 9
+    assert "Conflict for resource 'backend'" in deploy_step(project)["reasons"][1]
+
+
+@pytest.mark.parametrize(
+    "fault", ["unavailable", "too-many-requests", "dropped-answer", "slow-operation", "late-ready"]
+)
+def test_a_bad_day_of_the_api_is_survived(project: Project, fault: str) -> None:
+    assert project.do("local", "up").code == 0
+    assert project.do("local", "fault", fault, "--delay", "1").code == 0
+    assert project.run().code == 0
+    assert project.do("local", "fault").out == "no fault is armed\n"

@@ -8,7 +8,7 @@ import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import InvalidOperation
 
-from tests.localrun.cloud import PLACE, Cloud, finished, service_body
+from tests.localrun.cloud import PLACE, Cloud, finished, service_body, until
 
 KINDS = (
     "unavailable, too-many-requests, conflict, expired-token, dropped-answer, stale-reads, foreign-writer, "
@@ -76,6 +76,61 @@ def test_a_read_that_lags_behind_shows_what_was_there_before(cloud: Cloud, echo:
     assert cloud.service(name)["generation"] == "1"
     cloud.http.delete("/_local/faults", headers=cloud.token)
     assert cloud.service(name)["generation"] == "2"
+
+
+@pytest.mark.parametrize("kind", ["slow-operation", "stuck-operation"])
+def test_an_operation_hangs_until_it_is_cleared_though_its_change_is_in_effect(
+    cloud: Cloud, echo: str, name: str, kind: str
+) -> None:
+    arm(cloud, kind, name, delay="3600s")
+    operation = cloud.create(name, service_body(echo, revision=f"{name}-one")).json()["name"]
+    until(lambda: cloud.service(name)["terminalCondition"]["state"] == "CONDITION_SUCCEEDED", "the service is ready")
+    assert not cloud.get(f"/v2/{operation}")["done"]
+    cloud.http.delete("/_local/faults", headers=cloud.token)
+    until(lambda: cloud.get(f"/v2/{operation}")["done"], "the operation is done")
+
+
+def test_a_revision_is_late_to_be_ready(cloud: Cloud, echo: str, name: str) -> None:
+    arm(cloud, "late-ready", name, delay="0.4s")
+    operation = cloud.create(name, service_body(echo)).json()
+    until(lambda: [one for found in cloud.instances(name).values() for one in found], "its instance runs")
+    assert cloud.revisions(name)[0]["reconciling"]
+    done = until(lambda: (now := cloud.get(f"/v2/{operation['name']}"))["done"] and now, "it is ready after all")
+    assert "error" not in done
+
+
+def test_a_revision_is_never_ready_and_the_old_one_goes_on(cloud: Cloud, echo: str, name: str) -> None:
+    cloud.deploy(name, service_body(echo, revision=f"{name}-one"))
+    arm(cloud, "never-ready", name)
+    failed = cloud.finish(cloud.patch(name, service_body(echo, revision=f"{name}-two")))
+    assert "is not ready and cannot serve traffic" in failed["error"]["message"]
+    assert cloud.http.get(cloud.service(name)["uri"]).json()["revision"] == f"{name}-one"
+
+
+def test_somebody_else_deploys_just_before_a_write(cloud: Cloud, echo: str, name: str) -> None:
+    made = cloud.deploy(name, service_body(echo, revision=f"{name}-one"))
+    arm(cloud, "foreign-writer", name)
+    answer = cloud.patch(name, service_body(echo, env={"A": "1"}) | {"etag": made["etag"]})
+    assert (answer.status_code, answer.json()["error"]["status"]) == (409, "ABORTED")
+    assert "foreign-writer" in cloud.service(name)["template"]["labels"]
+    assert len(cloud.revisions(name)) == 2
+
+
+def test_traffic_is_pinned_so_that_the_next_plain_deploy_gets_none(cloud: Cloud, echo: str, name: str) -> None:
+    cloud.deploy(name, service_body(echo, revision=f"{name}-one"))
+    arm(cloud, "pinned-traffic", name)
+    service = cloud.deploy(name, service_body(echo, revision=f"{name}-two"), updateMask="template")
+    assert service["latestReadyRevision"].endswith(f"{name}-two")
+    assert cloud.http.get(service["uri"]).json()["revision"] == f"{name}-one"
+
+
+def test_log_entries_come_late(cloud: Cloud, echo: str, name: str) -> None:
+    arm(cloud, "late-logs", name, delay="0.3s")
+    uri = cloud.deploy(name, service_body(echo))["uri"]
+    query = f'resource.labels.service_name="{name}" log_id("run.googleapis.com/requests")'
+    assert cloud.http.get(uri).status_code == 200
+    assert cloud.entries(query) == []
+    until(lambda: cloud.entries(query), "the entry of the request comes")
 
 
 def _renamed(cloud: Cloud, name: str) -> Any:
