@@ -6,7 +6,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: each would compile us again
 
-.PHONY: run test check crash day picture stop clean
+.PHONY: run test check crash day bench picture stop clean
 
 run: .venv/.sample
 	$(BIN)/ultimate-test-deploy-loop run --focus all
@@ -25,6 +25,11 @@ crash: .venv/.dev
 
 day: .venv/.dev
 	$(BIN)/python -m pytest -n 2 tests/day/whole_day.py
+
+bench: .venv/.dev
+	$(BIN)/python -m bench.router
+	$(BIN)/python -m bench.websockets
+	$(BIN)/python -m bench.logs
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py

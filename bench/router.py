@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.localrun.cloud import Cloud, service_body
@@ -35,7 +36,7 @@ def main() -> None:
             cloud.stop()
 
 
-def deploy_fast_app(cloud: Cloud, folder: Path, **template: object) -> str:
+def deploy_fast_app(cloud: Cloud, folder: Path, **template: Any) -> str:
     """The address of a service `fast` that runs the fast app as its revision `fast-one`."""
     source = folder / "source"
     source.mkdir()

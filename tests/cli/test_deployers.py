@@ -77,6 +77,13 @@ def test_who_asks_for_gcloud_and_has_none_is_told_before_anything_happens(projec
     assert "deployer: api" in done.err
 
 
+def test_google_builds_a_source_folder_only_for_gcloud(project: Project) -> None:
+    project.change("config/local.yaml", "endpoint: embedded", "endpoint: google")
+    done = project.run()
+    assert (done.code, project.sessions) == (8, [])
+    assert "backend: only gcloud has a source folder built by Google\nnext: install gcloud" in done.err
+
+
 def test_without_gcloud_the_api_makes_the_revision(project: Project) -> None:
     done = deploys_by(project, "auto").run(**without_gcloud(project))
     assert done.code == 0

@@ -59,6 +59,14 @@ class Handler(BaseHTTPRequestHandler):
     def at_env(self, _: dict[str, str]) -> None:
         self.reply(dict(os.environ) | {"cwd": str(Path.cwd()), "argv": json.dumps(sys.argv[1:])})
 
+    def at_process(self, _: dict[str, str]) -> None:
+        """What a process can say of itself; reading its input and writing a file are tried."""
+        scratch = Path(os.environ.get("TMPDIR", "/tmp")) / f"scratch-{os.getpid()}"
+        scratch.write_text("kept")
+        kept = scratch.read_text()
+        scratch.unlink()
+        self.reply({"input": os.read(0, 1).decode(), "uid": os.getuid(), "kept": kept, "cwd": str(Path.cwd())})
+
     def at_status(self, query: dict[str, str]) -> None:
         self.reply({}, int(query["code"]))
 
