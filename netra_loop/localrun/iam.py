@@ -4,9 +4,13 @@ import base64
 import secrets
 from dataclasses import dataclass
 
+from netra_loop.localrun.catalog import Catalog
 from netra_loop.localrun.errors import aborted
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.http_api import Answer, ApiRequest, Route
+from netra_loop.localrun.jobs_catalog import JobsCatalog
+from netra_loop.localrun.jobs_model import JobId
+from netra_loop.localrun.model import Place, ServiceId
 from netra_loop.localrun.store import Store
 
 KIND = "policy"  # in the store
@@ -28,7 +32,9 @@ class Policies:
         etag = Fields(policy).text("etag")
         if etag and etag != self.get(path)["etag"]:
             raise aborted("There were concurrent policy changes. Please retry the whole read-modify-write.")
-        kept = policy | {"version": 1, "etag": base64.b64encode(secrets.token_bytes(8)).decode()}
+        # of hexadecimal digits, so that it reads the same in both alphabets of base64: gcloud gives it back in the other
+        # Of hexadecimal digits, so that both alphabets of base64 write it alike: gcloud gives it back in the other.
+        kept = policy | {"version": 1, "etag": base64.b64encode(secrets.token_hex(6).encode()).decode()}
         self._store.put(KIND, path, kept)
         self._policies[path] = kept
         return kept
@@ -43,6 +49,8 @@ class IamApi:
     """The same three methods for services and jobs, in v1 and in v2."""
 
     policies: Policies
+    catalog: Catalog
+    jobs: JobsCatalog
 
     def routes(self) -> list[Route]:
         found = []
@@ -57,16 +65,26 @@ class IamApi:
         return found
 
     async def get_policy(self, request: ApiRequest) -> Answer:
+        self._require_one(request)
         return Answer(self.policies.get(_resource(request)))
 
     async def set_policy(self, request: ApiRequest) -> Answer:
         policy = Fields(request.json()).fields("policy")
         policy.expect_only(("version", "etag", "bindings", "auditConfigs"))
+        self._require_one(request)
         return Answer(self.policies.put(_resource(request), policy.document), request.args["service"])
 
     async def test_permissions(self, request: ApiRequest) -> Answer:
-        """Whoever asks may do everything here."""
+        """Whoever asks may do everything here, also to what does not exist yet, which gcloud asks before it deploys."""
         return Answer({"permissions": Fields(request.json()).texts("permissions")})
+
+    def _require_one(self, request: ApiRequest) -> None:
+        """Raise NOT_FOUND when there is no such service or job."""
+        place, name = Place(request.args["project"], request.args["location"]), request.args["service"]
+        if "/jobs/" in request.path:
+            self.jobs.job(JobId(place, name))
+        else:
+            self.catalog.service(ServiceId(place, name))
 
 
 def _resource(request: ApiRequest) -> str:

@@ -12,7 +12,7 @@ INVOKER_DISABLED, AUDIENCES = f"{RUN}invoker-iam-disabled", f"{RUN}custom-audien
 SERVICE_LEAST, SERVICE_MOST = f"{RUN}minScale", f"{RUN}maxScale"
 LEAST, MOST = "autoscaling.knative.dev/minScale", "autoscaling.knative.dev/maxScale"
 THROTTLING, BOOST = f"{RUN}cpu-throttling", f"{RUN}startup-cpu-boost"
-ENVIRONMENT, AFFINITY = f"{RUN}execution-environment", f"{RUN}sessionAffinity"
+GENERATION, AFFINITY = f"{RUN}execution-environment", f"{RUN}sessionAffinity"
 LOCATION = "cloud.googleapis.com/location"
 INGRESSES = {
     "all": "INGRESS_TRAFFIC_ALL",
@@ -27,7 +27,7 @@ OF_SERVICE = {
     CLIENT, CLIENT_VERSION, DESCRIPTION, LAUNCH_STAGE, INGRESS, INVOKER_DISABLED, AUDIENCES, SERVICE_LEAST,
     SERVICE_MOST,
 }  # fmt: skip
-OF_TEMPLATE = {LEAST, MOST, THROTTLING, BOOST, ENVIRONMENT, AFFINITY}
+OF_TEMPLATE = {LEAST, MOST, THROTTLING, BOOST, GENERATION, AFFINITY}
 UNSUPPORTED = {
     f"{RUN}cloudsql-instances", f"{RUN}vpc-access-connector", f"{RUN}vpc-access-egress", f"{RUN}network-interfaces",
     f"{RUN}secrets", f"{RUN}encryption-key", f"{RUN}container-dependencies", f"{RUN}binary-authorization",
@@ -95,8 +95,8 @@ def _template(template: Fields) -> Document:
     }
     if spec.has("timeoutSeconds"):
         document["timeout"] = f"{spec.number('timeoutSeconds', 0)}s"
-    if ENVIRONMENT in annotations:
-        document["executionEnvironment"] = f"EXECUTION_ENVIRONMENT_{annotations[ENVIRONMENT].upper()}"
+    if GENERATION in annotations:
+        document["executionEnvironment"] = f"EXECUTION_ENVIRONMENT_{annotations[GENERATION].upper()}"
     return document
 
 

@@ -11,7 +11,7 @@ from netra_loop.localrun.knative_read import (
     CLIENT,
     CLIENT_VERSION,
     DESCRIPTION,
-    ENVIRONMENT,
+    GENERATION,
     INGRESS,
     INGRESSES,
     INVOKER_DISABLED,
@@ -183,7 +183,7 @@ def _template_annotations(template: Document) -> dict[str, str]:
         THROTTLING: "" if resources["cpuIdle"] else "false",
         BOOST: "true" if resources["startupCpuBoost"] else "",
         AFFINITY: "true" if template["sessionAffinity"] else "",
-        ENVIRONMENT: template.get("executionEnvironment", "").rpartition("_")[2].lower(),
+        GENERATION: template.get("executionEnvironment", "").rpartition("_")[2].lower(),
     }
     own: dict[str, str] = template["annotations"] | _known(annotations)
     return own

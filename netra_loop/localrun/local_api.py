@@ -109,7 +109,8 @@ class LocalApi:
         return Answer({})
 
     async def down(self, _: ApiRequest) -> Answer:
-        """Answers first, then the server stops."""
+        """Answers first, then the server stops; from now on nobody joins it."""
+        self.home.withdraw()
         asyncio.get_running_loop().call_soon(self.stop)
         return Answer({})
 

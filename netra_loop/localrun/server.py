@@ -143,7 +143,7 @@ class Server:
             *local.routes(),
             *Admin(services, self._state.operations).routes(),
             *Knative(services, self._state.operations).routes(),
-            *IamApi(self._policies).routes(),
+            *IamApi(self._policies, self._catalog, self._state.jobs).routes(),
             *OtherApis().routes(),
             *storage.routes(),
             *source.routes(),

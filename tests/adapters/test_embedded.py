@@ -89,6 +89,6 @@ def test_what_a_server_uses_is_not_purged(state: Path) -> None:
         purge(state)
     server.down()
     assert wait_down(state)
-    assert purge(state) == ["audit.jsonl", "images", "server.log", "state.db"]
+    assert purge(state) == ["audit.jsonl", "images", "logs.sqlite", "server.log", "state.db", "uploads"]
     assert [path.name for path in state.iterdir()] == ["server.lock"]
     assert purge(state) == []

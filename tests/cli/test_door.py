@@ -133,7 +133,9 @@ def test_the_embedded_cloud_run_is_there_between_up_and_down(untouched: Project)
 def test_what_the_embedded_cloud_run_keeps_is_deleted_when_asked_for(untouched: Project) -> None:
     assert untouched.do("local", "up").code == 0
     assert untouched.do("local", "down", "--purge") == Done(
-        0, "the embedded Cloud Run is down\ndeleted: audit.jsonl, images, server.log, state.db\n", ""
+        0,
+        "the embedded Cloud Run is down\ndeleted: audit.jsonl, images, logs.sqlite, server.log, state.db, uploads\n",
+        "",
     )
     assert untouched.do("local", "down", "--purge").out.splitlines()[1] == "deleted: nothing, for nothing was kept"
 

@@ -86,8 +86,8 @@ def test_a_page_of_large_entries_has_fewer_of_them(store: LogStore) -> None:
 
 def test_what_is_older_than_the_retention_is_not_listed_and_falls_out(tmp_path: Path) -> None:
     store = LogStore(tmp_path / "logs.sqlite", retention=timedelta(days=1))
-    store.append(entry("old", ago=86_460))
-    store.append(entry("young", ago=86_340))
+    store.append(entry("old", ago=90_000))
+    store.append(entry("young", ago=80_000))
     assert texts(store) == ["young"]
     store.append(entry("new"))
     assert texts(store) == ["young", "new"]
