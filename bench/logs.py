@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from netra_loop.localrun.log_file import LogFile
-from netra_loop.localrun.log_filter import compile_filter
-from netra_loop.localrun.log_index import row
-from netra_loop.localrun.log_match import Filter
-from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.logs.file import LogFile
+from netra_loop.localrun.logs.filter import compile_filter
+from netra_loop.localrun.logs.index import row
+from netra_loop.localrun.logs.match import Filter
+from netra_loop.localrun.logs.store import LogStore
 
 BATCH = 10_000
 SEVERITIES = ["INFO"] * 97 + ["WARNING"] * 2 + ["ERROR"]

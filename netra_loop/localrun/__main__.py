@@ -7,11 +7,11 @@ import secrets
 import sys
 from pathlib import Path
 
-from netra_loop.localrun.group import Patience
-from netra_loop.localrun.home import Busy, Home
-from netra_loop.localrun.orphans import end_orphans, mark_children
-from netra_loop.localrun.retention import MOST_REVISIONS
+from netra_loop.localrun.runtime.group import Patience
+from netra_loop.localrun.runtime.orphans import end_orphans, mark_children
 from netra_loop.localrun.server import Server, Settings
+from netra_loop.localrun.services.retention import MOST_REVISIONS
+from netra_loop.localrun.state.home import Busy, Home
 
 MOST_FILES = 8192
 LOCKED = 75  # EX_TEMPFAIL

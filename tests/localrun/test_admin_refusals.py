@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_loop.localrun.declaration import read_declaration
 from netra_loop.localrun.errors import ApiError
+from netra_loop.localrun.services.declaration import read_declaration
 from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision
 
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from netra_loop.adapters.embedded import NEAR, Embedded
-from netra_loop.localrun.backing import LARGEST_LOG, Backings, Wanted
 from netra_loop.localrun.errors import ApiError
-from netra_loop.localrun.images import Image
-from netra_loop.localrun.launch import free_ports
+from netra_loop.localrun.runtime.backing import LARGEST_LOG, Backings, Wanted
+from netra_loop.localrun.runtime.images import Image
+from netra_loop.localrun.runtime.launch import free_ports
 from netra_loop.views.local_status import local_status
 from tests.localrun.cloud import Cloud, Document, is_alive, until, write_echo_app
 

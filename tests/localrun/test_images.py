@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netra_loop.localrun.errors import ApiError
-from netra_loop.localrun.images import Images
+from netra_loop.localrun.runtime.images import Images
 from tests.localrun.cloud import Cloud, service_body
 
 NOWHERE = Path("/nonexistent")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netra_loop.localrun.declaration import Declaration, declare, read_declaration
+from netra_loop.localrun.api.knative_read import read_v1_service
+from netra_loop.localrun.api.knative_render import v1_service
 from netra_loop.localrun.errors import ApiError
-from netra_loop.localrun.knative_read import read_v1_service
-from netra_loop.localrun.knative_render import v1_service
-from netra_loop.localrun.model import Place, ServiceId
+from netra_loop.localrun.services.declaration import Declaration, declare, read_declaration
+from netra_loop.localrun.services.model import Place, ServiceId
 from tests.localrun.cloud import Cloud, service_body
 
 Document = dict[str, Any]

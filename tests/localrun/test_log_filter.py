@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netra_loop.localrun.errors import ApiError
-from netra_loop.localrun.log_filter import compile_filter
+from netra_loop.localrun.logs.filter import compile_filter
 
 ENTRY: dict[str, Any] = {
     "logName": "projects/demo/logs/run.googleapis.com%2Frequests",

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netra_loop.localrun.errors import ApiError
-from netra_loop.localrun.log_file import LogFile, select
-from netra_loop.localrun.log_filter import compile_filter
-from netra_loop.localrun.log_index import EVERYTHING, Condition, row
-from netra_loop.localrun.log_store import LogStore
+from netra_loop.localrun.logs.file import LogFile, select
+from netra_loop.localrun.logs.filter import compile_filter
+from netra_loop.localrun.logs.index import EVERYTHING, Condition, row
+from netra_loop.localrun.logs.store import LogStore
 from tests.localrun.cloud import Cloud, Document, until
 
 NOW = datetime.now(UTC)

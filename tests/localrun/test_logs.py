@@ -10,9 +10,9 @@ import httpx
 import pytest
 from google.api_core import exceptions
 
-from netra_loop.localrun.entries import Source, line_entry
-from netra_loop.localrun.model import Place, RevisionId, ServiceId
-from netra_loop.localrun.process import LONGEST_LINE, read_lines
+from netra_loop.localrun.logs.entries import Source, line_entry
+from netra_loop.localrun.runtime.process import LONGEST_LINE, read_lines
+from netra_loop.localrun.services.model import Place, RevisionId, ServiceId
 from tests.localrun.cloud import Cloud, service_body, until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from netra_loop.localrun.launch import MARK
-from netra_loop.localrun.orphans import end_orphans
+from netra_loop.localrun.runtime.launch import MARK
+from netra_loop.localrun.runtime.orphans import end_orphans
 from tests.localrun.cloud import Cloud, is_alive, service_body, until, write_echo_app
 
 StartCloud = Callable[..., Cloud]
@@ -96,6 +96,6 @@ def test_only_what_carries_the_mark_is_killed(sleeper: Callable[[str], "subproce
 
 def test_who_carries_the_mark_himself_does_not_end_himself(tmp_path: Path) -> None:
     mark = f"test-{os.getpid()}-{time.monotonic_ns()}"
-    script = f"from netra_loop.localrun.orphans import end_orphans; end_orphans({mark!r}, 0)"
+    script = f"from netra_loop.localrun.runtime.orphans import end_orphans; end_orphans({mark!r}, 0)"
     done = subprocess.run([sys.executable, "-c", script], env=os.environ | {MARK: mark}, timeout=20, check=False)
     assert done.returncode == 0

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from netra_loop.localrun.audit import LARGEST_FILE
-from netra_loop.localrun.wire import listen
+from netra_loop.localrun.routing.wire import listen
+from netra_loop.localrun.state.audit import LARGEST_FILE
 from netra_loop.views.local_status import local_status
 from tests.localrun.cloud import (
     PLACE,

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from netra_loop.localrun.doors import PORTS, Doors
-from netra_loop.localrun.ports import Ports
-from netra_loop.localrun.store import Store
-from netra_loop.localrun.wire import listen
+from netra_loop.localrun.routing.doors import PORTS, Doors
+from netra_loop.localrun.routing.wire import listen
+from netra_loop.localrun.runtime.ports import Ports
+from netra_loop.localrun.state.store import Store
 
 OTHER = """
 import sys
 from pathlib import Path
-from netra_loop.localrun.ports import Ports
+from netra_loop.localrun.runtime.ports import Ports
 ports = Ports(Path(sys.argv[1]))
 for line in sys.stdin:
     print(ports.reserve(int(line)), flush=True)

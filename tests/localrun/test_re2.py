@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_loop.localrun.re2 import LARGEST_PROGRAM, MOST_LEARNT, Pattern
+from netra_loop.localrun.logs.re2 import LARGEST_PROGRAM, MOST_LEARNT, Pattern
 
 FOUND = [
     ("", ""), ("a+b", "xaab"), ("^ab$", "ab"), ("(?i)HeLLo", "say hello"), (r"\bfoo\b", "a foo b"), ("(a|aa)*$", "aab"),

@@ -11,8 +11,8 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_loop.localrun.entries import Source, line_entry
-from netra_loop.localrun.model import Place, RevisionId, ServiceId
+from netra_loop.localrun.logs.entries import Source, line_entry
+from netra_loop.localrun.services.model import Place, RevisionId, ServiceId
 from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, until
 
 HTTP_PROBE = {"httpGet": {"path": "/", "httpHeaders": [{"name": "x-probe", "value": "1"}]}, "timeoutSeconds": 5}

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from netra_loop.localrun import source_archive, source_build
 from netra_loop.localrun.errors import ApiError
-from netra_loop.localrun.images import Images
-from netra_loop.localrun.model import Place
-from netra_loop.localrun.source_archive import unpack
-from netra_loop.localrun.source_build import Builds, Submission
-from netra_loop.localrun.source_upload import Uploads
+from netra_loop.localrun.runtime.images import Images
+from netra_loop.localrun.services.model import Place
+from netra_loop.localrun.source import archive as source_archive
+from netra_loop.localrun.source import build as source_build
+from netra_loop.localrun.source.archive import unpack
+from netra_loop.localrun.source.build import Builds, Submission
+from netra_loop.localrun.source.upload import Uploads
 from tests.localrun.cloud import ECHO_APP, PLACE, Cloud, service_body
 from tests.localrun.sources import (
     CLOUD_BUILD,

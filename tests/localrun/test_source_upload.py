@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from netra_loop.localrun.source_upload import Uploads
+from netra_loop.localrun.source.upload import Uploads
 from tests.localrun.cloud import Cloud, until
 from tests.localrun.sources import (
     BUCKET,

@@ -1,0 +1,1 @@
+"""The control plane: what clients ask over HTTP, and how they are answered."""

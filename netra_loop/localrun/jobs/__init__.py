@@ -1,0 +1,1 @@
+"""Jobs, their executions and tasks."""

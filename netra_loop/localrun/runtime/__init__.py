@@ -1,0 +1,1 @@
+"""What runs: images, instances, probes, and the processes beneath them."""

@@ -1,0 +1,1 @@
+"""Sources that gcloud uploads, and the images built of them."""

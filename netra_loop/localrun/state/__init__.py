@@ -1,0 +1,1 @@
+"""What survives the server: the folder, the store, the audit."""
