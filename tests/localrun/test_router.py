@@ -194,8 +194,9 @@ def test_a_request_that_an_instance_died_of_is_not_sent_again(cloud: Cloud, echo
     uri = cloud.deploy(name, body)["uri"]
     until(lambda: [len(found) for found in cloud.instances(name).values()] == [2], "two are up")
     assert [httpx.get(f"{uri}{path}").status_code for path in ("/", "/die")] == [200, 503]
+    query = f'resource.labels.service_name="{name}" AND textPayload:"Container called exit"'
+    exits = until(lambda: cloud.entries(query), "its end is told")
     until(lambda: [len(found) for found in cloud.instances(name).values()] == [2], "the lost one is replaced")
-    exits = cloud.entries(f'resource.labels.service_name="{name}" AND textPayload:"Container called exit"')
     assert [entry["textPayload"] for entry in exits] == ["Container called exit(7)."]
 
 
