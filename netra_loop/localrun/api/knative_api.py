@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netra_loop.localrun.api import knative_render as render
-from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route, page_of
+from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.api.knative_read import read_v1_name, read_v1_service
-from netra_loop.localrun.api.label_selector import read_selector
 from netra_loop.localrun.api.render import TagUrl
-from netra_loop.localrun.errors import already_exists, invalid
+from netra_loop.localrun.api.v1 import listed, place, region
+from netra_loop.localrun.errors import already_exists
 from netra_loop.localrun.fields import Document, Fields
-from netra_loop.localrun.services.catalog import ANY_LOCATION, missing
+from netra_loop.localrun.services.catalog import missing
 from netra_loop.localrun.services.declaration import require_etag, require_service_name
 from netra_loop.localrun.services.model import Place, Revision, Service, ServiceId
 from netra_loop.localrun.services.operations import Operation, Operations
@@ -54,7 +54,7 @@ class Knative:
         ]
 
     async def create_service(self, request: ApiRequest) -> Answer:
-        identity = ServiceId(_region(request), read_v1_name(request.json()))
+        identity = ServiceId(region(request), read_v1_name(request.json()))
         require_service_name(identity.name)
         if self.services.catalog.find(identity):
             raise already_exists(f"Resource '{identity.name}' already exists.")
@@ -105,8 +105,8 @@ class Knative:
 
     async def list_revisions(self, request: ApiRequest) -> Answer:
         """The newest first."""
-        documents = [self._revision_document(revision) for revision in self.services.revisions(_place(request))]
-        return _page("Revision", documents, request)
+        documents = [self._revision_document(revision) for revision in self.services.revisions(place(request))]
+        return listed(render.API, "Revision", documents, request)
 
     async def get_revision(self, request: ApiRequest) -> Answer:
         return Answer(self._revision_document(self._revision(request)))
@@ -122,7 +122,7 @@ class Knative:
         An operation that failed is done as well: that it failed is said by the conditions of its service.
         """
         seconds = Fields(request.json()).seconds("timeout", LONGEST_WAIT)
-        name = f"{_place(request).path}/operations/{request.args['operation']}"
+        name = f"{place(request).path}/operations/{request.args['operation']}"
         operation = await self.operations.wait(name, min(seconds, LONGEST_WAIT))
         document: Document = {"name": operation.name, "done": operation.done}
         service = self._service_of(operation)
@@ -136,27 +136,29 @@ class Knative:
         return Answer({"locations": [{"name": f"{path}/{region}", "locationId": region} for region in REGIONS]})
 
     def _service_of(self, operation: Operation) -> Service | None:
-        place = Place(*operation.name.split("/")[1:4:2])
-        return self.services.catalog.find(ServiceId(place, operation.metadata["name"].rpartition("/")[2]))
+        where = Place(*operation.name.split("/")[1:4:2])
+        return self.services.catalog.find(ServiceId(where, operation.metadata["name"].rpartition("/")[2]))
 
     def _service(self, request: ApiRequest) -> Service:
-        return self.services.catalog.service(ServiceId(_region(request), request.args["service"]))
+        return self.services.catalog.service(ServiceId(region(request), request.args["service"]))
 
     def _revision(self, request: ApiRequest) -> Revision:
         name = request.args["revision"]
-        for revision in self.services.revisions(_region(request)):
+        for revision in self.services.revisions(region(request)):
             if revision.id.name == name:
                 return revision
-        raise missing("REVISION", name, _region(request))
+        raise missing("REVISION", name, region(request))
 
     def _about(self, request: ApiRequest, write: Render) -> Answer:
         service = self._service(request)
         return Answer(write(service, self.services.latest(service), self.services.router.url))
 
     def _list(self, kind: str, write: Render, request: ApiRequest) -> Answer:
-        services = self.services.catalog.services(_place(request))
+        services = self.services.catalog.services(place(request))
         url = self.services.router.url
-        return _page(kind, [write(service, self.services.latest(service), url) for service in services], request)
+        return listed(
+            render.API, kind, [write(service, self.services.latest(service), url) for service in services], request
+        )
 
     def _document(self, service: Service) -> Document:
         return render.v1_service(service, self.services.latest(service), self.services.router.url)
@@ -166,14 +168,6 @@ class Knative:
         return render.v1_revision(revision, service, self.services.log_uri(revision))
 
 
-def _page(kind: str, documents: list[Document], request: ApiRequest) -> Answer:
-    """One page of the documents whose labels the request's selector wants."""
-    wants = read_selector(request.parameter("labelSelector"))
-    wanted = [document for document in documents if wants(document["metadata"]["labels"])]
-    page, token = page_of(wanted, request, "limit", "continue")
-    return Answer(render.v1_list(kind, page, token))
-
-
 def _deleted(kind: str, name: str) -> Document:
     details = {"group": "serving.knative.dev", "kind": kind, "name": name}
     return {"status": "Success", "details": details}
@@ -181,14 +175,3 @@ def _deleted(kind: str, name: str) -> Document:
 
 def _id(operation: Operation) -> str:
     return operation.name.rpartition("/")[2]
-
-
-def _place(request: ApiRequest) -> Place:
-    """The place that a request is for: as its path says, else the region of its host, or all of them."""
-    return Place(request.args["project"], request.args.get("location") or request.region or ANY_LOCATION)
-
-
-def _region(request: ApiRequest) -> Place:
-    if not request.region:
-        raise invalid("The host must name a region, such as europe-west1-run.googleapis.com.")
-    return _place(request)

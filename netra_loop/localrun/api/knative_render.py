@@ -1,7 +1,6 @@
 """Services, their revisions, configurations and routes as the JSON documents of the v1 API, which gcloud reads."""
 
 import json
-from collections.abc import Sequence
 
 from netra_loop.localrun.api.knative_read import (
     AFFINITY,
@@ -24,6 +23,7 @@ from netra_loop.localrun.api.knative_read import (
     THROTTLING,
 )  # fmt: skip
 from netra_loop.localrun.api.render import CREATOR, TagUrl, revision_states, service_conditions, service_state
+from netra_loop.localrun.api.v1 import resource
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.services.model import (
     Allocation,
@@ -44,7 +44,8 @@ STATUSES = {RevisionState.READY: "True", RevisionState.FAILED: "False", Revision
 
 def v1_service(service: Service, latest: Revision | None, url: TagUrl, operation: str = "") -> Document:
     """The v1 Service; `operation` is the id of the operation that a change has begun, by which gcloud waits for it."""
-    return _resource(
+    return resource(
+        API,
         "Service",
         _service_metadata(service, url, operation),
         {"template": _template(service.template), "traffic": [_target(target) for target in service.traffic]},
@@ -58,7 +59,7 @@ def v1_configuration(service: Service, latest: Revision | None, url: TagUrl) -> 
     status = _service_status(service, latest, url)
     status["conditions"] = [_of_kind(status, "ConfigurationsReady") | {"type": "Ready"}]
     spec = {"template": _template(service.template)}
-    return _resource("Configuration", _service_metadata(service, url, ""), spec, status)
+    return resource(API, "Configuration", _service_metadata(service, url, ""), spec, status)
 
 
 def v1_route(service: Service, latest: Revision | None, url: TagUrl) -> Document:
@@ -71,7 +72,7 @@ def v1_route(service: Service, latest: Revision | None, url: TagUrl) -> Document
         "traffic": _statuses(service, url),
     }
     spec = {"traffic": [_target(target) for target in service.traffic]}
-    return _resource("Route", _service_metadata(service, url, ""), spec, status)
+    return resource(API, "Route", _service_metadata(service, url, ""), spec, status)
 
 
 def v1_revision(revision: Revision, service: Service, log_uri: str) -> Document:
@@ -110,17 +111,7 @@ def v1_revision(revision: Revision, service: Service, log_uri: str) -> Document:
         "imageDigest": revision.image,
         "logUrl": log_uri,
     }
-    return _resource("Revision", metadata, _template_spec(template), status)
-
-
-def v1_list(kind: str, items: Sequence[Document], next_token: str) -> Document:
-    """One page of a list of services, revisions, configurations or routes."""
-    metadata = {"continue": next_token} if next_token else {}
-    return {"apiVersion": API, "kind": f"{kind}List", "metadata": metadata, "items": list(items)}
-
-
-def _resource(kind: str, metadata: Document, spec: Document, status: Document) -> Document:
-    return {"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec, "status": status}
+    return resource(API, "Revision", metadata, _template_spec(template), status)
 
 
 def _metadata(name: str, place: Place, uid: str, created: str) -> Document:

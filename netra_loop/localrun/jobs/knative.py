@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route, page_of
-from netra_loop.localrun.api.label_selector import read_selector
-from netra_loop.localrun.errors import already_exists, invalid
+from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route
+from netra_loop.localrun.api.v1 import listed, place, region
+from netra_loop.localrun.errors import already_exists
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.jobs import knative_render as render
 from netra_loop.localrun.jobs.catalog import ANY_JOB
@@ -12,9 +12,8 @@ from netra_loop.localrun.jobs.declaration import read_overrides, require_job_nam
 from netra_loop.localrun.jobs.jobs import Jobs
 from netra_loop.localrun.jobs.knative_read import read_v1_job, read_v1_overrides
 from netra_loop.localrun.jobs.model import Execution, Job, JobId
-from netra_loop.localrun.services.catalog import ANY_LOCATION, missing
+from netra_loop.localrun.services.catalog import missing
 from netra_loop.localrun.services.declaration import require_etag
-from netra_loop.localrun.services.model import Place
 
 NAMESPACE = "/apis/run.googleapis.com/v1/namespaces/{project}"
 SUCCESS = {"status": "Success"}
@@ -45,7 +44,7 @@ class JobsKnative:
         ]
 
     async def create_job(self, request: ApiRequest) -> Answer:
-        identity = JobId(_region(request), Fields(request.json()).fields("metadata").text("name"))
+        identity = JobId(region(request), Fields(request.json()).fields("metadata").text("name"))
         require_job_name(identity.name)
         if self.jobs.catalog.find_job(identity):
             raise already_exists(f"Resource '{identity.name}' already exists.")
@@ -71,8 +70,8 @@ class JobsKnative:
 
     async def list_jobs(self, request: ApiRequest) -> Answer:
         """Those of the region, or of all when the request is for none."""
-        documents = [self._job_document(job) for job in self.jobs.catalog.jobs(_place(request))]
-        return _list("Job", documents, request)
+        documents = [self._job_document(job) for job in self.jobs.catalog.jobs(place(request))]
+        return listed(render.API, "Job", documents, request)
 
     async def delete_job(self, request: ApiRequest) -> Answer:
         job = self._job(request)
@@ -88,7 +87,7 @@ class JobsKnative:
     async def list_executions(self, request: ApiRequest) -> Answer:
         """The newest first."""
         documents = [self._execution_document(execution) for execution in self._executions(request)]
-        return _list("Execution", documents, request)
+        return listed(render.API, "Execution", documents, request)
 
     async def get_execution(self, request: ApiRequest) -> Answer:
         return self._about_execution(self._execution(request))
@@ -103,25 +102,25 @@ class JobsKnative:
 
     async def list_tasks(self, request: ApiRequest) -> Answer:
         documents = [document for execution in self._executions(request) for document in self._tasks(execution)]
-        return _list("Task", documents, request)
+        return listed(render.API, "Task", documents, request)
 
     async def get_task(self, request: ApiRequest) -> Answer:
         """The name of a task begins with that of its execution."""
         name = request.args["task"]
         execution = self._find_execution(request, name.rpartition("-")[0])
         if execution is None:
-            raise missing("TASK", name, _region(request))
+            raise missing("TASK", name, region(request))
         task = self.jobs.catalog.task(execution.id, name)
         return Answer(render.v1_task(task, execution, self.jobs.log_uri(execution)))
 
     def _job(self, request: ApiRequest) -> Job:
-        return self.jobs.catalog.job(JobId(_region(request), request.args["job"]))
+        return self.jobs.catalog.job(JobId(region(request), request.args["job"]))
 
     def _execution(self, request: ApiRequest) -> Execution:
         name = request.args["execution"]
         execution = self._find_execution(request, name)
         if execution is None:
-            raise missing("EXECUTION", name, _region(request))
+            raise missing("EXECUTION", name, region(request))
         return execution
 
     def _find_execution(self, request: ApiRequest, name: str) -> Execution | None:
@@ -129,7 +128,7 @@ class JobsKnative:
 
     def _executions(self, request: ApiRequest) -> list[Execution]:
         """Those of the place a request is for, the newest first."""
-        return self.jobs.catalog.executions(JobId(_place(request), ANY_JOB))[::-1]
+        return self.jobs.catalog.executions(JobId(place(request), ANY_JOB))[::-1]
 
     def _tasks(self, execution: Execution) -> list[Document]:
         uri = self.jobs.log_uri(execution)
@@ -147,22 +146,3 @@ class JobsKnative:
     def _execution_document(self, execution: Execution) -> Document:
         job, tasks = self.jobs.catalog.job(execution.id.job), self.jobs.catalog.tasks(execution.id)
         return render.v1_execution(execution, tasks, job, self.jobs.log_uri(execution))
-
-
-def _list(kind: str, documents: list[Document], request: ApiRequest) -> Answer:
-    """One page of the documents whose labels the request's selector wants."""
-    wants = read_selector(request.parameter("labelSelector"))
-    wanted = [document for document in documents if wants(document["metadata"]["labels"])]
-    page, token = page_of(wanted, request, "limit", "continue")
-    return Answer(render.v1_list(kind, page, token))
-
-
-def _place(request: ApiRequest) -> Place:
-    """The region that a request is for, or all of them."""
-    return Place(request.args["project"], request.region or ANY_LOCATION)
-
-
-def _region(request: ApiRequest) -> Place:
-    if not request.region:
-        raise invalid("The host must name a region, such as europe-west1-run.googleapis.com.")
-    return _place(request)

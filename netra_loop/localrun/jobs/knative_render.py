@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from netra_loop.localrun.api.render import CREATOR
+from netra_loop.localrun.api.v1 import resource
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.jobs import conditions as jobs_conditions
 from netra_loop.localrun.jobs.conditions import Condition
@@ -35,7 +36,7 @@ def v1_job(job: Job, latest: Execution | None) -> Document:
     if latest is not None:
         status["latestCreatedExecution"] = _reference(latest)
     spec = {"template": {"metadata": _template_metadata(job), "spec": _execution_spec(job.template)}}
-    return _resource("Job", metadata, spec, status)
+    return resource(API, "Job", metadata, spec, status)
 
 
 def v1_execution(execution: Execution, tasks: Sequence[Task], job: Job, log_uri: str) -> Document:
@@ -58,7 +59,7 @@ def v1_execution(execution: Execution, tasks: Sequence[Task], job: Job, log_uri:
         "startTime": execution.started,
         "completionTime": execution.completed,
     }
-    return _resource("Execution", metadata, _execution_spec(template), _known(status))
+    return resource(API, "Execution", metadata, _execution_spec(template), _known(status))
 
 
 def v1_task(task: Task, execution: Execution, log_uri: str) -> Document:
@@ -81,17 +82,7 @@ def v1_task(task: Task, execution: Execution, log_uri: str) -> Document:
         "completionTime": task.completed,
         "lastAttemptResult": result_document(task.last) if task.last else {},
     }
-    return _resource("Task", metadata, _task_spec(execution.template), _known(status))
-
-
-def v1_list(kind: str, items: Sequence[Document], next_token: str) -> Document:
-    """One page of a list of jobs, executions or tasks."""
-    metadata = {"continue": next_token} if next_token else {}
-    return {"apiVersion": API, "kind": f"{kind}List", "metadata": metadata, "items": list(items)}
-
-
-def _resource(kind: str, metadata: Document, spec: Document, status: Document) -> Document:
-    return {"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec, "status": status}
+    return resource(API, "Task", metadata, _task_spec(execution.template), _known(status))
 
 
 def _metadata(
