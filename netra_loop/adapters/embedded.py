@@ -155,10 +155,11 @@ def purge(state: Path) -> list[str]:
 
 
 def _start(state: Path) -> subprocess.Popen[bytes]:
+    """-P: where we stand is the user's project, and its modules may be named like those of the standard library."""
     (state / LOG).touch(mode=0o600)
     with (state / LOG).open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "netra_loop.localrun", "--state", str(state)],
+            [sys.executable, "-P", "-m", "netra_loop.localrun", "--state", str(state)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

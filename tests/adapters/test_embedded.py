@@ -56,6 +56,14 @@ def started_at_once(state: Path, count: int = 3) -> set[int]:
     return set(map(int, told))
 
 
+def test_modules_of_the_project_are_not_taken_for_ours(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets.py").write_text("raise RuntimeError('not yours to import')\n")
+    monkeypatch.chdir(tmp_path)
+    assert ensure_up(state).status()["pid"]
+
+
 def test_who_asks_at_once_gets_the_same_server(state: Path) -> None:
     (first,) = started_at_once(state)
     os.kill(first, signal.SIGKILL)

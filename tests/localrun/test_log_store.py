@@ -188,6 +188,31 @@ def test_a_full_disk_loses_entries_and_nothing_else(tmp_path: Path, capfd: pytes
     assert capfd.readouterr().err.count("log entries cannot be written") == 1
 
 
+def test_a_flood_that_had_to_wait_is_written_in_parts(store: LogStore, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "logs.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(20_000):
+            store.append(entry("x" * 1000))
+        other.execute("ROLLBACK")
+    assert texts(store, filter_='textPayload="y"') == []
+    assert (tmp_path / "logs.sqlite-wal").stat().st_size < 10_000_000
+
+
+def test_the_journal_of_a_long_reading_is_cut_after_it(store: LogStore, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "logs.sqlite", isolation_level=None) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM entries").fetchone()
+        for _ in range(25):
+            store.append(entry("x" * 1_000_000))
+        assert texts(store, filter_='textPayload="y"') == []
+        assert (tmp_path / "logs.sqlite-wal").stat().st_size > 25_000_000
+        reading.execute("ROLLBACK")
+    for text in ("the journal is copied", "the journal begins anew"):
+        store.append(entry(text, -60))
+        assert texts(store, filter_=f'textPayload="{text}"') == [text]
+    assert (tmp_path / "logs.sqlite-wal").stat().st_size < 17_000_000
+
+
 def test_a_folder_that_is_gone_is_said_to_the_reader(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = LogStore(tmp_path / "nowhere" / "logs.sqlite")
     store.append(entry("lost"))

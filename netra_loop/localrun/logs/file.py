@@ -12,6 +12,7 @@ from netra_loop.localrun.logs.index import COLUMNS, LABELLED, Condition, Row, bo
 
 FORMAT = 1
 STEP = 500  # entries that are taken out at a time
+JOURNAL = 16 * 1024 * 1024  # bytes that the journal is cut to, should a long reading have let it grow
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 INSERT = f"INSERT INTO entries ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 REMOVE_BEFORE = f"""DELETE FROM entries WHERE number IN
@@ -122,6 +123,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
         if connection.execute("PRAGMA user_version").fetchone() != (FORMAT,):
             with connection:
                 _create(connection)

@@ -35,6 +35,7 @@ VOLUME = 512 * 1024 * 1024
 RETENTION = timedelta(days=30)  # of the bucket _Default: cloud.google.com/logging/quotas
 AHEAD = timedelta(days=1)  # entries from further ahead are not listed: REST reference of entries.write
 DELAY = 0.05  # seconds from an entry's arrival until it is written
+BATCH = 1000  # entries written at a time: what one transaction writes is kept twice until the next begins
 PATIENCE = 60.0  # seconds that one reading may take
 LARGEST_PAGE_TEXT = 1024 * 1024  # characters; a page may have fewer entries than asked for
 
@@ -106,8 +107,9 @@ class LogStore:
     def _flush(self) -> None:
         """Write what waits; when it returns, all that came before it is in the file, or lost."""
         with self._writing:
-            if rows := [self._waiting.popleft() for _ in range(len(self._waiting))]:
-                self._write(rows)
+            waiting = len(self._waiting)
+            for written in range(0, waiting, BATCH):
+                self._write([self._waiting.popleft() for _ in range(min(BATCH, waiting - written))])
 
     def _write(self, rows: list[Row]) -> None:
         try:
