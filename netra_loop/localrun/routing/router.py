@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,13 +19,14 @@ from netra_loop.localrun.routing.link import Link
 from netra_loop.localrun.routing.message import Refused, Request, values
 from netra_loop.localrun.routing.relay import ClientLeft, InstanceLost, Outbound, exchange, outbound_head
 from netra_loop.localrun.runtime.group import NoInstance
-from netra_loop.localrun.runtime.instance import StartFailed
+from netra_loop.localrun.runtime.instance import Instance, StartFailed
 from netra_loop.localrun.runtime.instances import Fleet
 from netra_loop.localrun.services.catalog import Catalog
 from netra_loop.localrun.services.model import Revision, RevisionId, ServiceId
 from netra_loop.localrun.services.traffic import choose, tagged, tags
 
 KEEP_ALIVE = 600.0  # seconds a connection may stay silent between two requests
+LAST_MOMENT = 0.2  # seconds
 CLIENT_CLOSED_REQUEST = 499
 NO_INSTANCE = "The request was aborted because there was no available instance."
 ANSWERS = {
@@ -196,9 +198,18 @@ class Router:
                 if await exchange(instance.connections, client, outbound, served):
                     return
                 self.fleet.discard(instance)
+            except InstanceLost:
+                await _see_it_end(instance)
+                raise
             finally:
                 self.fleet.release(instance)
         raise InstanceLost(503)
+
+
+async def _see_it_end(instance: Instance) -> None:
+    """Give an instance that broke off a moment to be gone, so that the client's next request meets another."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(instance.process.wait(), LAST_MOMENT)
 
 
 async def _accept(conversations: Conversations[Link], listener: socket.socket) -> None:
