@@ -11,7 +11,7 @@ from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.images import Image
 from netra_loop.localrun.jobs_model import Execution, Result, Task
 from netra_loop.localrun.jobs_progress import CANCELLED, TIMED_OUT, exited
-from netra_loop.localrun.launch import basic_environment, command_line
+from netra_loop.localrun.launch import basic_environment, command_line, mark
 from netra_loop.localrun.log_intake import Intake
 from netra_loop.localrun.model import Code, Failure, Reason
 from netra_loop.localrun.process import Process
@@ -104,4 +104,4 @@ def task_environment(execution: Execution, task: Task) -> dict[str, str]:
         "CLOUD_RUN_TASK_COUNT": str(execution.task_count),
         "CLOUD_RUN_TASK_ATTEMPT": str(task.retried),
     }
-    return basic_environment() | own | contract
+    return basic_environment() | own | contract | mark()
