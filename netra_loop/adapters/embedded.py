@@ -99,7 +99,7 @@ def join(state: Path) -> Embedded | None:
         told = json.loads((state / "server.json").read_text(encoding="utf-8"))
         server = Embedded(told["url"], told["token"], int(told["pid"]))
         return server if server.status()["pid"] == server.pid else None
-    except (OSError, ValueError, KeyError, PreflightError):
+    except (OSError, ValueError, KeyError, TypeError, PreflightError):
         return None
 
 

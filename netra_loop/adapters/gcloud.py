@@ -20,6 +20,7 @@ from netra_loop.core.plan import Environment, Target
 
 SHARE_OF_TIME = 0.8  # of what the act has left: the rest is for looking at what became of it
 LAST_WORDS = 300  # characters
+VARIABLES = ".variables-"  # how the names of files with the variables of services begin
 
 
 class GcloudFailed(Exception):
@@ -77,6 +78,7 @@ class GcloudPublisher:
         return {
             **ours,
             "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+            "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true",  # its log would keep the service's variables as they are
             FOLDER_VARIABLE: str(self._folder.path),
             **self._variables,
         }
@@ -96,10 +98,16 @@ def deploy_argv(environment: Environment, order: Order, before: ServiceState | N
     ]
 
 
+def remove_variables(folder: Path) -> None:
+    """Remove the variables that a killed session left in its folder; its gcloud must have ended."""
+    for file in folder.glob(f"{VARIABLES}*"):
+        file.unlink()
+
+
 @contextmanager
 def _variables_file(folder: Path, variables: Mapping[str, str]) -> Iterator[str]:
     """The variables in a file (JSON, which is YAML) that only we can read, gone afterwards: they may be secrets."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix=".variables-", suffix=".yaml") as file:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix=VARIABLES, suffix=".yaml") as file:
         json.dump(dict(variables), file)
         file.flush()
         yield file.name

@@ -71,6 +71,7 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
     One that a signal stopped goes on too; one that came to its own verdict is only told again.
     """
     from netra_loop.adapters.clock import SystemClock
+    from netra_loop.adapters.gcloud import remove_variables
     from netra_loop.adapters.suites.evidence_stream import mask_streams
     from netra_loop.adapters.supervise import end_leftovers
     from netra_loop.core.events import SessionResumed
@@ -80,6 +81,7 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
     clock = SystemClock()
     with _session_lock(folder):
         end_leftovers(folder, folder.kids)
+        remove_variables(folder.path)
         mask_streams(folder.artifacts, redactor.text)
         shutil.rmtree(place.state.pycache, ignore_errors=True)  # a full disk leaves compiled files that are cut short
         with open_stream(place, folder, clock, redactor, progress) as stream:

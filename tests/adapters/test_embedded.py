@@ -91,6 +91,12 @@ def test_an_address_that_is_anothers_by_now_is_not_joined(state: Path, tmp_path:
     assert join(left_behind) is None
 
 
+@pytest.mark.parametrize("words", ["[]", "{", '{"url": 1, "token": 2, "pid": null}'])
+def test_an_address_that_is_none_is_not_joined(tmp_path: Path, words: str) -> None:
+    (tmp_path / "server.json").write_text(words, "utf-8")
+    assert join(tmp_path) is None
+
+
 def test_what_a_server_uses_is_not_purged(state: Path) -> None:
     server = ensure_up(state)
     with pytest.raises(PreflightError, match="started again meanwhile"):

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from netra_loop.adapters.gcloud import installed
-from tests.small_project import Project
+from tests.adapters.children import wait_until
+from tests.small_project import Project, clean_environment
 
 needs_gcloud = pytest.mark.skipif(not installed(), reason="gcloud is not installed")
 
@@ -127,6 +128,28 @@ def test_a_services_variables_stand_in_a_file_for_us_alone_that_is_gone_afterwar
     kept = [path for path in (project.path / ".netra-loop").rglob("*") if path.is_file()]
     assert not [path for path in kept if b"canary-7741" in path.read_bytes()]
     assert not Path(argv[argv.index("--env-vars-file") + 1]).exists()
+
+
+@needs_gcloud
+def test_gcloud_keeps_no_log_of_a_services_variables(project: Project) -> None:
+    project.change("config/local.yaml", "{STORE: connected}", "{STORE: connected, HIDDEN: }")
+    assert deploys_by(project, "gcloud").run(HIDDEN="canary-7741").code == 0
+    kept = [path for path in (project.path / ".netra-loop/local/gcloud").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if b"canary-7741" in path.read_bytes()]
+
+
+def test_the_variables_that_a_killed_session_left_are_gone_after_its_resumption(project: Project) -> None:
+    hang = "if not (here / 'hung').exists():\n    (here / 'hung').touch()\n    time.sleep(600)\n" + DEPLOY
+    environment = lying_gcloud(project, hang)
+    command = deploys_by(project, "gcloud").command("run", "--output", "none")
+    session = subprocess.Popen(command, env=clean_environment() | environment)
+    wait_until((project.path / "bin/hung").exists)
+    session.kill()
+    session.wait()
+    assert list(project.path.glob(".netra-loop/sessions/*/.variables-*"))
+    assert project.do("resume", "last", **environment).code == 0
+    assert not list(project.path.glob(".netra-loop/sessions/*/.variables-*"))
 
 
 @needs_gcloud

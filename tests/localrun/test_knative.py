@@ -198,6 +198,17 @@ def test_a_policy_is_kept_and_goes_with_its_service(cloud: Cloud, echo: str, nam
     assert list(client.get_iam_policy(request={"resource": made["name"]}).bindings) == []
 
 
+def test_who_waits_for_an_operation_is_told_that_the_service_was_deleted(cloud: Cloud, echo: str, name: str) -> None:
+    begun = cloud.create(name, service_body(echo, env={"START_SECONDS": "5"})).json()
+    cloud.delete(name)
+    region_less = begun["name"].removeprefix("projects/demo/")
+    waited = httpx.post(
+        f"http://run.googleapis.com/v1/projects/demo/{region_less}:wait", json={"timeout": "20s"}, proxy=cloud.url
+    ).json()
+    assert waited["done"] is True
+    assert waited["error"] == {"code": 10, "message": f"Service '{name}' was deleted meanwhile."}
+
+
 def test_operations_are_listed_and_forgotten(cloud: Cloud, echo: str, name: str) -> None:
     cloud.deploy(name, service_body(echo))
     listed = cloud.get("/v2/projects/demo/locations/europe-west1/operations")["operations"]

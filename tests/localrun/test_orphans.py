@@ -44,9 +44,12 @@ def test_instances_of_a_killed_server_are_gone_before_the_next_serves(own_cloud:
     assert [pid for pid in family if is_alive(pid)] == []
 
 
-def test_what_lost_its_supervisor_too_is_gone_before_the_next_serves(own_cloud: StartCloud, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variables", [{}, {MARK: "another"}], ids=["as it is", "under a mark of its own"])
+def test_what_lost_its_supervisor_too_is_gone_before_the_next_serves(
+    own_cloud: StartCloud, tmp_path: Path, variables: dict[str, str]
+) -> None:
     first = own_cloud()
-    instance = deploy(first, tmp_path / "source")
+    instance = deploy(first, tmp_path / "source", **variables)
     supervisor = parent_of(instance)
     (grandchild,) = family_of(instance) - {instance}
     os.kill(supervisor, signal.SIGSTOP)  # else it would end its command before it is killed itself

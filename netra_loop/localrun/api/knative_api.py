@@ -119,7 +119,8 @@ class Knative:
     async def wait_operation(self, request: ApiRequest) -> Answer:
         """Answers when the operation is done, at the latest after the `timeout` in the body or a minute.
 
-        An operation that failed is done as well: that it failed is said by the conditions of its service.
+        An operation that failed is done as well: that it failed is said by the conditions of its service, or by the
+        operation when the service was deleted meanwhile.
         """
         seconds = Fields(request.json()).seconds("timeout", LONGEST_WAIT)
         name = f"{place(request).path}/operations/{request.args['operation']}"
@@ -129,6 +130,8 @@ class Knative:
         if operation.done and service is not None:
             kind = {"@type": "type.googleapis.com/google.cloud.run.v1.Service"}
             document["response"] = kind | self._document(service)
+        elif operation.failure is not None:
+            document["error"] = {"code": operation.failure.code, "message": operation.failure.message}
         return Answer(document)
 
     async def list_locations(self, request: ApiRequest) -> Answer:

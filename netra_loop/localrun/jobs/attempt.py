@@ -12,7 +12,7 @@ from netra_loop.localrun.jobs.progress import CANCELLED, TIMED_OUT, exited
 from netra_loop.localrun.logs.entries import line_entry, new_entry, system_entry
 from netra_loop.localrun.logs.intake import Intake
 from netra_loop.localrun.runtime.images import Image
-from netra_loop.localrun.runtime.launch import basic_environment, command_line
+from netra_loop.localrun.runtime.launch import basic_environment, command_line, mark
 from netra_loop.localrun.runtime.process import Process
 from netra_loop.localrun.services.model import Code, Failure, Reason
 
@@ -104,4 +104,4 @@ def task_environment(execution: Execution, task: Task) -> dict[str, str]:
         "CLOUD_RUN_TASK_COUNT": str(execution.task_count),
         "CLOUD_RUN_TASK_ATTEMPT": str(task.retried),
     }
-    return basic_environment() | own | contract
+    return basic_environment() | own | contract | mark()

@@ -35,7 +35,7 @@ def procfile_command(image: Image) -> list[str]:
 def environment(revision: Revision, port: int) -> dict[str, str]:
     """The basic environment, the service's own variables and the runtime contract's."""
     own = {variable["name"]: variable["value"] for variable in revision.template["containers"][0]["env"]}
-    return basic_environment() | own | contract(revision, port)
+    return basic_environment() | own | contract(revision, port) | mark()
 
 
 def basic_environment() -> dict[str, str]:
@@ -48,8 +48,13 @@ def basic_environment() -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "PYTHONDONTWRITEBYTECODE": "1",
-        MARK: os.environ.get(MARK, ""),
+        **mark(),
     }
+
+
+def mark() -> dict[str, str]:
+    """What our processes are found by should we be killed; nobody else may say it."""
+    return {MARK: os.environ.get(MARK, "")}
 
 
 def contract(revision: Revision, port: int) -> dict[str, str]:
