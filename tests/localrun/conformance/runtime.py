@@ -1,9 +1,11 @@
 """The areas of Knative's conformance tests of the runtime, and what Cloud Run's own contract adds."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+from websockets.sync.client import connect
 
 from tests.localrun.cloud import until
 from tests.localrun.conformance.world import Case, World
@@ -147,6 +149,48 @@ def termination(world: World) -> None:
     assert [entry["textPayload"] for entry in world.cloud.entries(query)] == ["goodbye"]
 
 
+def kill(world: World) -> None:
+    world.deploy(env={"STUBBORN": "1"})
+    world.cloud.delete(world.name)
+    query = f'resource.labels.service_name="{world.name}" textPayload:"Container called exit"'
+    assert [entry["textPayload"] for entry in world.cloud.entries(query)] == ["Container called exit(137)."]
+
+
+def websocket(world: World) -> None:
+    with connect(world.deploy().replace("http", "ws", 1)) as connection:
+        connection.send("hello")
+        assert connection.recv() == "hello"
+
+
+def concurrency(world: World) -> None:
+    uri = world.deploy(maxInstanceRequestConcurrency=1)
+    gate = world.cloud.home / f"gate-{world.name}"
+    with ThreadPoolExecutor(2) as pool:
+        held = [pool.submit(world.cloud.http.get, f"{uri}/hold", params={"until": str(gate)}) for _ in range(2)]
+        until(lambda: len(next(iter(world.cloud.instances(world.name).values()))) == 2, "a second instance is up")
+        gate.touch()
+        answers = [one.result().json() for one in held]
+    assert (len({one["pid"] for one in answers}), [one["at_once"] for one in answers]) == (2, [1, 1])
+
+
+def most_instances(world: World) -> None:
+    uri = world.deploy(maxInstanceRequestConcurrency=1, scaling={"maxInstanceCount": 1})
+    gate = world.cloud.home / f"gate-{world.name}"
+    with ThreadPoolExecutor(2) as pool:
+        held = [pool.submit(world.cloud.http.get, f"{uri}/hold", params={"until": str(gate)}) for _ in range(2)]
+        until(
+            lambda: any(one["in_flight"] for one in next(iter(world.cloud.instances(world.name).values()))),
+            "one is busy",
+        )
+        gate.touch()
+        answers = [one.result().json() for one in held]
+    assert (len({one["pid"] for one in answers}), [one["at_once"] for one in answers]) == (1, [1, 1])
+
+
+def metadata_server(world: World) -> None:
+    assert not [name for name in world.ask("env") if name.startswith(("GCE_", "GOOGLE_"))]
+
+
 def instance_death(world: World) -> None:
     uri = world.deploy()
     assert world.cloud.http.get(f"{uri}/die").status_code == 503
@@ -203,6 +247,11 @@ CASES = [
     Case("jobs", "a task is told its index and how many there are", RUN, jobs),
     Case("rollout", "a revision that fails leaves what served before as it is", RUN, failed_rollout),
     Case("termination", "an instance is asked to end by SIGTERM", RUN, termination),
+    Case("termination", "one that does not end in time is killed", RUN, kill),
+    Case("websocket", "a WebSocket is carried", RUN, websocket),
+    Case("scaling", "an instance that is full gets another beside it", RUN, concurrency),
+    Case("scaling", "beyond the most instances requests wait", RUN, most_instances),
+    Case("metadata", "the metadata server tells who the service is", RUN, metadata_server, ONE_USER),
     Case("restart", "a request whose instance dies is answered 503, the next one starts another", RUN, instance_death),
     Case("logs", "a line of JSON and its request are joined by their trace", RUN, logs),
     Case("urls", "an address stays over deploys", RUN, urls),

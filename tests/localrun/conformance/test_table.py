@@ -15,7 +15,7 @@ AREAS = (
     "blue_green configuration errorcondition generatename migration resources revision revision_timeout route service "
     "service_account service_validation single_threaded volumes cgroup cmd_args container envpropagation envvars "
     "file_descriptor filesystem header liveness_probe readiness_probe protocol sysctl user workingdir jobs startup "
-    "rollout termination restart logs urls iam secrets"
+    "rollout termination restart logs urls iam secrets websocket scaling metadata"
 )
 README = Path(__file__).parents[3] / "README.md"
 
