@@ -14,7 +14,7 @@ from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState, 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
-from netra_loop.adapters.publish import POLL, TAG_PREFIX, Order, Published, Publisher
+from netra_loop.adapters.publish import POLL, TAG_PREFIX, Order, Published, Publisher, is_candidate
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.errors import PreflightError
 from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share
@@ -86,6 +86,7 @@ class DeployRunner:
             return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"revision {revision.name} exists and is not ours"))
         published = Published()
         if not adopted:
+            before = await self._publisher.prepare(before)
             published = await self._publisher.publish(
                 deploy.order, before, lambda handle: deploy.say(HandleKnown(deploy.act.id, handle))
             )
@@ -101,6 +102,8 @@ class DeployRunner:
         revision, after = await self._settled(deploy)
         if not revision.ready:
             return Result(Outcome.FAILED, (f"revision {revision.name} is not ready: {revision.message}",))
+        if not adopted and before is not None and is_candidate(before) and _served(after) != _served(before):
+            return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"the traffic of {after.name} changed meanwhile"))
         return await self._identified(deploy, revision, before, after, adopted=adopted)
 
     async def _nothing_made(self, deploy: _Deploy, before: ServiceState | None, published: Published) -> Result:
@@ -183,6 +186,11 @@ def _resolved(target: Target, variables: Mapping[str, str | None]) -> dict[str, 
     if missing:
         raise PreflightError(f"{target.name} needs {', '.join(missing)} in the environment")
     return {name: os.environ[name] if value is None else value for name, value in variables.items()}
+
+
+def _served(service: ServiceState) -> dict[str, int]:
+    """What gets traffic, by revision; a candidate of ours gets none."""
+    return {share.revision: share.percent for share in service.effective if share.percent}
 
 
 def without(shares: tuple[Share, ...], tag: str) -> tuple[Share, ...]:

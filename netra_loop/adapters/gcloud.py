@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from netra_loop.adapters.cloudrun import KEY_LABEL, ServiceState
+from anyio import to_thread
+
+from netra_loop.adapters.cloudrun import KEY_LABEL, CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder
-from netra_loop.adapters.publish import Order, Published, Tell, is_candidate
+from netra_loop.adapters.publish import TAG_PREFIX, Order, Published, Tell, is_candidate, pinned, wait_for
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.core.plan import Environment, Target
@@ -37,6 +39,7 @@ class GcloudPublisher:
 
     def __init__(
         self,
+        cloud: CloudRun,
         environment: Environment,
         variables: Mapping[str, str],
         project: Path,
@@ -44,6 +47,7 @@ class GcloudPublisher:
         redactor: Redactor,
     ) -> None:
         """variables: what gcloud is told beside our own environment, such as where the embedded Cloud Run is."""
+        self._cloud = cloud
         self._environment = environment
         self._variables = variables
         self._project = project
@@ -52,6 +56,14 @@ class GcloudPublisher:
 
     async def image(self, target: Target) -> str:
         return target.image
+
+    async def prepare(self, before: ServiceState | None) -> ServiceState | None:
+        """Take our tags of earlier candidates away: gcloud keeps them, and one that never got ready holds all back."""
+        if before is None or not any(share.tag.startswith(TAG_PREFIX) for share in before.wanted):
+            return before
+        operation = await to_thread.run_sync(self._cloud.shift, before, pinned(before))
+        await wait_for(self._cloud, operation)
+        return await to_thread.run_sync(self._cloud.service, before.name)
 
     async def publish(self, order: Order, before: ServiceState | None, tell: Tell) -> Published:
         output = Output(order.artifacts / "gcloud.txt", self._redactor)

@@ -49,6 +49,9 @@ class Publisher(Protocol):
     async def image(self, target: Target) -> str:
         """The image to deploy, pinned by digest where it is built here; empty when `publish` has it built."""
 
+    async def prepare(self, before: ServiceState | None) -> ServiceState | None:
+        """The service as the revision will find it: what would be in the way of a new one is taken away."""
+
     async def publish(self, order: Order, before: ServiceState | None, tell: Tell) -> Published:
         """Make the revision: a candidate at 0 % with a tag beside what serves, else with all traffic.
 
@@ -78,6 +81,9 @@ class ApiPublisher:
                 f"{target.name}: the API takes images only", "give an image, or let gcloud build its source folder"
             )
         return await to_thread.run_sync(self._build, target.service, self._project / target.source)
+
+    async def prepare(self, before: ServiceState | None) -> ServiceState | None:
+        return before
 
     async def publish(self, order: Order, before: ServiceState | None, tell: Tell) -> Published:
         try:

@@ -59,4 +59,4 @@ def _publisher(
         return ApiPublisher(cloud, endpoint.build, place.project)
     environment = endpoint.plan.environment
     variables = gcloud_variables(place, environment, endpoint.url)
-    return GcloudPublisher(environment, variables, place.project, folder, redactor)
+    return GcloudPublisher(cloud, environment, variables, place.project, folder, redactor)

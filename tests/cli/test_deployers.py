@@ -42,6 +42,29 @@ service, revision = sys.argv[3], sys.argv[3] + "-" + option("--revision-suffix")
 template = {"revision": revision, "labels": {label: key}, "containers": [{"image": image, "env": env}]}
 ask(f"/v2/{place}/services?serviceId={service}", {"template": template})
 """
+MOVED = """
+place = "{url}/v2/projects/local-project/locations/us-central1/services/backend"
+def read():
+    return json.load(urllib.request.urlopen(place))
+def patch(mask, body):
+    request = urllib.request.Request(f"{place}?updateMask={mask}", json.dumps(body).encode(), method="PATCH")
+    name = json.load(urllib.request.urlopen(request))["name"]
+    while not json.load(urllib.request.urlopen(f"{url}/v2/{name}"))["done"]:
+        time.sleep(0.05)
+url = place.partition("/v2/")[0]
+another = read()["template"] | {"revision": "", "labels": {"by": "another"}}
+patch("template,traffic", {"template": another, "traffic": []})
+"""
+ADDED = """
+def option(name):
+    return sys.argv[sys.argv.index(name) + 1]
+label, _, key = option("--labels").partition("=")
+revision = "backend-" + option("--revision-suffix")
+kind = "TRAFFIC_TARGET_ALLOCATION_TYPE_"
+patch("template,traffic", {"template": read()["template"] | {"revision": revision, "labels": {label: key}}, "traffic": [
+    {"type": kind + "REVISION", "revision": read()["latestReadyRevision"].rpartition("/")[2], "percent": 100},
+    {"type": kind + "REVISION", "revision": revision, "tag": option("--tag")}]})
+"""
 
 
 def deploys_by(project: Project, deployer: str) -> Project:

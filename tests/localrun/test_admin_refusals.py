@@ -210,3 +210,10 @@ def test_refused_calls_are_in_the_audit_too(cloud: Cloud, name: str) -> None:
         "revision": None,
         "status": 400,
     }
+
+
+def test_a_command_with_a_nul_is_refused(cloud: Cloud, name: str) -> None:
+    body = service_body("local/echo")
+    body["template"]["containers"][0]["command"] = ["a\0b"]
+    answer = cloud.create(name, body)
+    assert (answer.status_code, "must not hold a NUL" in answer.json()["error"]["message"]) == (400, True)

@@ -225,10 +225,11 @@ def test_a_client_that_leaves_frees_the_instance(cloud: Cloud, client: httpx.Cli
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", b"431"),
         (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n", b"400"),
     ],
-    ids=["TLS", "no host", "huge header", "bad chunk"],
+    ids=["TLS", "no host", "a whole URL", "huge header", "bad chunk"],
 )
 def test_garbage_is_refused_and_the_service_goes_on(uri: str, request_: bytes, status: bytes) -> None:
     assert raw_exchange(uri, request_).split(b" ")[1] == status

@@ -34,6 +34,7 @@ from netra_loop.localrun.logs.match import Filter
 VOLUME = 512 * 1024 * 1024
 RETENTION = timedelta(days=30)  # of the bucket _Default: cloud.google.com/logging/quotas
 AHEAD = timedelta(days=1)  # entries from further ahead are not listed: REST reference of entries.write
+MOST_WAITING = 100_000  # entries that wait to be written: some 100 MB when they are long
 DELAY = 0.05  # seconds from an entry's arrival until it is written
 BATCH = 1000  # entries written at a time: what one transaction writes is kept twice until the next begins
 PATIENCE = 60.0  # seconds that one reading may take
@@ -73,7 +74,10 @@ class LogStore:
 
         Any thread may call this.
         """
-        self._waiting.append(row(entry))
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(row(entry))
+        else:
+            self._lose("they come faster than they can be written")
         self._due.set()
 
     async def page(self, wanted: Filter, newest_first: bool, size: int, token: str) -> Page:
@@ -115,9 +119,12 @@ class LogStore:
         try:
             self._file.add(rows, microseconds(datetime.now(UTC) - self._retention), self._volume)
         except (OSError, sqlite3.Error) as error:
-            if not self._failed:
-                sys.stderr.write(f"log entries cannot be written and are lost: {error}\n")
-            self._failed = True
+            self._lose(str(error))
+
+    def _lose(self, problem: str) -> None:
+        if not self._failed:
+            sys.stderr.write(f"log entries cannot be written and are lost: {problem}\n")
+        self._failed = True
 
     def _read(self, work: Callable[[], Result]) -> Result:
         """Do some work on the file with everything in it. Raises UNAVAILABLE."""

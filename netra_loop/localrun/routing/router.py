@@ -218,7 +218,12 @@ async def _accept(conversations: Conversations[Link], listener: socket.socket) -
 
 
 def _is_ours(request: Request) -> bool:
-    """Whether a request is for this machine; only HTTP/1.0 may leave it open. Raises Refused."""
+    """Whether a request is for this machine; only HTTP/1.0 may leave it open. Raises Refused.
+
+    What is asked of a proxy, by a whole URL, is not for us: we are none here.
+    """
+    if not request.target.startswith((b"/", b"*")):
+        raise Refused
     hosts = values(request.headers, b"host")
     try:
         return not hosts or is_local(hosts[0].decode("latin-1"))

@@ -87,8 +87,8 @@ def _container(container: Fields) -> Document:
     document: Document = {
         "name": container.text("name"),
         "image": container.text("image"),
-        "command": container.texts("command"),
-        "args": container.texts("args"),
+        "command": _words(container, "command"),
+        "args": _words(container, "args"),
         "env": read_environment(container, RESERVED),
         "resources": _resources(container.fields("resources")),
         "ports": [port],
@@ -97,6 +97,13 @@ def _container(container: Fields) -> Document:
     if container.has("livenessProbe"):
         document["livenessProbe"] = _probe(container.fields("livenessProbe"), port["containerPort"])
     return document
+
+
+def _words(container: Fields, key: str) -> list[str]:
+    words = container.texts(key)
+    if any("\0" in word for word in words):
+        raise container.wrong(key, "must not hold a NUL character")
+    return words
 
 
 def _port(container: Fields) -> Document:

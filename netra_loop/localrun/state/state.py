@@ -50,7 +50,7 @@ def _read(path: Path, damage: str = "") -> State:
         catalog = Catalog(store)
         restored, since = len(catalog.services()), str(began["at"])
         state = State(store, catalog, JobsCatalog(store), Operations(store), Doors(store), restored, since, damage)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         store.close()
         raise Unreadable(str(error)) from error
     store.put(KIND, "began", began)
