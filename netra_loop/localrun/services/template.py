@@ -21,10 +21,10 @@ TEMPLATE_UNSUPPORTED = (
     "vpcAccess", "volumes", "encryptionKey", "serviceMesh", "encryptionKeyRevocationAction",
     "encryptionKeyShutdownDuration", "nodeSelector", "gpuZonalRedundancyDisabled",
 )  # fmt: skip
-CONTAINER_FIELDS = ("name", "image", "command", "args", "env", "resources", "ports", "startupProbe", "livenessProbe")
-CONTAINER_UNSUPPORTED = (
-    "sourceCode", "volumeMounts", "workingDir", "readinessProbe", "dependsOn", "baseImageUri", "buildInfo",
+CONTAINER_FIELDS = (
+    "name", "image", "command", "args", "env", "resources", "ports", "startupProbe", "livenessProbe", "workingDir",
 )  # fmt: skip
+CONTAINER_UNSUPPORTED = ("sourceCode", "volumeMounts", "readinessProbe", "dependsOn", "baseImageUri", "buildInfo")
 RESERVED = re.compile(r"PORT|K_.*")
 PROBE_FIELDS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold", "httpGet", "tcpSocket")
 
@@ -96,7 +96,13 @@ def _container(container: Fields) -> Document:
     }
     if container.has("livenessProbe"):
         document["livenessProbe"] = _probe(container.fields("livenessProbe"), port["containerPort"])
-    return document
+    return document | read_working_folder(container)
+
+
+def read_working_folder(container: Fields) -> Document:
+    """The `workingDir` of a container, if it has one."""
+    folder = container.text("workingDir")
+    return {"workingDir": folder} if folder else {}
 
 
 def _words(container: Fields, key: str) -> list[str]:
