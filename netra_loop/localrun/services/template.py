@@ -102,14 +102,20 @@ def _container(container: Fields) -> Document:
 def read_working_folder(container: Fields) -> Document:
     """The `workingDir` of a container, if it has one."""
     folder = container.text("workingDir")
+    _refuse_nul(container, "workingDir", folder)
     return {"workingDir": folder} if folder else {}
 
 
 def _words(container: Fields, key: str) -> list[str]:
     words = container.texts(key)
+    _refuse_nul(container, key, *words)
+    return words
+
+
+def _refuse_nul(container: Fields, key: str, *words: str) -> None:
+    """No process can be started with such a word."""
     if any("\0" in word for word in words):
         raise container.wrong(key, "must not hold a NUL character")
-    return words
 
 
 def _port(container: Fields) -> Document:
@@ -167,7 +173,9 @@ def _startup_probe(container: Fields, port: int) -> Document:
 
 
 def _probe(probe: Fields, port: int) -> Document:
-    probe.expect_only(PROBE_FIELDS, unsupported=("grpc",))
+    probe.expect_only((*PROBE_FIELDS, "grpc"))
+    if probe.has("grpc"):  # it may be empty, for the usual port
+        raise probe.wrong("grpc", "the embedded Cloud Run does not support this field")
     document: Document = {
         "initialDelaySeconds": probe.number("initialDelaySeconds", 0),
         "timeoutSeconds": probe.number("timeoutSeconds", 0) or 1,

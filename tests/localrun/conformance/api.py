@@ -1,128 +1,221 @@
 """The areas of Knative's conformance tests of the API, v1."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
-from tests.localrun.cloud import service_body, to_revision
-from tests.localrun.conformance.world import SPACE, Case, World
-
-SPEC = "Knative Serving API specification"
-RUN = "Cloud Run Admin API v1 reference"
+from tests.localrun.cloud import Document, to_revision, until
+from tests.localrun.conformance.deviations import REFUSED
+from tests.localrun.conformance.world import DOCS, SPACE, SPEC, Case, World
 
 
 def blue_green(world: World) -> None:
     world.deploy(revision=f"{world.name}-blue")
     traffic = [to_revision(f"{world.name}-blue", 50, "blue"), to_revision(f"{world.name}-green", 50, "green")]
-    body = service_body(world.image, revision=f"{world.name}-green") | {"traffic": traffic}
-    made = world.cloud.deploy(world.name, body)
+    made = world.cloud.deploy(world.name, world.body(revision=f"{world.name}-green") | {"traffic": traffic})
     for status, colour in zip(made["trafficStatuses"], ("blue", "green"), strict=True):
         assert world.cloud.http.get(status["uri"]).json()["revision"] == f"{world.name}-{colour}"
     seen = {world.cloud.http.get(made["uri"]).json()["revision"] for _ in range(60)}
     assert seen == {f"{world.name}-blue", f"{world.name}-green"}
 
 
+def percent_sum(world: World) -> None:
+    body = world.v1_body()
+    body["spec"]["traffic"] = [{"latestRevision": True, "percent": 99}]
+    answer = world.v1.post(f"{SPACE}/services", json=body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        400,
+        "traffic: percentages must sum to 100, not 99",
+    )
+
+
+def owner(document: Document) -> tuple[str, str, bool]:
+    """Kind, uid and control of what a document says it belongs to."""
+    [reference] = document["metadata"]["ownerReferences"]
+    return reference["kind"], reference["uid"], reference["controller"]
+
+
 def configuration(world: World) -> None:
-    world.deploy(revision=f"{world.name}-one")
     found = world.knative("configurations")
-    assert found["status"]["latestCreatedRevisionName"] == found["status"]["latestReadyRevisionName"]
-    assert found["status"]["conditions"][0]["status"] == "True"
+    assert found["status"]["latestCreatedRevisionName"] == found["status"]["latestReadyRevisionName"] == "plain-one"
+    assert [(one["type"], one["status"]) for one in found["status"]["conditions"]] == [("Ready", "True")]
 
 
-def error_condition(world: World) -> None:
-    body = service_body("local/nobody")
-    world.cloud.finish(world.cloud.create(world.name, body))
-    conditions = {one["type"]: one for one in world.knative()["status"]["conditions"]}
-    assert (conditions["Ready"]["status"], conditions["ConfigurationsReady"]["status"]) == ("False", "False")
-    assert "Image 'local/nobody' not found." in conditions["Ready"]["message"]
+def owned_halves(world: World) -> None:
+    service = ("Service", world.knative()["metadata"]["uid"], True)
+    for kind in ("configurations", "routes"):
+        found = world.knative(kind)
+        assert owner(found) == service
+        assert found["metadata"]["labels"]["serving.knative.dev/service"] == "plain"
 
 
-def generate_name(world: World) -> None:
-    world.deploy()
-    name = world.knative()["status"]["latestCreatedRevisionName"]
+def image_missing(world: World) -> None:
+    world.create({"image": "local/nobody"})
+    conditions = {one["type"]: one for one in world.knative(name=world.name)["status"]["conditions"]}
+    assert conditions["ConfigurationsReady"]["status"] == "False"
+    ready = conditions["Ready"]
+    assert (ready["status"], ready["reason"]) == ("False", "ContainerMissing")
+    assert "Image 'local/nobody' not found." in ready["message"]
+
+
+def container_fails(world: World) -> None:
+    world.create({"env": [{"name": "CRASH", "value": "3"}]})
+    ready = world.knative(name=world.name)["status"]["conditions"][0]
+    assert (ready["status"], ready["reason"]) == ("False", "HealthCheckContainerError")
+    exits = world.cloud.entries(f'resource.labels.service_name="{world.name}" "Container called exit(3)."')
+    assert [entry["severity"] for entry in exits] == ["ERROR"]
+
+
+def generated_name(world: World) -> None:
+    world.create({})
+    name = world.knative(name=world.name)["status"]["latestReadyRevisionName"]
     assert re.fullmatch(rf"{world.name}-00001-[a-z0-9]{{3}}", name)
 
 
+def no_generate_name(world: World) -> None:
+    body = world.v1_body() | {"metadata": {"generateName": world.name}}
+    assert world.v1.post(f"{SPACE}/services", json=body).status_code == 400
+
+
 def migration(world: World) -> None:
-    world.deploy(revision=f"{world.name}-one")
     exported = world.knative()
     exported["metadata"] = {"name": world.name}
+    exported["spec"]["template"]["metadata"]["name"] = f"{world.name}-one"
     del exported["status"]
-    world.cloud.delete(world.name)
-    assert world.v1.post(f"{SPACE}/services", json=exported).status_code == 200
-    assert world.knative("revisions", f"{world.name}-one")["metadata"]["name"] == f"{world.name}-one"
+    world.cloud.finish(world.wait(world.v1.post(f"{SPACE}/services", json=exported)))
+    ours, theirs = (world.knative(name=name)["spec"]["template"]["spec"] for name in (world.name, "plain"))
+    assert ours == theirs
 
 
 def resources(world: World) -> None:
-    world.deploy(container={"resources": {"limits": {"cpu": "2", "memory": "1Gi"}}})
-    container = world.knative()["spec"]["template"]["spec"]["containers"][0]
-    assert container["resources"]["limits"] == {"cpu": "2", "memory": "1Gi"}
+    wanted = {"limits": {"cpu": "2", "memory": "1Gi"}}
+    [container] = world.checked(container={"resources": wanted})["containers"]
+    assert container["resources"] == wanted
 
 
-def revision(world: World) -> None:
-    world.deploy(revision=f"{world.name}-one")
-    changed = world.cloud.patch(world.name, service_body(world.image, revision=f"{world.name}-one", env={"A": "1"}))
+def immutable(world: World) -> None:
+    changed = world.cloud.patch("plain", world.body(revision="plain-one", env={"A": "1"}))
     assert (changed.status_code, changed.json()["error"]["status"]) == (409, "ALREADY_EXISTS")
-    assert "@sha256:" in world.knative("revisions", f"{world.name}-one")["status"]["imageDigest"]
+    for method in ("POST", "PUT", "PATCH"):
+        assert world.v1.request(method, f"{SPACE}/revisions/plain-one", json={}).status_code == 403
+
+
+def revision_labels(world: World) -> None:
+    found = world.knative("revisions", "plain-one")
+    labels = found["metadata"]["labels"]
+    assert (labels["serving.knative.dev/configuration"], labels["serving.knative.dev/configurationGeneration"]) == (
+        "plain",
+        "1",
+    )
+    assert owner(found) == ("Configuration", world.knative("configurations")["metadata"]["uid"], True)
+
+
+def pinned(world: World) -> None:
+    assert re.search(r"@sha256:[0-9a-f]{64}$", world.knative("revisions", "plain-one")["status"]["imageDigest"])
 
 
 def revision_timeout(world: World) -> None:
-    uri = world.deploy(timeout="1s")
-    assert world.cloud.http.get(f"{uri}/slow", params={"seconds": 5}).status_code == 504
+    uri = world.deploy(timeout="0.3s")
+    answer = world.cloud.http.get(f"{uri}/slow", params={"seconds": 5})
+    assert (answer.status_code, answer.text) == (504, "upstream request timeout")
+
+
+def default_timeout(world: World) -> None:
+    assert world.knative()["spec"]["template"]["spec"]["timeoutSeconds"] == 300
 
 
 def route(world: World) -> None:
-    world.deploy(revision=f"{world.name}-one")
     status = world.knative("routes")["status"]
-    assert [one["percent"] for one in status["traffic"]] == [100]
-    assert world.cloud.http.get(status["url"]).json()["revision"] == f"{world.name}-one"
+    assert status["traffic"] == [{"latestRevision": True, "percent": 100, "revisionName": "plain-one"}]
+    assert world.cloud.http.get(status["url"]).json()["revision"] == "plain-one"
 
 
 def service(world: World) -> None:
-    world.deploy()
     found = world.knative()
     assert found["metadata"]["generation"] == found["status"]["observedGeneration"] == 1
     assert {one["type"] for one in found["status"]["conditions"]} == {"Ready", "ConfigurationsReady", "RoutesReady"}
-    assert found["status"]["address"]["url"] == found["status"]["url"]
+    assert found["status"]["address"]["url"] == found["status"]["url"] == world.uri
 
 
 def service_account(world: World) -> None:
-    world.deploy(serviceAccount="runner@demo.example")
-    assert world.knative()["spec"]["template"]["spec"]["serviceAccountName"] == "runner@demo.example"
+    account = "runner@demo.example"
+    assert world.checked(serviceAccountName=account)["serviceAccountName"] == account
 
 
-def service_validation(world: World) -> None:
-    wrong = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "Wrong_Name"}}
-    answer = world.v1.post(f"{SPACE}/services", json=wrong)
+def wrong_name(world: World) -> None:
+    body = world.v1_body() | {"metadata": {"name": "Wrong_Name"}}
+    answer = world.v1.post(f"{SPACE}/services", json=body)
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 
+def unknown_field(world: World) -> None:
+    assert 'Unknown name "colour"' in world.v1_refusal(colour="red")
+    assert "timeout: must be more than 0 and at most 3600 seconds" in world.v1_refusal(timeoutSeconds=3601)
+
+
 def single_threaded(world: World) -> None:
-    world.deploy(maxInstanceRequestConcurrency=1)
-    assert world.knative()["spec"]["template"]["spec"]["containerConcurrency"] == 1
+    uri, gate = world.deploy(maxInstanceRequestConcurrency=1), world.folder / "gate"
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(world.cloud.http.get, f"{uri}/hold", params={"until": str(gate)}) for _ in range(2)]
+        until(
+            lambda: [one["in_flight"] for one in next(iter(world.cloud.instances(world.name).values()))] == [1, 1],
+            "two instances have one request each",
+        )
+        gate.touch()
+    assert [one.result().json()["at_once"] for one in asked] == [1, 1]
+
+
+def default_concurrency(world: World) -> None:
+    assert world.knative()["spec"]["template"]["spec"]["containerConcurrency"] == 80
 
 
 def volumes(world: World) -> None:
-    assert "volumes: the embedded Cloud Run does not support this field" in world.refusal(volumes=[{"name": "v"}])
+    assert "volumes: the embedded Cloud Run does not support this field" in world.v1_refusal(volumes=[{"name": "v"}])
 
 
 CASES = [
-    Case("blue_green", "traffic is split between named revisions, each also behind its tag", SPEC, blue_green),
-    Case("configuration", "a configuration names its latest created and latest ready revision", SPEC, configuration),
-    Case("errorcondition", "an image that cannot be had makes Ready false, with the reason", SPEC, error_condition),
-    Case("generatename", "a revision without a name is given one that tells its generation", RUN, generate_name),
-    Case("migration", "what was exported can be created again, with its revision's name", SPEC, migration),
-    Case("resources", "limits of a container are kept as they were given", SPEC, resources),
-    Case("revision", "a revision never changes, and its image is pinned by digest", SPEC, revision),
-    Case("revision_timeout", "a request that takes longer than timeoutSeconds is answered 504", SPEC, revision_timeout),
-    Case("route", "a route tells the traffic in effect and an address that answers", SPEC, route),
-    Case("service", "a service tells its generation, its three conditions and its address", SPEC, service),
-    Case("service_account", "the service account is kept", RUN, service_account),
-    Case("service_validation", "a wrong name is refused as an invalid argument", SPEC, service_validation),
-    Case("single_threaded", "containerConcurrency 1 is kept (and held: tests of scaling)", SPEC, single_threaded),
-    Case(
-        "volumes",
-        "volumes are mounted",
-        SPEC,
-        volumes,
-        "sidecars, volumes, secrets, VPC, Cloud SQL, readiness and gRPC probes are refused",
-    ),
-]
+    Case("blue-green", "blue_green", "Requests must be shared by the weights of a route, and a tag has an address of "
+         "its own.", f"{SPEC}: Request Routing", blue_green),
+    Case("percent-sum", "blue_green", "The percentages of a service's traffic must sum to 100.",
+         f"{SPEC}: TrafficTarget", percent_sum),
+    Case("configuration", "configuration", "A configuration must report its latest created and latest ready revision.",
+         f"{SPEC}: Resource Lifecycle", configuration),
+    Case("owned-halves", "configuration", "A service must own a configuration and a route of its name, which say so.",
+         f"{SPEC}: Ownership", owned_halves),
+    Case("image-missing", "errorcondition", "An image that cannot be had must make Ready false, with a reason.",
+         f"{SPEC}: Error Signalling", image_missing),
+    Case("container-fails", "errorcondition", "A container that fails must make Ready false, and its end must be "
+         "logged.", "Knative runtime contract: Lifecycle", container_fails),
+    Case("generated-name", "generatename", "A revision without a name must be given one.",
+         f"{SPEC}: Configuration", generated_name),
+    Case("no-generate-name", "generatename", "The names of services are chosen by their users only, generateName is "
+         "not supported.", f"{DOCS}: Admin API v1, ObjectMeta", no_generate_name),
+    Case("migration", "migration", "What was exported can be created elsewhere, and comes out the same.",
+         f"{DOCS}: Copying a service", migration),
+    Case("resources", "resources", "Limits of CPU and memory must be supported.", f"{SPEC}: ResourceRequirements",
+         resources),
+    Case("immutable", "revision", "Developers must not be able to create revisions directly, nor to change them.",
+         f"{SPEC}: Revision", immutable),
+    Case("revision-labels", "revision", "A revision must tell its configuration, and the generation of it that made "
+         "it.", f"{SPEC}: Configuration, Metadata", revision_labels),
+    Case("pinned", "revision", "A revision tells the digest of its image.", f"{SPEC}: Revision, Status", pinned),
+    Case("revision-timeout", "revision_timeout", "A request that is not answered in the time set for it is answered "
+         "504.", f"{DOCS}: Request timeout", revision_timeout),
+    Case("default-timeout", "revision_timeout", "A request has five minutes unless said otherwise.",
+         f"{DOCS}: Request timeout", default_timeout),
+    Case("route", "route", "A route must tell the traffic in effect and an address that answers.", f"{SPEC}: Route",
+         route),
+    Case("service", "service", "A service must tell the generation it has observed, its conditions and its address.",
+         f"{SPEC}: Service, Status", service),
+    Case("service-account", "service_account", "The service account of a revision should be kept.",
+         f"{SPEC}: Revision, Spec", service_account),
+    Case("wrong-name", "service_validation", "A name that cannot be a label of a host is refused.",
+         f"{DOCS}: Admin API v1, services.create", wrong_name),
+    Case("unknown-field", "service_validation", "Fields that are unknown or out of bounds are refused.",
+         f"{SPEC}: Detailed Resources", unknown_field),
+    Case("single-threaded", "single_threaded", "An instance must not have more requests at once than "
+         "containerConcurrency says.", f"{SPEC}: Revision, Spec", single_threaded),
+    Case("default-concurrency", "single_threaded", "An instance has at most 80 requests at once unless said otherwise.",
+         f"{DOCS}: Maximum concurrent requests", default_concurrency),
+    Case("volumes", "volumes", "Volumes should be available to containers.", f"{SPEC}: Revision, Spec", volumes,
+         REFUSED),
+]  # fmt: skip
