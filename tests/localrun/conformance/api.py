@@ -76,12 +76,30 @@ def no_generate_name(world: World) -> None:
     assert world.v1.post(f"{SPACE}/services", json=body).status_code == 400
 
 
-def migration(world: World) -> None:
-    exported = world.knative()
-    exported["metadata"] = {"name": world.name}
-    exported["spec"]["template"]["metadata"]["name"] = f"{world.name}-one"
-    del exported["status"]
-    world.cloud.finish(world.wait(world.v1.post(f"{SPACE}/services", json=exported)))
+def both_versions(world: World) -> None:
+    v1, v2 = world.knative()["spec"]["template"]["spec"], world.cloud.service("plain")["template"]
+    assert (v1["containerConcurrency"], f"{v1['timeoutSeconds']}s") == (
+        v2["maxInstanceRequestConcurrency"],
+        v2["timeout"],
+    )
+    [ours], [theirs] = v1["containers"], v2["containers"]
+    assert {key: theirs[key] for key in ("image", "ports", "startupProbe")} == {
+        key: ours[key] for key in ("image", "ports", "startupProbe")
+    }
+
+
+def older_form(world: World) -> None:
+    old: Document = {"runLatest": {"configuration": {}}}
+    assert 'Unknown name "runLatest"' in world.v1_refused(world.v1_body() | {"spec": old})
+    assert "apiVersion" in world.v1_refused(world.v1_body() | {"apiVersion": "serving.knative.dev/v1alpha1"})
+
+
+def exported(world: World) -> None:
+    document = world.knative()
+    document["metadata"] = {"name": world.name}
+    document["spec"]["template"]["metadata"]["name"] = f"{world.name}-one"
+    del document["status"]
+    world.cloud.finish(world.wait(world.v1.post(f"{SPACE}/services", json=document)))
     ours, theirs = (world.knative(name=name)["spec"]["template"]["spec"] for name in (world.name, "plain"))
     assert ours == theirs
 
@@ -166,6 +184,8 @@ def single_threaded(world: World) -> None:
 
 def default_concurrency(world: World) -> None:
     assert world.knative()["spec"]["template"]["spec"]["containerConcurrency"] == 80
+    assert world.checked(container={"resources": {"limits": {"cpu": "500m"}}})["containerConcurrency"] == 1
+    assert "is no number of CPUs" in world.v1_refusal(container={"resources": {"limits": {"cpu": "many"}}})
 
 
 def volumes(world: World) -> None:
@@ -189,8 +209,12 @@ CASES = [
          f"{SPEC}: Configuration", generated_name),
     Case("no-generate-name", "generatename", "The names of services are chosen by their users only, generateName is "
          "not supported.", f"{DOCS}: Admin API v1, ObjectMeta", no_generate_name),
-    Case("migration", "migration", "What was exported can be created elsewhere, and comes out the same.",
-         f"{DOCS}: Copying a service", migration),
+    Case("both-versions", "migration", "A service is the same in every version of the API.", f"{SPEC}: Service",
+         both_versions),
+    Case("older-form", "migration", "What an older version of the API wrote is not taken for this one.",
+         f"{SPEC}: Detailed Resources", older_form),
+    Case("exported", "migration", "What was exported can be created again, and comes out the same.",
+         f"{DOCS}: Managing services, YAML", exported),
     Case("resources", "resources", "Limits of CPU and memory must be supported.", f"{SPEC}: ResourceRequirements",
          resources),
     Case("immutable", "revision", "Developers must not be able to create revisions directly, nor to change them.",
@@ -214,8 +238,8 @@ CASES = [
          f"{SPEC}: Detailed Resources", unknown_field),
     Case("single-threaded", "single_threaded", "An instance must not have more requests at once than "
          "containerConcurrency says.", f"{SPEC}: Revision, Spec", single_threaded),
-    Case("default-concurrency", "single_threaded", "An instance has at most 80 requests at once unless said otherwise.",
-         f"{DOCS}: Maximum concurrent requests", default_concurrency),
+    Case("default-concurrency", "single_threaded", "An instance has at most 80 requests at once unless said otherwise, or "
+         "1 with less than one CPU.", f"{DOCS}: Maximum concurrent requests", default_concurrency),
     Case("volumes", "volumes", "Volumes should be available to containers.", f"{SPEC}: Revision, Spec", volumes,
          REFUSED),
 ]  # fmt: skip
