@@ -4,11 +4,14 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.localrun.cloud import Document, to_revision, until
+from tests.localrun.conformance.case import DOCS, SPEC, case
 from tests.localrun.conformance.deviations import REFUSED
-from tests.localrun.conformance.world import DOCS, SPACE, SPEC, Case, World
+from tests.localrun.conformance.world import SPACE, World, instances_of
 
 
+@case("blue_green", f"{SPEC}: Request Routing")
 def blue_green(world: World) -> None:
+    """Requests must be shared by the weights of a route, and a tag has an address of its own."""
     world.deploy(revision=f"{world.name}-blue")
     traffic = [to_revision(f"{world.name}-blue", 50, "blue"), to_revision(f"{world.name}-green", 50, "green")]
     made = world.cloud.deploy(world.name, world.body(revision=f"{world.name}-green") | {"traffic": traffic})
@@ -18,7 +21,9 @@ def blue_green(world: World) -> None:
     assert seen == {f"{world.name}-blue", f"{world.name}-green"}
 
 
+@case("blue_green", f"{SPEC}: TrafficTarget")
 def percent_sum(world: World) -> None:
+    """The percentages of a service's traffic must sum to 100."""
     body = world.v1_body()
     body["spec"]["traffic"] = [{"latestRevision": True, "percent": 99}]
     answer = world.v1.post(f"{SPACE}/services", json=body)
@@ -34,13 +39,17 @@ def owner(document: Document) -> tuple[str, str, bool]:
     return reference["kind"], reference["uid"], reference["controller"]
 
 
+@case("configuration", f"{SPEC}: Resource Lifecycle")
 def configuration(world: World) -> None:
+    """A configuration must report its latest created and latest ready revision."""
     found = world.knative("configurations")
     assert found["status"]["latestCreatedRevisionName"] == found["status"]["latestReadyRevisionName"] == "plain-one"
     assert [(one["type"], one["status"]) for one in found["status"]["conditions"]] == [("Ready", "True")]
 
 
+@case("configuration", f"{SPEC}: Ownership")
 def owned_halves(world: World) -> None:
+    """A service must own a configuration and a route of its name, which say so."""
     service = ("Service", world.knative()["metadata"]["uid"], True)
     for kind in ("configurations", "routes"):
         found = world.knative(kind)
@@ -48,7 +57,9 @@ def owned_halves(world: World) -> None:
         assert found["metadata"]["labels"]["serving.knative.dev/service"] == "plain"
 
 
+@case("errorcondition", f"{SPEC}: Error Signalling")
 def image_missing(world: World) -> None:
+    """An image that cannot be had must make Ready false, with a reason."""
     world.create({"image": "local/nobody"})
     conditions = {one["type"]: one for one in world.knative(name=world.name)["status"]["conditions"]}
     assert conditions["ConfigurationsReady"]["status"] == "False"
@@ -57,7 +68,9 @@ def image_missing(world: World) -> None:
     assert "Image 'local/nobody' not found." in ready["message"]
 
 
+@case("errorcondition", "Knative runtime contract: Lifecycle")
 def container_fails(world: World) -> None:
+    """A container that fails must make Ready false, and its end must be logged."""
     world.create({"env": [{"name": "CRASH", "value": "3"}]})
     ready = world.knative(name=world.name)["status"]["conditions"][0]
     assert (ready["status"], ready["reason"]) == ("False", "HealthCheckContainerError")
@@ -65,18 +78,24 @@ def container_fails(world: World) -> None:
     assert [entry["severity"] for entry in exits] == ["ERROR"]
 
 
+@case("generatename", f"{SPEC}: Configuration")
 def generated_name(world: World) -> None:
+    """A revision without a name must be given one."""
     world.create({})
     name = world.knative(name=world.name)["status"]["latestReadyRevisionName"]
     assert re.fullmatch(rf"{world.name}-00001-[a-z0-9]{{3}}", name)
 
 
+@case("generatename", f"{DOCS}: Admin API v1, ObjectMeta")
 def no_generate_name(world: World) -> None:
+    """The names of services are chosen by their users only, generateName is not supported."""
     body = world.v1_body() | {"metadata": {"generateName": world.name}}
     assert world.v1.post(f"{SPACE}/services", json=body).status_code == 400
 
 
+@case("migration", f"{SPEC}: Service")
 def both_versions(world: World) -> None:
+    """A service is the same in every version of the API."""
     v1, v2 = world.knative()["spec"]["template"]["spec"], world.cloud.service("plain")["template"]
     assert (v1["containerConcurrency"], f"{v1['timeoutSeconds']}s") == (
         v2["maxInstanceRequestConcurrency"],
@@ -88,13 +107,17 @@ def both_versions(world: World) -> None:
     }
 
 
+@case("migration", f"{SPEC}: Detailed Resources")
 def older_form(world: World) -> None:
+    """What an older version of the API wrote is not taken for this one."""
     old: Document = {"runLatest": {"configuration": {}}}
     assert 'Unknown name "runLatest"' in world.v1_refused(world.v1_body() | {"spec": old})
     assert "apiVersion" in world.v1_refused(world.v1_body() | {"apiVersion": "serving.knative.dev/v1alpha1"})
 
 
+@case("migration", f"{DOCS}: Managing services, YAML")
 def exported(world: World) -> None:
+    """What was exported can be created again, and comes out the same."""
     document = world.knative()
     document["metadata"] = {"name": world.name}
     document["spec"]["template"]["metadata"]["name"] = f"{world.name}-one"
@@ -104,20 +127,26 @@ def exported(world: World) -> None:
     assert ours == theirs
 
 
+@case("resources", f"{SPEC}: ResourceRequirements")
 def resources(world: World) -> None:
+    """Limits of CPU and memory must be supported."""
     wanted = {"limits": {"cpu": "2", "memory": "1Gi"}}
     [container] = world.checked(container={"resources": wanted})["containers"]
     assert container["resources"] == wanted
 
 
+@case("revision", f"{SPEC}: Revision")
 def immutable(world: World) -> None:
+    """Developers must not be able to create revisions directly, nor to change them."""
     changed = world.cloud.patch("plain", world.body(revision="plain-one", env={"A": "1"}))
     assert (changed.status_code, changed.json()["error"]["status"]) == (409, "ALREADY_EXISTS")
     for method in ("POST", "PUT", "PATCH"):
         assert world.v1.request(method, f"{SPACE}/revisions/plain-one", json={}).status_code == 403
 
 
+@case("revision", f"{SPEC}: Configuration, Metadata")
 def revision_labels(world: World) -> None:
+    """A revision must tell its configuration, and the generation of it that made it."""
     found = world.knative("revisions", "plain-one")
     labels = found["metadata"]["labels"]
     assert (labels["serving.knative.dev/configuration"], labels["serving.knative.dev/configurationGeneration"]) == (
@@ -127,119 +156,88 @@ def revision_labels(world: World) -> None:
     assert owner(found) == ("Configuration", world.knative("configurations")["metadata"]["uid"], True)
 
 
+@case("revision", f"{SPEC}: Revision, Status")
 def pinned(world: World) -> None:
+    """A revision tells the digest of its image."""
     assert re.search(r"@sha256:[0-9a-f]{64}$", world.knative("revisions", "plain-one")["status"]["imageDigest"])
 
 
+@case("revision_timeout", f"{DOCS}: Request timeout")
 def revision_timeout(world: World) -> None:
+    """A request that is not answered in the time set for it is answered 504."""
     uri = world.deploy(timeout="0.3s")
     answer = world.cloud.http.get(f"{uri}/slow", params={"seconds": 5})
     assert (answer.status_code, answer.text) == (504, "upstream request timeout")
 
 
+@case("revision_timeout", f"{DOCS}: Request timeout")
 def default_timeout(world: World) -> None:
+    """A request has five minutes unless said otherwise."""
     assert world.knative()["spec"]["template"]["spec"]["timeoutSeconds"] == 300
 
 
+@case("route", f"{SPEC}: Route")
 def route(world: World) -> None:
+    """A route must tell the traffic in effect and an address that answers."""
     status = world.knative("routes")["status"]
     assert status["traffic"] == [{"latestRevision": True, "percent": 100, "revisionName": "plain-one"}]
     assert world.cloud.http.get(status["url"]).json()["revision"] == "plain-one"
 
 
+@case("service", f"{SPEC}: Service, Status")
 def service(world: World) -> None:
+    """A service must tell the generation it has observed, its conditions and its address."""
     found = world.knative()
     assert found["metadata"]["generation"] == found["status"]["observedGeneration"] == 1
     assert {one["type"] for one in found["status"]["conditions"]} == {"Ready", "ConfigurationsReady", "RoutesReady"}
     assert found["status"]["address"]["url"] == found["status"]["url"] == world.uri
 
 
+@case("service_account", f"{SPEC}: Revision, Spec")
 def service_account(world: World) -> None:
+    """The service account of a revision should be kept."""
     account = "runner@demo.example"
     assert world.checked(serviceAccountName=account)["serviceAccountName"] == account
 
 
+@case("service_validation", f"{DOCS}: Admin API v1, services.create")
 def wrong_name(world: World) -> None:
+    """A name that cannot be a label of a host is refused."""
     body = world.v1_body() | {"metadata": {"name": "Wrong_Name"}}
     answer = world.v1.post(f"{SPACE}/services", json=body)
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 
+@case("service_validation", f"{SPEC}: Detailed Resources")
 def unknown_field(world: World) -> None:
+    """Fields that are unknown or out of bounds are refused."""
     assert 'Unknown name "colour"' in world.v1_refusal(colour="red")
     assert "timeout: must be more than 0 and at most 3600 seconds" in world.v1_refusal(timeoutSeconds=3601)
 
 
+@case("single_threaded", f"{SPEC}: Revision, Spec")
 def single_threaded(world: World) -> None:
+    """An instance must not have more requests at once than containerConcurrency says."""
     uri, gate = world.deploy(maxInstanceRequestConcurrency=1), world.folder / "gate"
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(world.cloud.http.get, f"{uri}/hold", params={"until": str(gate)}) for _ in range(2)]
         until(
-            lambda: [one["in_flight"] for one in next(iter(world.cloud.instances(world.name).values()))] == [1, 1],
+            lambda: [one["in_flight"] for one in instances_of(world.cloud, world.name)] == [1, 1],
             "two instances have one request each",
         )
         gate.touch()
     assert [one.result().json()["at_once"] for one in asked] == [1, 1]
 
 
+@case("single_threaded", f"{DOCS}: Maximum concurrent requests")
 def default_concurrency(world: World) -> None:
+    """An instance has at most 80 requests at once unless said otherwise, or 1 with less than one CPU."""
     assert world.knative()["spec"]["template"]["spec"]["containerConcurrency"] == 80
     assert world.checked(container={"resources": {"limits": {"cpu": "500m"}}})["containerConcurrency"] == 1
     assert "is no number of CPUs" in world.v1_refusal(container={"resources": {"limits": {"cpu": "many"}}})
 
 
+@case("volumes", f"{SPEC}: Revision, Spec", REFUSED)
 def volumes(world: World) -> None:
+    """Volumes should be available to containers."""
     assert "volumes: the embedded Cloud Run does not support this field" in world.v1_refusal(volumes=[{"name": "v"}])
-
-
-CASES = [
-    Case("blue-green", "blue_green", "Requests must be shared by the weights of a route, and a tag has an address of "
-         "its own.", f"{SPEC}: Request Routing", blue_green),
-    Case("percent-sum", "blue_green", "The percentages of a service's traffic must sum to 100.",
-         f"{SPEC}: TrafficTarget", percent_sum),
-    Case("configuration", "configuration", "A configuration must report its latest created and latest ready revision.",
-         f"{SPEC}: Resource Lifecycle", configuration),
-    Case("owned-halves", "configuration", "A service must own a configuration and a route of its name, which say so.",
-         f"{SPEC}: Ownership", owned_halves),
-    Case("image-missing", "errorcondition", "An image that cannot be had must make Ready false, with a reason.",
-         f"{SPEC}: Error Signalling", image_missing),
-    Case("container-fails", "errorcondition", "A container that fails must make Ready false, and its end must be "
-         "logged.", "Knative runtime contract: Lifecycle", container_fails),
-    Case("generated-name", "generatename", "A revision without a name must be given one.",
-         f"{SPEC}: Configuration", generated_name),
-    Case("no-generate-name", "generatename", "The names of services are chosen by their users only, generateName is "
-         "not supported.", f"{DOCS}: Admin API v1, ObjectMeta", no_generate_name),
-    Case("both-versions", "migration", "A service is the same in every version of the API.", f"{SPEC}: Service",
-         both_versions),
-    Case("older-form", "migration", "What an older version of the API wrote is not taken for this one.",
-         f"{SPEC}: Detailed Resources", older_form),
-    Case("exported", "migration", "What was exported can be created again, and comes out the same.",
-         f"{DOCS}: Managing services, YAML", exported),
-    Case("resources", "resources", "Limits of CPU and memory must be supported.", f"{SPEC}: ResourceRequirements",
-         resources),
-    Case("immutable", "revision", "Developers must not be able to create revisions directly, nor to change them.",
-         f"{SPEC}: Revision", immutable),
-    Case("revision-labels", "revision", "A revision must tell its configuration, and the generation of it that made "
-         "it.", f"{SPEC}: Configuration, Metadata", revision_labels),
-    Case("pinned", "revision", "A revision tells the digest of its image.", f"{SPEC}: Revision, Status", pinned),
-    Case("revision-timeout", "revision_timeout", "A request that is not answered in the time set for it is answered "
-         "504.", f"{DOCS}: Request timeout", revision_timeout),
-    Case("default-timeout", "revision_timeout", "A request has five minutes unless said otherwise.",
-         f"{DOCS}: Request timeout", default_timeout),
-    Case("route", "route", "A route must tell the traffic in effect and an address that answers.", f"{SPEC}: Route",
-         route),
-    Case("service", "service", "A service must tell the generation it has observed, its conditions and its address.",
-         f"{SPEC}: Service, Status", service),
-    Case("service-account", "service_account", "The service account of a revision should be kept.",
-         f"{SPEC}: Revision, Spec", service_account),
-    Case("wrong-name", "service_validation", "A name that cannot be a label of a host is refused.",
-         f"{DOCS}: Admin API v1, services.create", wrong_name),
-    Case("unknown-field", "service_validation", "Fields that are unknown or out of bounds are refused.",
-         f"{SPEC}: Detailed Resources", unknown_field),
-    Case("single-threaded", "single_threaded", "An instance must not have more requests at once than "
-         "containerConcurrency says.", f"{SPEC}: Revision, Spec", single_threaded),
-    Case("default-concurrency", "single_threaded", "An instance has at most 80 requests at once unless said otherwise, or "
-         "1 with less than one CPU.", f"{DOCS}: Maximum concurrent requests", default_concurrency),
-    Case("volumes", "volumes", "Volumes should be available to containers.", f"{SPEC}: Revision, Spec", volumes,
-         REFUSED),
-]  # fmt: skip

@@ -6,11 +6,18 @@ import uuid
 from pathlib import Path
 
 from tests.localrun.cloud import PLACE, until, write_echo_app
+from tests.localrun.conformance.case import DOCS, RUN, SPEC, case
 from tests.localrun.conformance.deviations import LIMITS, NOT_SERVED, ONE_USER, OWN_PORTS, REFUSED
-from tests.localrun.conformance.world import DOCS, RUN, RUN_HOST, SPEC, Case, World
+from tests.localrun.conformance.world import RUN_HOST, World
 
 
-def image_of_a_folder(world: World) -> None:
+@case(
+    "image",
+    RUN,
+    "an image is a snapshot of a source folder, started by its Procfile's `web:` line with this machine's interpreter",
+)
+def image(world: World) -> None:
+    """An image is a container's."""
     command = Path(f"/proc/{world.instance()['pid']}/cmdline").read_bytes().split(b"\0")
     assert command[:3] == [b"python", b"app.py", b"--port-was"]
     body = {"name": "x", "source": str(world.folder)}
@@ -18,7 +25,13 @@ def image_of_a_folder(world: World) -> None:
     assert "there is no Procfile" in answer.json()["error"]["message"]
 
 
-def no_dockerfile(world: World) -> None:
+@case(
+    "image",
+    f"{DOCS}: Deploying from source",
+    "a source is built by unpacking it; Dockerfiles, functions, base images and build variables are refused",
+)
+def build(world: World) -> None:
+    """A source is built by buildpacks or its Dockerfile."""
     source = {"bucket": "b", "object": "o"}
     body = {"imageUri": "host/demo/repository/x", "storageSource": source, "dockerBuild": {}}
     answer = world.cloud.http.post(f"/v2/{PLACE}/builds:submit", json=body)
@@ -26,7 +39,9 @@ def no_dockerfile(world: World) -> None:
     assert "cannot build a Dockerfile" in answer.json()["error"]["message"]
 
 
-def ports_of_tags(world: World) -> None:
+@case("urls", f"{SPEC}: TrafficTarget", OWN_PORTS)
+def address_of_a_tag(world: World) -> None:
+    """The address of a tag must include the tag's name."""
     traffic = [{"percent": 100, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "tag": "candidate"}]
     made = world.cloud.deploy(world.name, world.body() | {"traffic": traffic})
     addresses = {made["uri"], made["trafficStatuses"][0]["uri"], world.uri}
@@ -34,11 +49,15 @@ def ports_of_tags(world: World) -> None:
     assert all(address.startswith("http://127.0.0.1:") for address in addresses)
 
 
+@case("urls", f"{DOCS}: Service URLs")
 def address_stays(world: World) -> None:
+    """The address of a service stays over deploys."""
     assert world.deploy() == world.deploy(env={"A": "1"})
 
 
-def policies_kept(world: World) -> None:
+@case("iam", f"{DOCS}: Authentication", LIMITS)
+def iam(world: World) -> None:
+    """Who may not invoke a service is refused."""
     policy = {"bindings": [{"role": "roles/run.invoker", "members": ["user:someone@demo.example"]}]}
     path = f"/v2/{PLACE}/services/plain"
     assert world.cloud.http.post(f"{path}:setIamPolicy", json={"policy": policy}).status_code == 200
@@ -46,19 +65,25 @@ def policies_kept(world: World) -> None:
     assert world.cloud.http.get(world.uri).status_code == 200
 
 
-def ingress_kept(world: World) -> None:
+@case("iam", f"{DOCS}: Ingress", LIMITS)
+def ingress(world: World) -> None:
+    """Who does not come from where ingress allows is refused."""
     body = world.body() | {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}
     made = world.cloud.deploy(world.name, body)
     assert made["ingress"] == "INGRESS_TRAFFIC_INTERNAL_ONLY"
     assert world.cloud.http.get(made["uri"]).status_code == 200
 
 
-def no_secrets(world: World) -> None:
+@case("secrets", f"{DOCS}: Secrets", REFUSED)
+def secrets(world: World) -> None:
+    """A secret may be a variable or a file."""
     variable = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "1"}}}
     assert "valueSource: the embedded Cloud Run does not support" in world.v1_refusal(container={"env": [variable]})
 
 
-def no_network(world: World) -> None:
+@case("secrets", f"{DOCS}: Networking", REFUSED)
+def network(world: World) -> None:
+    """A service may reach a private network and a database."""
     assert "vpcAccess: the embedded Cloud Run does not support" in world.refusal(vpcAccess={"connector": "c"})
     for annotation in ("run.googleapis.com/cloudsql-instances", "run.googleapis.com/vpc-access-connector"):
         body = world.v1_body()
@@ -66,11 +91,19 @@ def no_network(world: World) -> None:
         assert "does not support this" in world.v1_refused(body)
 
 
-def no_metadata_server(world: World) -> None:
+@case("sandbox", RUN, ONE_USER)
+def metadata_server(world: World) -> None:
+    """A metadata server tells the project and hands out tokens."""
     assert [name for name in world.ask("env") if name.startswith(("GCE_", "GOOGLE_"))] == []
 
 
-def dependency_started(world: World) -> None:
+@case(
+    "sandbox",
+    f"{DOCS}: Connecting to services",
+    "what services depend on (`source` of a dependency) is started at its declared address",
+)
+def dependencies(world: World) -> None:
+    """What a service depends on runs elsewhere."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     cloud = world.second()
@@ -78,24 +111,43 @@ def dependency_started(world: World) -> None:
     assert cloud.http.get(f"http://{address}/env").json()["PORT"] == address.partition(":")[2]
 
 
-def unused_images_gone(world: World) -> None:
-    """There were two images of that name, and no service used the first."""
+@case(
+    "image",
+    f"{DOCS}: Managing revisions",
+    "a service keeps its 1,000 newest revisions, and an image is deleted when no revision needs it and it is not "
+    "the latest of its name",
+)
+def retention(world: World) -> None:
+    """Images stay in their registry.
+
+    There were two images of that name, and no service used the first.
+    """
     versions = [path.read_text() for path in (world.second().home / "images").glob("*/version")]
     assert versions == ["two"]
 
 
-def processes_marked(world: World) -> None:
+@case("sandbox", RUN, "every process has a variable `NETRA_LOOP_LOCAL`")
+def mark(world: World) -> None:
+    """The environment is that of the image, the user and the contract."""
     assert world.ask("env")["NETRA_LOOP_LOCAL"]
 
 
-def any_project(world: World) -> None:
+@case(
+    "sandbox",
+    f"{DOCS}: Admin API v1, namespaces",
+    "every project exists, its id is its namespace, and it has the same number",
+)
+def projects(world: World) -> None:
+    """A project has a number of its own, which is its namespace."""
     found = [world.v1.get(f"http://cloudresourcemanager.googleapis.com/v1/projects/{one}").json() for one in "ab"]
     assert [one["projectId"] for one in found] == ["a", "b"]
     assert found[0]["projectNumber"] == found[1]["projectNumber"]
     assert world.knative()["metadata"]["namespace"] == "demo"
 
 
+@case("logs", f"{DOCS}: Logging")
 def line_and_request(world: World) -> None:
+    """A line of JSON is structured, and joins its request by the trace."""
     trace = uuid.uuid4().hex
     where = f"projects/demo/traces/{trace}"
     line = json.dumps({"severity": "ERROR", "message": "late", "logging.googleapis.com/trace": where})
@@ -108,7 +160,14 @@ def line_and_request(world: World) -> None:
     assert [entry["resource"]["labels"]["revision_name"] for entry in entries] == ["plain-one"] * 2
 
 
-def in_order_of_arrival(world: World) -> None:
+@case(
+    "logs",
+    "Cloud Logging API v2",
+    "logs are capped at 512 MB and lose what came within 50 ms of a `kill -9`; there is no tail; "
+    "equal times are in order of arrival",
+)
+def order_and_tail(world: World) -> None:
+    """Entries of one moment are in order of their ids, and new ones can be followed."""
     log = f"projects/demo/logs/{uuid.uuid4()}"
     moment = {"timestamp": until(lambda: world.cloud.entries("severity=INFO"), "an entry is there")[-1]["timestamp"]}
     entries = [{"textPayload": identity, "insertId": identity, **moment} for identity in ("b", "a")]
@@ -117,13 +176,21 @@ def in_order_of_arrival(world: World) -> None:
     assert world.cloud.http.post("/v2/entries:tail", json={}).status_code == 501
 
 
-def functions_refused(world: World) -> None:
+@case(
+    "logs",
+    "Cloud Logging query language",
+    "the log functions `cast`, `regexp_extract`, `source` and RE2's script classes are refused",
+)
+def log_functions(world: World) -> None:
+    """A filter may have functions."""
     for call in ("cast(a, INT64)", 'regexp_extract(a, "b")', 'source("a")'):
         body = {"resourceNames": ["projects/demo"], "filter": f"{call}=1"}
         assert world.cloud.http.post("/v2/entries:list", json=body).status_code == 400, call
 
 
+@case("api", f"{DOCS}: Admin API v1 and v2", NOT_SERVED)
 def not_served(world: World) -> None:
+    """There are worker pools, domain mappings and services of several regions."""
     body = world.body() | {"multiRegionSettings": {"regions": ["europe-west1"]}}
     assert world.cloud.create(world.name, body).status_code == 400
     assert world.cloud.http.get(f"/v2/{PLACE}/workerPools").status_code == 501
@@ -131,7 +198,11 @@ def not_served(world: World) -> None:
     assert world.v1.get(mappings).status_code == 403
 
 
-def form_of_errors(world: World) -> None:
+@case(
+    "api", "Google API design guide: Errors", "sentences and codes of errors are modelled on documents and public logs"
+)
+def errors(world: World) -> None:
+    """An error has a code, a status and a sentence."""
     answer = world.cloud.http.get(f"/v2/{PLACE}/services/{world.name}")
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["status"]) == (404, 404, "NOT_FOUND")
@@ -139,47 +210,3 @@ def form_of_errors(world: World) -> None:
         error["message"]
         == f"Resource '{world.name}' of kind 'SERVICE' in region 'europe-west1' in project 'demo' does not exist."
     )
-
-
-CASES = [
-    Case("image", "image", "An image is a container's.", RUN, image_of_a_folder,
-         "an image is a snapshot of a source folder, started by its Procfile's `web:` line with this machine's "
-         "interpreter"),
-    Case("build", "image", "A source is built by buildpacks or its Dockerfile.", f"{DOCS}: Deploying from source",
-         no_dockerfile,
-         "a source is built by unpacking it; Dockerfiles, functions, base images and build variables are refused"),
-    Case("address-of-a-tag", "urls", "The address of a tag must include the tag's name.", f"{SPEC}: TrafficTarget",
-         ports_of_tags, OWN_PORTS),
-    Case("address-stays", "urls", "The address of a service stays over deploys.", f"{DOCS}: Service URLs",
-         address_stays),
-    Case("iam", "iam", "Who may not invoke a service is refused.", f"{DOCS}: Authentication", policies_kept, LIMITS),
-    Case("ingress", "iam", "Who does not come from where ingress allows is refused.", f"{DOCS}: Ingress", ingress_kept,
-         LIMITS),
-    Case("secrets", "secrets", "A secret may be a variable or a file.", f"{DOCS}: Secrets", no_secrets, REFUSED),
-    Case("network", "secrets", "A service may reach a private network and a database.", f"{DOCS}: Networking",
-         no_network, REFUSED),
-    Case("metadata-server", "sandbox", "A metadata server tells the project and hands out tokens.", RUN,
-         no_metadata_server, ONE_USER),
-    Case("dependencies", "sandbox", "What a service depends on runs elsewhere.", f"{DOCS}: Connecting to services",
-         dependency_started, "what services depend on (`source` of a dependency) is started at its declared address"),
-    Case("retention", "image", "Images stay in their registry.", f"{DOCS}: Managing revisions", unused_images_gone,
-         "a service keeps its 1,000 newest revisions, and an image is deleted when no revision needs it and it is not "
-         "the latest of its name"),
-    Case("mark", "sandbox", "The environment is that of the image, the user and the contract.", RUN, processes_marked,
-         "every process has a variable `NETRA_LOOP_LOCAL`"),
-    Case("projects", "sandbox", "A project has a number of its own, which is its namespace.",
-         f"{DOCS}: Admin API v1, namespaces", any_project,
-         "every project exists, its id is its namespace, and it has the same number"),
-    Case("line-and-request", "logs", "A line of JSON is structured, and joins its request by the trace.",
-         f"{DOCS}: Logging", line_and_request),
-    Case("order-and-tail", "logs", "Entries of one moment are in order of their ids, and new ones can be followed.",
-         "Cloud Logging API v2", in_order_of_arrival,
-         "logs are capped at 512 MB and lose what came within 50 ms of a `kill -9`; there is no tail; equal times are "
-         "in order of arrival"),
-    Case("log-functions", "logs", "A filter may have functions.", "Cloud Logging query language", functions_refused,
-         "the log functions `cast`, `regexp_extract`, `source` and RE2's script classes are refused"),
-    Case("not-served", "api", "There are worker pools, domain mappings and services of several regions.",
-         f"{DOCS}: Admin API v1 and v2", not_served, NOT_SERVED),
-    Case("errors", "api", "An error has a code, a status and a sentence.", "Google API design guide: Errors",
-         form_of_errors, "sentences and codes of errors are modelled on documents and public logs"),
-]  # fmt: skip

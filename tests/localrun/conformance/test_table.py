@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from tests.localrun.cloud import Cloud, service_body, write_echo_app
+from tests.localrun.conformance.case import Case
 from tests.localrun.conformance.deviations import reasons
 from tests.localrun.conformance.table import CASES
-from tests.localrun.conformance.world import Case, World
+from tests.localrun.conformance.world import World
 from tests.localrun.jobs import FOR_EVER, begin, create_job, job_body, wait_for_line
 
 OF_THE_API = (

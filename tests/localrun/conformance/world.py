@@ -1,4 +1,4 @@
-"""What a check of the table can do: deploy a service of its own, ask it, and ask both APIs about it."""
+"""What a check can do: deploy a service of its own, ask it, and ask both APIs about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +8,6 @@ from typing import Any
 import httpx
 
 from tests.localrun.cloud import PLACE, Cloud, Document, service_body
-
-SPEC = "Knative Serving API specification"
-CONTRACT = "Knative runtime contract"
-RUN = "Cloud Run container contract"
-DOCS = "Cloud Run documentation"
 
 RUN_HOST = "http://europe-west1-run.googleapis.com"
 SPACE = f"{RUN_HOST}/apis/serving.knative.dev/v1/namespaces/demo"
@@ -56,7 +51,7 @@ class World:
 
     def instance(self, service: str = "plain") -> Document:
         """The only instance of a service with one revision."""
-        [[instance]] = self.cloud.instances(service).values()
+        [instance] = instances_of(self.cloud, service)
         return instance
 
     def refusal(self, *, container: Document | None = None, **template: Any) -> str:
@@ -112,19 +107,7 @@ class World:
         return document
 
 
-Check = Callable[[World], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing that a document asks. `deviates` is the README's row on it, empty where it holds.
-
-    The check shows what is done here, in either case.
-    """
-
-    id: str
-    area: str
-    asks: str
-    source: str
-    check: Check
-    deviates: str = ""
+def instances_of(cloud: Cloud, service: str) -> list[Document]:
+    """The instances of the only revision of a service."""
+    [instances] = cloud.instances(service).values()
+    return instances
