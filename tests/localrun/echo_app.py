@@ -153,6 +153,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\nuntil the end")
         self.close_connection = True
 
+    def at_trailers(self, _: dict[str, str]) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+        self.wfile.write(head + b"4\r\nbody\r\n0\r\nX-Sum: 4\r\n\r\n")
+
     def chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()

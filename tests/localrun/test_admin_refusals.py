@@ -212,8 +212,9 @@ def test_refused_calls_are_in_the_audit_too(cloud: Cloud, name: str) -> None:
     }
 
 
-def test_a_command_with_a_nul_is_refused(cloud: Cloud, name: str) -> None:
+@pytest.mark.parametrize(("field", "value"), [("command", ["a\0b"]), ("workingDir", "a\0b")])
+def test_what_no_process_can_be_given_is_refused(cloud: Cloud, name: str, field: str, value: object) -> None:
     body = service_body("local/echo")
-    body["template"]["containers"][0]["command"] = ["a\0b"]
+    body["template"]["containers"][0][field] = value
     answer = cloud.create(name, body)
     assert (answer.status_code, "must not hold a NUL" in answer.json()["error"]["message"]) == (400, True)

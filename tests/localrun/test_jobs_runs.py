@@ -54,6 +54,13 @@ def test_a_task_finds_a_clean_environment_and_the_contract_of_jobs(cloud: Cloud,
     }
 
 
+def test_a_task_begins_in_its_working_folder(cloud: Cloud, echo: str, job: str, tmp_path: Path) -> None:
+    body = job_body(echo, "pwd")
+    body["template"]["template"]["containers"][0]["workingDir"] = str(tmp_path)
+    create_job(cloud, job, body)
+    assert lines(cloud, execute(cloud, job)) == [str(tmp_path)]
+
+
 def test_without_a_command_it_runs_the_procfiles(cloud: Cloud, job: str, tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_text("web: echo hello\n")
     create_job(cloud, job, {"template": {"template": {"containers": [{"image": cloud.build(tmp_path, job)["image"]}]}}})

@@ -35,6 +35,7 @@ CONTAINERS: st.SearchStrategy[Document] = st.fixed_dictionaries(
     optional={
         "name": WORDS,
         "command": st.lists(WORDS, max_size=3),
+        "workingDir": WORDS,
         "args": st.lists(WORDS, max_size=3),
         "env": st.lists(VARIABLES, max_size=3, unique_by=lambda variable: str(variable["name"])),
         "ports": st.integers(1, 65535).map(lambda port: [{"containerPort": port}]),

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
-from tests.localrun.cloud import Cloud, service_body, until
+from tests.localrun.cloud import Cloud, service_body, until, write_echo_app
 
 
 def test_the_environment_is_clean_and_keeps_the_runtime_contract(cloud: Cloud, echo: str, name: str) -> None:
@@ -38,6 +39,22 @@ def test_a_command_replaces_the_procfiles(cloud: Cloud, echo: str, name: str) ->
     body["template"]["containers"][0] |= {"command": ["python", "app.py"], "args": ["mine"]}
     env = httpx.get(f"{cloud.deploy(name, body)['uri']}/env").json()
     assert json.loads(env["argv"]) == ["mine"]
+
+
+@pytest.mark.parametrize(("asked", "found"), [("parts", "images/*/parts"), ("", "images/*")], ids=["one", "none"])
+def test_a_working_folder_is_below_the_image(cloud: Cloud, tmp_path: Path, name: str, asked: str, found: str) -> None:
+    source = write_echo_app(tmp_path / "source")
+    write_echo_app(source / "parts")
+    body = service_body(cloud.build(source, name)["reference"])
+    body["template"]["containers"][0]["workingDir"] = asked
+    env = httpx.get(f"{cloud.deploy(name, body)['uri']}/env").json()
+    assert Path(env["cwd"]).match(f"{cloud.home}/{found}")
+
+
+def test_a_working_folder_that_is_not_there_fails_the_revision(cloud: Cloud, echo: str, name: str) -> None:
+    body = service_body(echo)
+    body["template"]["containers"][0]["workingDir"] = "nowhere"
+    assert "No such file or directory" in cloud.finish(cloud.create(name, body))["error"]["message"]
 
 
 def test_it_is_asked_to_end_before_it_is_killed(cloud: Cloud, echo: str, name: str) -> None:

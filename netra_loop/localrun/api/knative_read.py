@@ -101,7 +101,7 @@ def _template(template: Fields) -> Document:
 
 
 def _container(container: Fields, annotations: dict[str, str]) -> Document:
-    """A container has the same fields in both, but for how its CPU is given and what secrets are called."""
+    """A container has the same fields in both, but for its CPU, the protocol of ports and what secrets are called."""
     declared = container.fields("resources")
     declared.expect_only(("limits", "requests"))  # a request is no more than a hint
     resources: Document = {
@@ -113,7 +113,15 @@ def _container(container: Fields, annotations: dict[str, str]) -> Document:
         {"valueSource" if key == "valueFrom" else key: value for key, value in variable.document.items()}
         for variable in container.each("env")
     ]
-    return container.document | {"resources": resources, "env": env}
+    ports = [_port(port) for port in container.each("ports")]
+    return container.document | {"resources": resources, "env": env, "ports": ports}
+
+
+def _port(port: Fields) -> Document:
+    """A port without its `protocol`, which is always TCP."""
+    if port.has("protocol") and port.text("protocol") != "TCP":
+        raise port.wrong("protocol", f"'{port.text('protocol')}' is not supported, only 'TCP' is")
+    return {key: value for key, value in port.document.items() if key != "protocol"}
 
 
 def _target(target: Fields) -> Document:

@@ -1,6 +1,7 @@
 """Services, their revisions, configurations and routes as the JSON documents of the v1 API, which gcloud reads."""
 
 import json
+import uuid
 
 from netra_loop.localrun.api.knative_read import (
     AFFINITY,
@@ -23,7 +24,7 @@ from netra_loop.localrun.api.knative_read import (
     THROTTLING,
 )  # fmt: skip
 from netra_loop.localrun.api.render import CREATOR, TagUrl, revision_states, service_conditions, service_state
-from netra_loop.localrun.api.v1 import resource
+from netra_loop.localrun.api.v1 import owner, resource
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.services.model import (
     Allocation,
@@ -39,6 +40,7 @@ from netra_loop.localrun.services.traffic import serving
 
 API = "serving.knative.dev/v1"
 PREFIX = "serving.knative.dev/"
+CONFIGURATION, ROUTE = "Configuration", "Route"
 STATUSES = {RevisionState.READY: "True", RevisionState.FAILED: "False", RevisionState.STARTING: "Unknown"}
 
 
@@ -59,7 +61,7 @@ def v1_configuration(service: Service, latest: Revision | None, url: TagUrl) -> 
     status = _service_status(service, latest, url)
     status["conditions"] = [_of_kind(status, "ConfigurationsReady") | {"type": "Ready"}]
     spec = {"template": _template(service.template)}
-    return resource(API, "Configuration", _service_metadata(service, url, ""), spec, status)
+    return resource(API, CONFIGURATION, _half_metadata(service, CONFIGURATION, url), spec, status)
 
 
 def v1_route(service: Service, latest: Revision | None, url: TagUrl) -> Document:
@@ -72,7 +74,7 @@ def v1_route(service: Service, latest: Revision | None, url: TagUrl) -> Document
         "traffic": _statuses(service, url),
     }
     spec = {"traffic": [_target(target) for target in service.traffic]}
-    return resource(API, "Route", _service_metadata(service, url, ""), spec, status)
+    return resource(API, ROUTE, _half_metadata(service, ROUTE, url), spec, status)
 
 
 def v1_revision(revision: Revision, service: Service, log_uri: str) -> Document:
@@ -85,20 +87,12 @@ def v1_revision(revision: Revision, service: Service, log_uri: str) -> Document:
         "labels": template["labels"]
         | {
             f"{PREFIX}configuration": service.id.name,
+            f"{PREFIX}configurationGeneration": str(revision.generation),
             f"{PREFIX}service": service.id.name,
             f"{PREFIX}serviceUid": service.uid,
             LOCATION: service.id.place.location,
         },
-        "ownerReferences": [
-            {
-                "apiVersion": API,
-                "kind": "Configuration",
-                "name": service.id.name,
-                "uid": service.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
+        "ownerReferences": [owner(API, CONFIGURATION, service.id.name, _half_uid(service, CONFIGURATION))],
     }
     active = RevisionState.READY if revision.id.name in serving(service) else RevisionState.FAILED
     conditions = [
@@ -144,6 +138,20 @@ def _service_metadata(service: Service, url: TagUrl, operation: str) -> Document
         "labels": settings["labels"] | {LOCATION: service.id.place.location},
         "annotations": settings["annotations"] | _known(annotations),
     }
+
+
+def _half_metadata(service: Service, kind: str, url: TagUrl) -> Document:
+    """The metadata of a configuration or a route, which the service owns."""
+    metadata = _service_metadata(service, url, "")
+    return metadata | {
+        "uid": _half_uid(service, kind),
+        "labels": metadata["labels"] | {f"{PREFIX}service": service.id.name},
+        "ownerReferences": [owner(API, "Service", service.id.name, service.uid)],
+    }
+
+
+def _half_uid(service: Service, kind: str) -> str:
+    return str(uuid.uuid5(uuid.UUID(service.uid), kind))
 
 
 def _service_status(service: Service, latest: Revision | None, url: TagUrl) -> Document:

@@ -15,6 +15,11 @@ def resource(api: str, kind: str, metadata: Document, spec: Document, status: Do
     return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec, "status": status}
 
 
+def owner(api: str, kind: str, name: str, uid: str) -> Document:
+    """How a resource says by which other one it came into being."""
+    return {"apiVersion": api, "kind": kind, "name": name, "uid": uid, "controller": True, "blockOwnerDeletion": True}
+
+
 def listed(api: str, kind: str, documents: Sequence[Document], request: ApiRequest) -> Answer:
     """One page of the documents whose labels the request's selector wants."""
     wants = read_selector(request.parameter("labelSelector"))

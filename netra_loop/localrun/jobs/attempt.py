@@ -12,7 +12,7 @@ from netra_loop.localrun.jobs.progress import CANCELLED, TIMED_OUT, exited
 from netra_loop.localrun.logs.entries import line_entry, new_entry, system_entry
 from netra_loop.localrun.logs.intake import Intake
 from netra_loop.localrun.runtime.images import Image
-from netra_loop.localrun.runtime.launch import basic_environment, command_line, mark
+from netra_loop.localrun.runtime.launch import basic_environment, command_line, mark, working_folder
 from netra_loop.localrun.runtime.process import Process
 from netra_loop.localrun.services.model import Code, Failure, Reason
 
@@ -62,8 +62,9 @@ class Attempt:
             self.logs.append(line_entry(source, stream, text))
 
         argv = command_line(self.image, self.execution.container)
+        folder = working_folder(self.image, self.execution.container)
         environment = task_environment(self.execution, self.task)
-        process = await Process.start(argv, environment, self.image.folder, self.grace, on_line)
+        process = await Process.start(argv, environment, folder, self.grace, on_line)
         try:
             ended = await _ends(process, self._timeout(), cancelled)
         finally:

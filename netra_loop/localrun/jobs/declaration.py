@@ -12,7 +12,12 @@ from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.jobs.model import Execution, ExecutionId, Job, JobId, Task, TaskId
 from netra_loop.localrun.services.declaration import LAUNCH_STAGES, SUFFIX_LETTERS
 from netra_loop.localrun.services.model import Failure
-from netra_loop.localrun.services.template import EXECUTION_ENVIRONMENTS, read_environment, read_limits
+from netra_loop.localrun.services.template import (
+    EXECUTION_ENVIRONMENTS,
+    read_environment,
+    read_limits,
+    read_working_folder,
+)
 
 JOB_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 RESERVED = re.compile(r"CLOUD_RUN_.*")
@@ -29,9 +34,9 @@ OUTPUT_FIELDS = (
 )  # fmt: skip
 TASK_FIELDS = ("containers", "maxRetries", "timeout", "serviceAccount", "executionEnvironment")
 TASK_UNSUPPORTED = ("volumes", "encryptionKey", "vpcAccess", "nodeSelector", "gpuZonalRedundancyDisabled")
-CONTAINER_FIELDS = ("name", "image", "command", "args", "env", "resources")
+CONTAINER_FIELDS = ("name", "image", "command", "args", "env", "resources", "workingDir")
 CONTAINER_UNSUPPORTED = (
-    "sourceCode", "volumeMounts", "workingDir", "ports", "startupProbe", "livenessProbe", "readinessProbe",
+    "sourceCode", "volumeMounts", "ports", "startupProbe", "livenessProbe", "readinessProbe",
     "dependsOn", "baseImageUri", "buildInfo",
 )  # fmt: skip
 
@@ -181,7 +186,7 @@ def _container(container: Fields) -> Document:
         "args": container.texts("args"),
         "env": read_environment(container, RESERVED),
         "resources": {"limits": read_limits(resources)},
-    }
+    } | read_working_folder(container)
 
 
 def _number(fields: Fields, key: str, default: int, least: int, most: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from netra_loop.localrun.api.render import CREATOR
-from netra_loop.localrun.api.v1 import resource
+from netra_loop.localrun.api.v1 import owner, resource
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.jobs import conditions as jobs_conditions
 from netra_loop.localrun.jobs.conditions import Condition
@@ -45,7 +45,7 @@ def v1_execution(execution: Execution, tasks: Sequence[Task], job: Job, log_uri:
     metadata = _metadata(execution.id.name, job.id.place, execution, _own(execution), _annotations(execution))
     metadata |= {"generation": 1, "resourceVersion": execution.etag.strip('"')}
     metadata["labels"] |= {"run.googleapis.com/job": job.id.name, "run.googleapis.com/jobUid": job.uid}
-    metadata["ownerReferences"] = [_owner("Job", job.id.name, job.uid)]
+    metadata["ownerReferences"] = [owner(API, "Job", job.id.name, job.uid)]
     template = {"taskCount": execution.task_count, "parallelism": execution.parallelism, "template": execution.template}
     status: Document = {
         "observedGeneration": 1,
@@ -66,7 +66,7 @@ def v1_task(task: Task, execution: Execution, log_uri: str) -> Document:
     """The v1 Task of an execution."""
     place = execution.id.job.place
     metadata = _metadata(task.id.name, place, task, _own(execution), _annotations(execution))
-    metadata |= {"generation": 1, "ownerReferences": [_owner("Execution", execution.id.name, execution.uid)]}
+    metadata |= {"generation": 1, "ownerReferences": [owner(API, "Execution", execution.id.name, execution.uid)]}
     metadata["labels"] |= {
         "run.googleapis.com/job": execution.id.job.name,
         "run.googleapis.com/execution": execution.id.name,
@@ -144,10 +144,6 @@ def _reference(execution: Execution) -> Document:
         "completionStatus": completion_status(execution),
     }
     return _known(reference)
-
-
-def _owner(kind: str, name: str, uid: str) -> Document:
-    return {"apiVersion": API, "kind": kind, "name": name, "uid": uid, "controller": True, "blockOwnerDeletion": True}
 
 
 def _condition(condition: Condition) -> Document:

@@ -8,7 +8,7 @@ from netra_loop.localrun.logs.entries import Source, line_entry, system_entry
 from netra_loop.localrun.logs.intake import Intake
 from netra_loop.localrun.routing.connections import Connections
 from netra_loop.localrun.runtime.images import Image, Images
-from netra_loop.localrun.runtime.launch import command_line, environment
+from netra_loop.localrun.runtime.launch import command_line, environment, working_folder
 from netra_loop.localrun.runtime.ports import Ports
 from netra_loop.localrun.runtime.probe import kind, started, succeeds
 from netra_loop.localrun.runtime.process import Process
@@ -86,12 +86,13 @@ class Launcher:
         source = Source(revision.id, secrets.token_hex(32))
         self.logs.append(system_entry(source, "INFO", "Starting new instance."))
         port = self.ports.free()
-        argv = command_line(image, revision.template["containers"][0])
+        container = revision.template["containers"][0]
+        argv, folder = command_line(image, container), working_folder(image, container)
 
         def on_line(stream: str, text: str) -> None:
             self.logs.append(line_entry(source, stream, text))
 
-        start = Process.start(argv, environment(revision, port), image.folder, self.grace, on_line)
+        start = Process.start(argv, environment(revision, port), folder, self.grace, on_line)
         process = await self.ports.lend(port, start)
         return Instance(source.instance, port, process, source, Connections(port))
 

@@ -32,6 +32,11 @@ def procfile_command(image: Image) -> list[str]:
     return ["/bin/sh", "-c", f"exec {image.command}"]
 
 
+def working_folder(image: Image, container: Document) -> Path:
+    """Where a process begins: the image's folder, or its `workingDir` below that; an absolute one is this machine's."""
+    return Path(image.folder, container.get("workingDir", ""))
+
+
 def environment(revision: Revision, port: int) -> dict[str, str]:
     """The basic environment, the service's own variables and the runtime contract's."""
     own = {variable["name"]: variable["value"] for variable in revision.template["containers"][0]["env"]}

@@ -134,7 +134,7 @@ def declare(
     if name in existing and existing[name].template != wanted.template:
         raise already_exists(f"Revision named '{name}' with different configuration already exists.")
     require_known(wanted.traffic, {*existing, name})
-    revision = None if name in existing else _revision(RevisionId(service, name), wanted.template, pinned)
+    revision = None if name in existing else _revision(RevisionId(service, name), generation, wanted.template, pinned)
     moment = clock.now()
     base = previous or Service(
         service, str(uuid.uuid4()), generation, {}, {}, (), created=moment, updated=moment, latest_created=name
@@ -167,10 +167,10 @@ def _new_name(service: str, generation: int, existing: Mapping[str, Revision]) -
             return name
 
 
-def _revision(identity: RevisionId, template: Document, pinned: str) -> Revision:
+def _revision(identity: RevisionId, generation: int, template: Document, pinned: str) -> Revision:
     moment = clock.now()
     image = pinned or template["containers"][0]["image"]
-    return Revision(identity, str(uuid.uuid4()), template, image, created=moment, settled=moment)
+    return Revision(identity, str(uuid.uuid4()), template, image, moment, moment, generation=generation)
 
 
 def require_etag(resource: Versioned, etag: str) -> None:

@@ -76,7 +76,10 @@ class RevisionState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One immutable version of a service. `image` is the reference pinned by digest, as asked when it is unknown."""
+    """One immutable version of a service. `image` is the reference pinned by digest, as asked when it is unknown.
+
+    `generation` is that of the service as it was then.
+    """
 
     id: RevisionId
     uid: str
@@ -86,6 +89,7 @@ class Revision:
     settled: str
     state: RevisionState = RevisionState.STARTING
     failure: Failure | None = None
+    generation: int = 1
 
 
 class Allocation(Enum):

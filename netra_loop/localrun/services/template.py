@@ -21,10 +21,10 @@ TEMPLATE_UNSUPPORTED = (
     "vpcAccess", "volumes", "encryptionKey", "serviceMesh", "encryptionKeyRevocationAction",
     "encryptionKeyShutdownDuration", "nodeSelector", "gpuZonalRedundancyDisabled",
 )  # fmt: skip
-CONTAINER_FIELDS = ("name", "image", "command", "args", "env", "resources", "ports", "startupProbe", "livenessProbe")
-CONTAINER_UNSUPPORTED = (
-    "sourceCode", "volumeMounts", "workingDir", "readinessProbe", "dependsOn", "baseImageUri", "buildInfo",
+CONTAINER_FIELDS = (
+    "name", "image", "command", "args", "env", "resources", "ports", "startupProbe", "livenessProbe", "workingDir",
 )  # fmt: skip
+CONTAINER_UNSUPPORTED = ("sourceCode", "volumeMounts", "readinessProbe", "dependsOn", "baseImageUri", "buildInfo")
 RESERVED = re.compile(r"PORT|K_.*")
 PROBE_FIELDS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThreshold", "httpGet", "tcpSocket")
 
@@ -32,14 +32,15 @@ PROBE_FIELDS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failu
 def read_template(template: Fields) -> Document:
     """A revision template with every default in place; raises INVALID_ARGUMENT for what Cloud Run would refuse."""
     template.expect_only(TEMPLATE_FIELDS, TEMPLATE_UNSUPPORTED)
+    container = _only_container(template)
     document: Document = {
         "labels": template.mapping("labels"),
         "annotations": template.mapping("annotations"),
         "scaling": _scaling(template.fields("scaling")),
         "timeout": _timeout(template),
         "serviceAccount": template.text("serviceAccount"),
-        "containers": [_only_container(template)],
-        "maxInstanceRequestConcurrency": template.number("maxInstanceRequestConcurrency", 0) or 80,
+        "containers": [container],
+        "maxInstanceRequestConcurrency": template.number("maxInstanceRequestConcurrency", 0) or _concurrency(container),
         "sessionAffinity": template.flag("sessionAffinity"),
         "healthCheckDisabled": template.flag("healthCheckDisabled"),
     }
@@ -63,6 +64,16 @@ def _scaling(scaling: Fields) -> Document:
     scaling.expect_only(("minInstanceCount", "maxInstanceCount"))
     low, high = scaling.number("minInstanceCount", 0), scaling.number("maxInstanceCount", 0) or 100
     return {"minInstanceCount": low, "maxInstanceCount": high}
+
+
+def _concurrency(container: Document) -> int:
+    """How many requests an instance may have at once when nobody says: as Cloud Run decides, by its CPU."""
+    return 80 if _cpus(container["resources"]["limits"]["cpu"]) >= 1 else 1
+
+
+def _cpus(quantity: str) -> float:
+    """A number of CPUs such as `1`, `0.5` or, in thousandths, `500m`."""
+    return float(quantity.removesuffix("m")) / (1000 if quantity.endswith("m") else 1)
 
 
 def _timeout(template: Fields) -> str:
@@ -96,14 +107,26 @@ def _container(container: Fields) -> Document:
     }
     if container.has("livenessProbe"):
         document["livenessProbe"] = _probe(container.fields("livenessProbe"), port["containerPort"])
-    return document
+    return document | read_working_folder(container)
+
+
+def read_working_folder(container: Fields) -> Document:
+    """The `workingDir` of a container, if it has one."""
+    folder = container.text("workingDir")
+    _refuse_nul(container, "workingDir", folder)
+    return {"workingDir": folder} if folder else {}
 
 
 def _words(container: Fields, key: str) -> list[str]:
     words = container.texts(key)
+    _refuse_nul(container, key, *words)
+    return words
+
+
+def _refuse_nul(container: Fields, key: str, *words: str) -> None:
+    """No process can be started with such a word."""
     if any("\0" in word for word in words):
         raise container.wrong(key, "must not hold a NUL character")
-    return words
 
 
 def _port(container: Fields) -> Document:
@@ -150,7 +173,11 @@ def _resources(resources: Fields) -> Document:
 
 
 def read_limits(resources: Fields) -> dict[str, str]:
-    return {"cpu": "1000m", "memory": "512Mi"} | resources.mapping("limits")
+    """The limits of a container, by default half a gigabyte and one CPU."""
+    limits = {"cpu": "1000m", "memory": "512Mi"} | resources.mapping("limits")
+    if not re.fullmatch(r"\d+(\.\d+)?m?", limits["cpu"]):
+        raise resources.wrong("limits", f"'{limits['cpu']}' is no number of CPUs such as '1', '0.5' or '500m'")
+    return limits
 
 
 def _startup_probe(container: Fields, port: int) -> Document:
@@ -161,7 +188,9 @@ def _startup_probe(container: Fields, port: int) -> Document:
 
 
 def _probe(probe: Fields, port: int) -> Document:
-    probe.expect_only(PROBE_FIELDS, unsupported=("grpc",))
+    probe.expect_only((*PROBE_FIELDS, "grpc"))
+    if probe.has("grpc"):  # it may be empty, for the usual port
+        raise probe.wrong("grpc", "the embedded Cloud Run does not support this field")
     document: Document = {
         "initialDelaySeconds": probe.number("initialDelaySeconds", 0),
         "timeoutSeconds": probe.number("timeoutSeconds", 0) or 1,

@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.api", f"{__name__}.runtime", f"{__name__}.world")
+CHECKS = ("api", "runtime", "serving", "surroundings", "world")
+
+pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in CHECKS))

@@ -2,13 +2,15 @@
 
 import sys
 
-from tests.localrun.conformance import api, runtime
+from tests.localrun.conformance.deviations import reasons
+from tests.localrun.conformance.table import CASES
 
 
 def main() -> None:
-    for case in (*api.CASES, *runtime.CASES):
-        holds = f"deviates: {case.deviates}" if case.deviates else "holds"
-        sys.stdout.write(f"{case.area:18} {case.asks} ({case.source})\n{'':18} {holds}\n")
+    why = reasons()
+    for case in CASES:
+        result = f"deviates: {case.deviates} ({why[case.deviates]})" if case.deviates else "holds"
+        sys.stdout.write(f"{case.id} [{case.area}] {case.asks} ({case.source})\n    {result}\n")
 
 
 if __name__ == "__main__":

@@ -1,260 +1,280 @@
-"""The areas of Knative's conformance tests of the runtime, and what Cloud Run's own contract adds."""
+"""The areas of Knative's conformance tests of the runtime."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import socket
+import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.sync.client import connect
 
 from tests.localrun.cloud import until
-from tests.localrun.conformance.world import Case, World
-from tests.localrun.jobs import create_job, execute, job_body, lines
+from tests.localrun.conformance.case import CONTRACT, DOCS, RUN, SPEC, case
+from tests.localrun.conformance.deviations import HTTP_1, LIMITS, ONE_USER, REFUSED
+from tests.localrun.conformance.world import World, instances_of
 
-SPEC = "Knative runtime contract"
-RUN = "Cloud Run container runtime contract"
-ONE_USER = (
-    "the file system is this machine's, writable with the user's rights; there is no sandbox and no metadata server"
-)
-LIMITS = "memory and CPU limits, IAM and ingress are accepted and not enforced"
-REFUSED = "sidecars, volumes, secrets, VPC, Cloud SQL, readiness and gRPC probes are refused"
+OURS = {"PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE", "NETRA_LOOP_LOCAL"}
+OF_THE_CONTRACT = {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
+OF_THE_SHELL = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
+OF_THE_APP = {"cwd", "argv"}
 LIVENESS = {"httpGet": {"path": "/health"}, "periodSeconds": 1, "failureThreshold": 1}
+SOCKET = {"tcpSocket": {}, "periodSeconds": 1}
 
 
-def cgroup(world: World) -> None:
-    world.deploy(container={"resources": {"limits": {"memory": "128Mi"}}})
-    (instance,) = next(iter(world.cloud.instances(world.name).values()))
-    ours, theirs = (Path(f"/proc/{pid}/cgroup").read_text() for pid in (os.getpid(), instance["pid"]))
-    assert ours == theirs
+@case("cgroup", f"{CONTRACT}: Control Groups", LIMITS)
+def limits(world: World) -> None:
+    """A container's limits of CPU and memory should be told by its control group.
+
+    The plain service has the usual limits of half a gigabyte and one CPU.
+    """
+    assert world.knative()["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] == "512Mi"
+    theirs = Path(f"/proc/{world.instance()['pid']}")
+    assert (theirs / "cgroup").read_text() == Path("/proc/self/cgroup").read_text()
+    assert "Max address space         unlimited            unlimited" in (theirs / "limits").read_text()
 
 
-def cmd_args(world: World) -> None:
-    assert world.ask("env", container={"command": ["python", "app.py"], "args": ["a b"]})["argv"] == '["a b"]'
+@case("cmd_args", f"{SPEC}: Container")
+def command(world: World) -> None:
+    """Command and arguments must replace those of the image, as they are."""
+    uri = world.deploy(container={"command": ["python", "app.py"], "args": ["a b", "$HOME"]})
+    assert world.cloud.http.get(f"{uri}/env").json()["argv"] == '["a b", "$HOME"]'
 
 
-def container(world: World) -> None:
-    two = [{"image": world.image}, {"image": world.image}]
-    assert "exactly one container" in world.refusal(containers=two)
+@case("container", f"{CONTRACT}: Protocols and Ports")
+def one_port(world: World) -> None:
+    """Only one port shall be given, and no port of the host."""
+    two = [{"containerPort": 8080}, {"containerPort": 8081}]
+    assert "ports: a container has at most one port" in world.v1_refusal(container={"ports": two})
+    with_host = [{"containerPort": 8080, "hostPort": 80}]
+    assert 'Unknown name "hostPort"' in world.v1_refusal(container={"ports": with_host})
 
 
-def env_propagation(world: World) -> None:
-    assert world.ask("env", env={"SPACED": "a b", "QUOTED": "'x'=\"y\""})["QUOTED"] == "'x'=\"y\""
+@case("container", f"{CONTRACT}: Hooks")
+def no_hooks(world: World) -> None:
+    """Hooks should not be configurable."""
+    assert 'Unknown name "lifecycle"' in world.v1_refusal(container={"lifecycle": {"preStop": {}}})
 
 
-def env_vars(world: World) -> None:
-    env = world.ask("env", revision=f"{world.name}-one")
-    wanted = {"K_SERVICE": world.name, "K_CONFIGURATION": world.name, "K_REVISION": f"{world.name}-one"}
-    assert {name: env[name] for name in wanted} == wanted
+@case("container", RUN, REFUSED)
+def sidecars(world: World) -> None:
+    """An instance may have sidecars beside the container that gets the requests."""
+    assert "exactly one container" in world.refusal(containers=[{"image": world.image}, {"image": world.image}])
 
 
-def free_port(world: World) -> None:
+@case("envpropagation", f"{SPEC}: EnvVar")
+def variables_arrive(world: World) -> None:
+    """Variables must arrive as they were given."""
+    odd = {"SPACED": "a b", "QUOTED": "'x'=\"y\"", "EMPTY": "", "LINES": "1\n2"}
+    env = world.cloud.http.get(f"{world.deploy(env=odd)}/env").json()
+    assert {name: env[name] for name in odd} == odd
+
+
+@case("envpropagation", f"{CONTRACT}: Process")
+def nothing_else(world: World) -> None:
+    """Nothing of the platform's own environment is to be seen."""
+    assert set(world.ask("env")) - OF_THE_SHELL - OF_THE_APP - OURS - OF_THE_CONTRACT == set()
+
+
+@case("envvars", f"{CONTRACT}: Process")
+def k_variables(world: World) -> None:
+    """K_SERVICE, K_CONFIGURATION and K_REVISION should be set."""
     env = world.ask("env")
-    (instance,) = next(iter(world.cloud.instances(world.name).values()))
-    assert env["PORT"] == str(instance["port"]) != "8080"
+    assert (env["K_SERVICE"], env["K_CONFIGURATION"], env["K_REVISION"]) == ("plain", "plain", "plain-one")
 
 
+@case("envvars", f"{CONTRACT}: Process; {RUN}", "`PORT` is a free port, not 8080")
+def port(world: World) -> None:
+    """PORT must be the port to listen on, 8080 unless another was chosen."""
+    assert world.ask("env")["PORT"] == str(world.instance()["port"]) != "8080"
+
+
+@case("envvars", f"{DOCS}: Environment variables")
 def reserved_names(world: World) -> None:
-    assert "the names K_SERVICE, PORT are reserved" in world.refusal(
-        container={"env": [{"name": name, "value": "1"} for name in ("PORT", "K_SERVICE")]}
-    )
+    """Variables of the contract cannot be set by users."""
+    variables = [{"name": name, "value": "1"} for name in ("PORT", "K_SERVICE")]
+    assert "the names K_SERVICE, PORT are reserved" in world.v1_refusal(container={"env": variables})
 
 
-def file_descriptor(world: World) -> None:
+@case("file_descriptor", f"{CONTRACT}: File descriptors")
+def empty_input(world: World) -> None:
+    """Reading the standard input should always be at its end."""
     assert world.ask("process")["input"] == ""
 
 
-def filesystem(world: World) -> None:
+@case("file_descriptor", f"{CONTRACT}: File descriptors")
+def output_collected(world: World) -> None:
+    """Standard output and error should be collected."""
+    line = str(uuid.uuid4())
+    world.ask("print", line=line)
+    world.ask("print", line=line, stderr="yes")
+    entries = until(lambda: len(found := world.cloud.entries(f'textPayload="{line}"')) == 2 and found, "both are there")
+    assert {entry["logName"].rpartition("%2F")[2] for entry in entries} == {"stdout", "stderr"}
+
+
+@case("filesystem", f"{CONTRACT}: Default Filesystems")
+def scratch_files(world: World) -> None:
+    """/tmp must be there to read and write."""
     assert world.ask("process")["kept"] == "kept"
 
 
-def header(world: World) -> None:
-    headers = world.ask("headers")
+@case("filesystem", RUN, ONE_USER)
+def own_files(world: World) -> None:
+    """The file system is in memory, for one instance, and ends with it."""
+    (world.folder / "here").touch()
+    assert world.ask("hold", until=str(world.folder / "here"))["at_once"] == 1
+
+
+@case("header", f"{CONTRACT}: Headers")
+def forwarded(world: World) -> None:
+    """Forwarded must be set; X-Forwarded-For and X-Forwarded-Proto should be."""
+    headers = world.cloud.http.get(f"{world.uri}/headers", headers={"x-forwarded-for": "203.0.113.9"}).json()
     assert headers["forwarded"] == 'for="127.0.0.1";proto=http'
-    assert headers["x-forwarded-for"] == "127.0.0.1"
-    assert headers["traceparent"].split("-")[1] == headers["x-cloud-trace-context"].split("/")[0]
+    assert (headers["x-forwarded-for"], headers["x-forwarded-proto"]) == ("203.0.113.9, 127.0.0.1", "http")
 
 
-def liveness_probe(world: World) -> None:
+@case("header", f"{CONTRACT}: Headers")
+def headers_kept(world: World) -> None:
+    """Host must be set, and the other headers should be those of the request."""
+    sent = {"x-own": "a, b", "authorization": "Bearer t", "accept": "text/x"}
+    headers = world.cloud.http.get(f"{world.uri}/headers", headers=sent).json()
+    assert {name: headers[name] for name in sent} == sent
+    assert headers["host"] == urlsplit(world.uri).netloc
+
+
+@case("header", f"{CONTRACT}: Headers")
+def trace(world: World) -> None:
+    """Headers that carry a trace on should be set."""
+    trace = uuid.uuid4().hex
+    sent = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    headers = world.cloud.http.get(f"{world.uri}/headers", headers=sent).json()
+    assert headers["traceparent"].split("-")[1] == headers["x-cloud-trace-context"].split("/")[0] == trace
+
+
+@case("liveness_probe", f"{DOCS}: Container health checks")
+def liveness(world: World) -> None:
+    """A container whose liveness probe fails is ended."""
     uri = world.deploy(container={"livenessProbe": LIVENESS})
-    before = next(iter(world.cloud.instances(world.name).values()))[0]["pid"]
+    before = world.instance(world.name)["pid"]
     world.cloud.http.get(f"{uri}/sicken")
     until(
-        lambda: before not in [one["pid"] for one in next(iter(world.cloud.instances(world.name).values()))],
+        lambda: before not in [one["pid"] for one in instances_of(world.cloud, world.name)],
         "the sick instance is gone",
     )
 
 
-def readiness_probe(world: World) -> None:
-    assert "readinessProbe: the embedded Cloud Run does not support" in world.refusal(
-        container={"readinessProbe": {"httpGet": {"path": "/"}}}
+@case("liveness_probe", f"{DOCS}: Container health checks", "a liveness probe may be TCP")
+def liveness_by_tcp(world: World) -> None:
+    """A liveness probe asks by HTTP or gRPC."""
+    [container] = world.checked(container={"livenessProbe": SOCKET})["containers"]
+    assert container["livenessProbe"]["tcpSocket"] == {"port": 8080}
+
+
+@case("readiness_probe", f"{CONTRACT}: Meta Requests", REFUSED)
+def readiness(world: World) -> None:
+    """A container that is not ready gets no requests."""
+    assert "readinessProbe: the embedded Cloud Run does not support" in world.v1_refusal(
+        container={"readinessProbe": SOCKET}
     )
 
 
-def startup_probe(world: World) -> None:
-    message = world.failure(env={"DEAF": "1"}, containers=[_never_up(world)])
-    assert "failed to start and listen on the port defined provided by the PORT=8080" in message
+@case("liveness_probe", f"{DOCS}: Container health checks", REFUSED)
+def grpc_probe(world: World) -> None:
+    """A probe may ask by gRPC."""
+    assert "grpc: the embedded Cloud Run does not support" in world.v1_refusal(
+        container={"livenessProbe": {"grpc": {}}}
+    )
 
 
-def _never_up(world: World) -> dict[str, object]:
-    probe = {"tcpSocket": {}, "periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 1}
-    return {"image": world.image, "env": [{"name": "DEAF", "value": "1"}], "startupProbe": probe}
-
-
-def protocol(world: World) -> None:
-    uri = world.deploy()
-    with httpx.stream("GET", f"{uri}/stream") as answer:
+@case("protocol", f"{CONTRACT}: Inbound network connectivity")
+def streamed(world: World) -> None:
+    """Requests are carried by HTTP/1.1, and answers are streamed as they come."""
+    with httpx.stream("GET", f"{world.uri}/stream", timeout=20) as answer:
         blocks = answer.iter_raw()
         assert next(blocks) == b"data: first\n\n"
-        world.cloud.http.get(f"{uri}/release")
+        world.ask("release")
         assert b"".join(blocks) == b"data: second\n\n"
 
 
-def http_only(world: World) -> None:
-    assert world.deploy().startswith("http://127.0.0.1:")
+@case("protocol", f"{DOCS}: Using WebSockets")
+def websocket(world: World) -> None:
+    """WebSockets are carried without any setting."""
+    with connect(world.uri.replace("http", "ws")) as socket_:
+        socket_.send("one")
+        assert socket_.recv(timeout=10) == "one"
 
 
-def sysctl(world: World) -> None:
-    name = world.ask("env")["K_REVISION"]
-    (instance,) = world.cloud.instances(world.name)[name]
-    assert Path(f"/proc/{instance['pid']}/ns/user").readlink() == Path("/proc/self/ns/user").readlink()
+@case("protocol", f"{CONTRACT}: Protocols and Ports", HTTP_1)
+def https(world: World) -> None:
+    """Addresses begin with https, and HTTP/2 is offered."""
+    assert world.uri.startswith("http://127.0.0.1:")
+    h2c = [{"name": "h2c", "containerPort": 8080}]
+    assert "'h2c' is not supported, only 'http1' is" in world.v1_refusal(container={"ports": h2c})
 
 
-def user(world: World) -> None:
+def exchange(uri: str, target: str, *, half_closed: bool = False) -> bytes:
+    """The answer of a service to a request as it stands, for what no client library does."""
+    address = urlsplit(uri)
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=20) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n".encode())
+        if half_closed:
+            connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@case("protocol", "RFC 9110: Trailer Fields", "trailers are dropped")
+def trailers(world: World) -> None:
+    """Trailers may be carried on."""
+    assert exchange(world.uri, "/trailers").endswith(b"\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
+
+
+@case(
+    "protocol",
+    "RFC 9112: absolute-form",
+    "a service's client that closes its side after asking, or asks by a whole URL, gets no answer or 400",
+)
+def odd_clients(world: World) -> None:
+    """A server must accept a whole URL as the target of a request."""
+    assert exchange(world.uri, f"{world.uri}/").startswith(b"HTTP/1.1 400 ")
+    assert exchange(world.uri, "/slow?seconds=0.2", half_closed=True) == b""
+
+
+@case("sysctl", f"{CONTRACT}: Sysctl")
+def no_sysctls(world: World) -> None:
+    """Parameters of the kernel should not be tunable."""
+    assert 'Unknown name "securityContext"' in world.v1_refusal(securityContext={"sysctls": [{"name": "a.b"}]})
+
+
+@case("sysctl", RUN, ONE_USER)
+def sandbox(world: World) -> None:
+    """Containers run in a sandbox."""
+    for kind in ("user", "net", "pid", "mnt"):
+        theirs = Path(f"/proc/{world.instance()['pid']}/ns/{kind}")
+        assert theirs.readlink() == Path(f"/proc/self/ns/{kind}").readlink()
+
+
+@case("user", f"{DOCS}: Admin API v1, SecurityContext")
+def no_other_user(world: World) -> None:
+    """Another user is not to be chosen at deployment."""
+    assert 'Unknown name "securityContext"' in world.v1_refusal(container={"securityContext": {"runAsUser": 1000}})
+
+
+@case("user", RUN, ONE_USER)
+def user_of_the_image(world: World) -> None:
+    """A container runs as the user its image names."""
     assert world.ask("process")["uid"] == os.getuid()
 
 
-def working_directory(world: World) -> None:
+@case("workingdir", f"{SPEC}: Container")
+def folder_of_the_image(world: World) -> None:
+    """A process begins in the folder of its image unless said otherwise."""
     assert world.ask("process")["cwd"] == str(world.cloud.home / "images" / world.image.rpartition(":")[2])
 
 
-def jobs(world: World) -> None:
-    body = job_body(world.image, "echo $CLOUD_RUN_TASK_INDEX of $CLOUD_RUN_TASK_COUNT")
-    body["template"]["taskCount"] = 2
-    create_job(world.cloud, world.name, body)
-    assert sorted(lines(world.cloud, execute(world.cloud, world.name))) == ["0 of 2", "1 of 2"]
-    world.cloud.finish(world.cloud.http.delete(f"/v2/projects/demo/locations/europe-west1/jobs/{world.name}"))
-
-
-def failed_rollout(world: World) -> None:
-    world.deploy(revision=f"{world.name}-one")
-    broken = {"template": {"containers": [_never_up(world)], "revision": f"{world.name}-two"}}
-    assert "error" in world.cloud.finish(world.cloud.patch(world.name, broken))
-    assert world.cloud.http.get(world.cloud.service(world.name)["uri"]).json()["revision"] == f"{world.name}-one"
-
-
-def termination(world: World) -> None:
-    world.deploy()
-    world.cloud.delete(world.name)
-    query = f'resource.labels.service_name="{world.name}" log_id("run.googleapis.com/stdout")'
-    assert [entry["textPayload"] for entry in world.cloud.entries(query)] == ["goodbye"]
-
-
-def kill(world: World) -> None:
-    world.deploy(env={"STUBBORN": "1"})
-    world.cloud.delete(world.name)
-    query = f'resource.labels.service_name="{world.name}" textPayload:"Container called exit"'
-    assert [entry["textPayload"] for entry in world.cloud.entries(query)] == ["Container called exit(137)."]
-
-
-def websocket(world: World) -> None:
-    with connect(world.deploy().replace("http", "ws", 1)) as connection:
-        connection.send("hello")
-        assert connection.recv() == "hello"
-
-
-def concurrency(world: World) -> None:
-    uri = world.deploy(maxInstanceRequestConcurrency=1)
-    gate = world.cloud.home / f"gate-{world.name}"
-    with ThreadPoolExecutor(2) as pool:
-        held = [pool.submit(world.cloud.http.get, f"{uri}/hold", params={"until": str(gate)}) for _ in range(2)]
-        until(lambda: len(next(iter(world.cloud.instances(world.name).values()))) == 2, "a second instance is up")
-        gate.touch()
-        answers = [one.result().json() for one in held]
-    assert (len({one["pid"] for one in answers}), [one["at_once"] for one in answers]) == (2, [1, 1])
-
-
-def most_instances(world: World) -> None:
-    uri = world.deploy(maxInstanceRequestConcurrency=1, scaling={"maxInstanceCount": 1})
-    gate = world.cloud.home / f"gate-{world.name}"
-    with ThreadPoolExecutor(2) as pool:
-        held = [pool.submit(world.cloud.http.get, f"{uri}/hold", params={"until": str(gate)}) for _ in range(2)]
-        until(
-            lambda: any(one["in_flight"] for one in next(iter(world.cloud.instances(world.name).values()))),
-            "one is busy",
-        )
-        gate.touch()
-        answers = [one.result().json() for one in held]
-    assert (len({one["pid"] for one in answers}), [one["at_once"] for one in answers]) == (1, [1, 1])
-
-
-def metadata_server(world: World) -> None:
-    assert not [name for name in world.ask("env") if name.startswith(("GCE_", "GOOGLE_"))]
-
-
-def instance_death(world: World) -> None:
-    uri = world.deploy()
-    assert world.cloud.http.get(f"{uri}/die").status_code == 503
-    assert world.cloud.http.get(uri).status_code == 200
-
-
-def logs(world: World) -> None:
-    uri = world.deploy(revision=f"{world.name}-one")
-    trace = "0af7651916cd43dd8448eb211c80319c"
-    line = f'{{"severity": "ERROR", "message": "late", "logging.googleapis.com/trace": "projects/demo/traces/{trace}"}}'
-    parent = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
-    world.cloud.http.get(f"{uri}/print", params={"line": line}, headers=parent)
-    query = f'trace="projects/demo/traces/{trace}" resource.labels.service_name="{world.name}"'
-    entries = until(lambda: len(found := world.cloud.entries(query)) == 2 and found, "both entries are there")
-    assert {entry["severity"] for entry in entries} == {"ERROR", "INFO"}
-    assert {entry["resource"]["labels"]["revision_name"] for entry in entries} == {f"{world.name}-one"}
-
-
-def urls(world: World) -> None:
-    uri = world.deploy()
-    world.deploy(env={"A": "1"})
-    assert world.cloud.service(world.name)["uri"] == uri
-
-
-def iam(world: World) -> None:
-    uri = world.deploy()
-    assert world.cloud.http.get(uri).status_code == 200
-
-
-def secrets(world: World) -> None:
-    variable = {"name": "A", "valueSource": {"secretKeyRef": {"secret": "s", "version": "1"}}}
-    assert "valueSource: the embedded Cloud Run does not support" in world.refusal(container={"env": [variable]})
-
-
-CASES = [
-    Case("cgroup", "a container is held within its limits", SPEC, cgroup, LIMITS),
-    Case("cmd_args", "command and arguments replace those of the image", SPEC, cmd_args),
-    Case("container", "several containers run in a revision", RUN, container, REFUSED),
-    Case("envpropagation", "variables arrive as they were given", SPEC, env_propagation),
-    Case("envvars", "K_SERVICE, K_CONFIGURATION and K_REVISION are set", SPEC, env_vars),
-    Case("envvars", "PORT is where to listen", SPEC, free_port, "`PORT` is a free port, not 8080"),
-    Case("envvars", "names of the system are refused", RUN, reserved_names),
-    Case("file_descriptor", "standard input is at its end", SPEC, file_descriptor),
-    Case("filesystem", "files can be written", SPEC, filesystem, ONE_USER),
-    Case("header", "Forwarded is set, and the trace goes on", SPEC, header),
-    Case("liveness_probe", "a container whose liveness probe fails is replaced", RUN, liveness_probe),
-    Case("readiness_probe", "a container that is not ready gets no requests", RUN, readiness_probe, REFUSED),
-    Case("startup", "a container that does not listen in time fails its revision", RUN, startup_probe),
-    Case("protocol", "HTTP/1.1 is streamed as it comes", SPEC, protocol),
-    Case("protocol", "an address begins with https", RUN, http_only, "`http`, HTTP/1.1"),
-    Case("sysctl", "the kernel's settings are those of a sandbox", SPEC, sysctl, ONE_USER),
-    Case("user", "a container runs as the user of its image", SPEC, user, ONE_USER),
-    Case("workingdir", "a process begins in the folder of its image", SPEC, working_directory),
-    Case("jobs", "a task is told its index and how many there are", RUN, jobs),
-    Case("rollout", "a revision that fails leaves what served before as it is", RUN, failed_rollout),
-    Case("termination", "an instance is asked to end by SIGTERM", RUN, termination),
-    Case("termination", "one that does not end in time is killed", RUN, kill),
-    Case("websocket", "a WebSocket is carried", RUN, websocket),
-    Case("scaling", "an instance that is full gets another beside it", RUN, concurrency),
-    Case("scaling", "beyond the most instances requests wait", RUN, most_instances),
-    Case("metadata", "the metadata server tells who the service is", RUN, metadata_server, ONE_USER),
-    Case("restart", "a request whose instance dies is answered 503, the next one starts another", RUN, instance_death),
-    Case("logs", "a line of JSON and its request are joined by their trace", RUN, logs),
-    Case("urls", "an address stays over deploys", RUN, urls),
-    Case("iam", "who may not invoke is refused", RUN, iam, LIMITS),
-    Case("secrets", "a secret becomes a variable", RUN, secrets, REFUSED),
-]
+@case("workingdir", f"{SPEC}: Container")
+def working_folder(world: World) -> None:
+    """A process must begin in workingDir."""
+    app = world.cloud.home / "images" / world.image.rpartition(":")[2] / "app.py"
+    world.create({"workingDir": str(world.folder), "command": ["python", str(app)]})
+    uri = world.knative(name=world.name)["status"]["url"]
+    assert world.cloud.http.get(f"{uri}/process").json()["cwd"] == str(world.folder)

@@ -1,64 +1,113 @@
-"""What a check of the table can do: deploy a service of its own, ask it, and ask both APIs about it."""
+"""What a check can do: deploy a service of its own, ask it, and ask both APIs about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.localrun.cloud import Cloud, Document, service_body
+from tests.localrun.cloud import PLACE, Cloud, Document, service_body
 
-SPACE = "http://europe-west1-run.googleapis.com/apis/serving.knative.dev/v1/namespaces/demo"
+RUN_HOST = "http://europe-west1-run.googleapis.com"
+SPACE = f"{RUN_HOST}/apis/serving.knative.dev/v1/namespaces/demo"
 
 
 @dataclass(frozen=True, slots=True)
 class World:
+    """`cloud` is shared, and so is its service `plain`, which no check changes and whose revision is `plain-one`.
+
+    `name` and `folder` are the check's own. `v1` asks as gcloud does, by the names of Google's hosts. `second` is a
+    server that took over from one that was killed.
+    """
+
     cloud: Cloud
     image: str
     name: str
+    folder: Path
     v1: httpx.Client
+    second: Callable[[], Cloud]
+
+    @property
+    def uri(self) -> str:
+        """The address of the plain service."""
+        return str(self.cloud.service("plain")["uri"])
+
+    def ask(self, path: str, **query: str) -> Any:
+        """What the plain service answers."""
+        return self.cloud.http.get(f"{self.uri}/{path}", params=query).json()
 
     def deploy(self, *, env: dict[str, str] | None = None, container: Document | None = None, **template: Any) -> str:
-        """The address of the service, once it is deployed; `container` has more fields of its container."""
+        """The address of the check's own service, once it is deployed; `container` has more fields of its container."""
+        return str(self.cloud.deploy(self.name, self.body(env=env, container=container, **template))["uri"])
+
+    def body(
+        self, *, env: dict[str, str] | None = None, container: Document | None = None, **template: Any
+    ) -> Document:
+        """A v2 Service of the image."""
         body = service_body(self.image, env=env, **template)
         body["template"]["containers"][0] |= container or {}
-        return str(self.cloud.deploy(self.name, body)["uri"])
+        return body
 
-    def ask(self, path: str, **template: Any) -> Any:
-        """What the service, deployed just now, answers at a path."""
-        return self.cloud.http.get(f"{self.deploy(**template)}/{path}").json()
+    def instance(self, service: str = "plain") -> Document:
+        """The only instance of a service with one revision."""
+        [instance] = instances_of(self.cloud, service)
+        return instance
 
     def refusal(self, *, container: Document | None = None, **template: Any) -> str:
-        """Why a service is refused; nothing has come into being then."""
-        body = service_body(self.image, **template)
-        body["template"]["containers"][0] |= container or {}
-        answer = self.cloud.create(self.name, body)
+        """Why the v2 API refuses a service; nothing has come into being then."""
+        answer = self.cloud.create(self.name, self.body(container=container, **template))
+        return self._refusal(answer)
+
+    def v1_refusal(self, *, container: Document | None = None, **spec: Any) -> str:
+        """Why the v1 API refuses a service; nothing has come into being then."""
+        return self.v1_refused(self.v1_body(container=container, **spec))
+
+    def v1_refused(self, body: Document) -> str:
+        """Why the v1 API refuses a document."""
+        return self._refusal(self.v1.post(f"{SPACE}/services", json=body))
+
+    def v1_body(self, *, container: Document | None = None, **spec: Any) -> Document:
+        """A v1 Service of the image; `spec` has more fields of its revisions."""
+        template = {"spec": {"containers": [{"image": self.image, **(container or {})}], **spec}}
+        kind = {"apiVersion": "serving.knative.dev/v1", "kind": "Service"}
+        return kind | {"metadata": {"name": self.name}, "spec": {"template": template}}
+
+    def checked(self, *, container: Document | None = None, **spec: Any) -> Document:
+        """The spec of the revision that would come of a v1 Service, as a dry run tells it."""
+        body = self.v1_body(container=container, **spec)
+        answer = self.v1.post(f"{SPACE}/services", params={"dryRun": "all"}, json=body)
+        assert answer.status_code == 200, answer.text
+        found: Document = answer.json()["spec"]["template"]["spec"]
+        return found
+
+    def wait(self, answer: httpx.Response) -> httpx.Response:
+        """The operation that an answer of the v1 API has begun, as the v2 API tells it."""
+        assert answer.status_code == 200, answer.text
+        identity = answer.json()["metadata"]["annotations"]["run.googleapis.com/operation-id"]
+        return self.cloud.http.get(f"/v2/{PLACE}/operations/{identity}")
+
+    def create(self, container: Document, **spec: Any) -> Document:
+        """The operation of creating the check's own service over the v1 API, once it is done."""
+        answer = self.v1.post(f"{SPACE}/services", json=self.v1_body(container=container, **spec))
+        return self.cloud.finish(self.wait(answer))
+
+    def _refusal(self, answer: httpx.Response) -> str:
         assert answer.status_code == 400, answer.text
-        assert self.cloud.http.get(f"/v2/projects/demo/locations/europe-west1/services/{self.name}").status_code == 404
-        return str(answer.json()["error"]["message"])
+        assert self.cloud.http.get(f"/v2/{PLACE}/services/{self.name}").status_code == 404
+        error = answer.json()["error"]
+        assert error["status"] == "INVALID_ARGUMENT"
+        return str(error["message"])
 
-    def failure(self, **template: Any) -> str:
-        """Why a service that is accepted does not become ready."""
-        body = service_body(template.pop("image", self.image), **template)
-        return str(self.cloud.finish(self.cloud.create(self.name, body))["error"]["message"])
-
-    def knative(self, kind: str = "services", name: str = "") -> Document:
-        """The v1 document of the service, or of what is named."""
-        answer = self.v1.get(f"{SPACE}/{kind}/{name or self.name}")
+    def knative(self, kind: str = "services", name: str = "plain") -> Document:
+        """The v1 document of what is named."""
+        answer = self.v1.get(f"{SPACE}/{kind}/{name}")
         assert answer.status_code == 200, answer.text
         document: Document = answer.json()
         return document
 
 
-Check = Callable[[World], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing that a document asks. `deviates` is the README's row on it, empty where it holds."""
-
-    area: str
-    asks: str
-    source: str
-    check: Check
-    deviates: str = ""
+def instances_of(cloud: Cloud, service: str) -> list[Document]:
+    """The instances of the only revision of a service."""
+    [instances] = cloud.instances(service).values()
+    return instances
