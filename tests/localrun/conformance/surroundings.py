@@ -59,10 +59,10 @@ def address_stays(world: World) -> None:
 def iam(world: World) -> None:
     """Who may not invoke a service is refused."""
     policy = {"bindings": [{"role": "roles/run.invoker", "members": ["user:someone@demo.example"]}]}
-    path = f"/v2/{PLACE}/services/plain"
+    uri, path = world.deploy(), f"/v2/{PLACE}/services/{world.name}"
     assert world.cloud.http.post(f"{path}:setIamPolicy", json={"policy": policy}).status_code == 200
     assert world.cloud.get(f"{path}:getIamPolicy")["bindings"] == policy["bindings"]
-    assert world.cloud.http.get(world.uri).status_code == 200
+    assert world.cloud.http.get(uri).status_code == 200
 
 
 @case("iam", f"{DOCS}: Ingress", LIMITS)
@@ -204,9 +204,5 @@ def not_served(world: World) -> None:
 def errors(world: World) -> None:
     """An error has a code, a status and a sentence."""
     answer = world.cloud.http.get(f"/v2/{PLACE}/services/{world.name}")
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["status"]) == (404, 404, "NOT_FOUND")
-    assert (
-        error["message"]
-        == f"Resource '{world.name}' of kind 'SERVICE' in region 'europe-west1' in project 'demo' does not exist."
-    )
+    text = f"Resource '{world.name}' of kind 'SERVICE' in region 'europe-west1' in project 'demo' does not exist."
+    assert answer.json() == {"error": {"code": 404, "message": text, "status": "NOT_FOUND"}}

@@ -87,9 +87,9 @@ class World:
         identity = answer.json()["metadata"]["annotations"]["run.googleapis.com/operation-id"]
         return self.cloud.http.get(f"/v2/{PLACE}/operations/{identity}")
 
-    def create(self, container: Document, **spec: Any) -> Document:
+    def create(self, container: Document) -> Document:
         """The operation of creating the check's own service over the v1 API, once it is done."""
-        answer = self.v1.post(f"{SPACE}/services", json=self.v1_body(container=container, **spec))
+        answer = self.v1.post(f"{SPACE}/services", json=self.v1_body(container=container))
         return self.cloud.finish(self.wait(answer))
 
     def _refusal(self, answer: httpx.Response) -> str:
