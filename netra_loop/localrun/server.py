@@ -13,38 +13,39 @@ from netra_loop.localrun.api.admin import Admin
 from netra_loop.localrun.api.control_plane import ControlPlane
 from netra_loop.localrun.api.http1 import Peer
 from netra_loop.localrun.api.http_api import Route
-from netra_loop.localrun.api.iam import IamApi, Policies
+from netra_loop.localrun.api.iam import IamApi
+from netra_loop.localrun.api.jobs_api import JobsApi
+from netra_loop.localrun.api.jobs_knative import JobsKnative
 from netra_loop.localrun.api.knative_api import Knative
 from netra_loop.localrun.api.local_api import LocalApi
+from netra_loop.localrun.api.log_api import LogApi
 from netra_loop.localrun.api.other_apis import PROJECT_NUMBER, OtherApis
+from netra_loop.localrun.api.source_api import SourceApi
+from netra_loop.localrun.api.storage_api import StorageApi
+from netra_loop.localrun.control.operations import KIND as OPERATION
+from netra_loop.localrun.control.policies import Policies
+from netra_loop.localrun.control.rollout import Rollouts
+from netra_loop.localrun.control.services import Services
 from netra_loop.localrun.faults import Faults
-from netra_loop.localrun.jobs.api import JobsApi
+from netra_loop.localrun.http.conversations import Conversations
+from netra_loop.localrun.http.wire import listen
 from netra_loop.localrun.jobs.jobs import Jobs
-from netra_loop.localrun.jobs.knative import JobsKnative
 from netra_loop.localrun.jobs.runner import Runner
-from netra_loop.localrun.logs.api import LogApi
 from netra_loop.localrun.logs.intake import Intake
 from netra_loop.localrun.logs.store import LogStore
-from netra_loop.localrun.routing.conversations import Conversations
+from netra_loop.localrun.restored import read_state
 from netra_loop.localrun.routing.doors import CONTROL_PLANE
 from netra_loop.localrun.routing.router import Router
-from netra_loop.localrun.routing.wire import listen
 from netra_loop.localrun.runtime.backing import Backings
 from netra_loop.localrun.runtime.group import Patience
 from netra_loop.localrun.runtime.images import DIGEST, Images
 from netra_loop.localrun.runtime.instance import Launcher
 from netra_loop.localrun.runtime.instances import Fleet
 from netra_loop.localrun.runtime.ports import Ports
-from netra_loop.localrun.services.operations import KIND as OPERATION
-from netra_loop.localrun.services.rollout import Rollouts
-from netra_loop.localrun.services.services import Services
-from netra_loop.localrun.source.api import SourceApi
 from netra_loop.localrun.source.build import Builds
-from netra_loop.localrun.source.storage_api import StorageApi
 from netra_loop.localrun.source.upload import Uploads
 from netra_loop.localrun.state.audit import Audit
 from netra_loop.localrun.state.home import Home
-from netra_loop.localrun.state.state import read_state
 
 VERSION = "1"
 IDLE_LOOK = 0.5  # seconds between two looks whether anybody still needs us

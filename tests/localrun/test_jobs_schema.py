@@ -8,9 +8,9 @@ from google.longrunning import operations_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netra_loop.localrun.api.jobs_knative_read import read_v1_job, read_v1_overrides
 from netra_loop.localrun.errors import ApiError
 from netra_loop.localrun.jobs.declaration import read_job, read_overrides
-from netra_loop.localrun.jobs.knative_read import read_v1_job, read_v1_overrides
 from tests.localrun.cloud import PLACE, Cloud
 from tests.localrun.jobs import create_job, execute, job_body
 from tests.localrun.test_admin_refusals import replace_something

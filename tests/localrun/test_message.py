@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_loop.localrun.routing.message import Body, Refused, Request, read_request, take_head
+from netra_loop.localrun.http.message import Body, Refused, Request, read_request, take_head
 from tests.localrun.cloud import Cloud, service_body
 
 HOST = b"Host: 127.0.0.1\r\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from netra_loop.localrun.routing.wire import listen
+from netra_loop.localrun.http.wire import listen
 from netra_loop.localrun.state.audit import LARGEST_FILE
 from netra_loop.views.local_status import local_status
 from tests.localrun.cloud import (

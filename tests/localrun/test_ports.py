@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from netra_loop.localrun.http.wire import listen
 from netra_loop.localrun.routing.doors import PORTS, Doors
-from netra_loop.localrun.routing.wire import listen
 from netra_loop.localrun.runtime.ports import Ports
 from netra_loop.localrun.state.store import Store
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from netra_loop.localrun.control.operations import Operation
+from netra_loop.localrun.restored import read_state
 from netra_loop.localrun.services.declaration import Change
 from netra_loop.localrun.services.model import Failure, Revision, RevisionState, Service, Target
-from netra_loop.localrun.services.operations import Operation
 from netra_loop.localrun.state.record import from_document, to_document
-from netra_loop.localrun.state.state import read_state
 from netra_loop.localrun.state.store import Store, Unreadable
 
 TEXT = some.text(max_size=8)

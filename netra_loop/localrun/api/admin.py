@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from netra_loop.localrun.api import render
 from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route, page_document, page_of
+from netra_loop.localrun.control import render
+from netra_loop.localrun.control.operations import Operation, Operations, done
+from netra_loop.localrun.control.services import Services, newest_first
 from netra_loop.localrun.errors import already_exists, invalid
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.services.declaration import merge, require_etag, require_service_name
 from netra_loop.localrun.services.model import Place, RevisionId, Service, ServiceId
-from netra_loop.localrun.services.operations import Operation, Operations, done
-from netra_loop.localrun.services.services import Services, newest_first
 
 PLACE = "/v2/projects/{project}/locations/{location}"
 LONGEST_WAIT = 60.0

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 import h11
 
 from netra_loop.localrun.activity import Activity
-from netra_loop.localrun.api.http1 import Peer, is_local
+from netra_loop.localrun.api.http1 import Peer
 from netra_loop.localrun.api.http_api import (
-    LARGEST_STREAM,
     Answer,
     ApiRequest,
     Route,
@@ -22,6 +21,8 @@ from netra_loop.localrun.api.http_api import (
 )
 from netra_loop.localrun.errors import ApiError, forbidden, too_large
 from netra_loop.localrun.faults import FaultKind, Faults
+from netra_loop.localrun.loopback import is_local
+from netra_loop.localrun.source.upload import LARGEST_OBJECT
 from netra_loop.localrun.state.audit import Audit
 
 LARGEST_BODY = 8 * 1024 * 1024
@@ -73,7 +74,7 @@ class ControlPlane:
             target = parse_target(head.target.decode("latin-1"))
             _require_local(headers, target)
             route, args = find_route(self.routes, method, target)
-            blocks = _receive_body(client, headers, LARGEST_STREAM if route.streams else LARGEST_BODY)
+            blocks = _receive_body(client, headers, LARGEST_OBJECT if route.streams else LARGEST_BODY)
             body = b"" if route.streams else await _join(blocks)
             return await self._handle(route, ApiRequest(method, target, headers, body, blocks, args))
         except ApiError as error:

@@ -1,15 +1,13 @@
 """A client of the control plane: h11 events over the bytes of a wire."""
 
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 import h11
 
-from netra_loop.localrun.routing.message import LARGEST_HEAD
-from netra_loop.localrun.routing.wire import Wire
+from netra_loop.localrun.http.message import LARGEST_HEAD
+from netra_loop.localrun.http.wire import Wire
 
 BOTH_DONE = {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}
-LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 
 class Peer:
@@ -63,11 +61,3 @@ class Peer:
             if self.protocol.their_state is h11.SEND_BODY:
                 self.protocol.next_event()
         return self.protocol.their_state not in (h11.SEND_BODY, h11.ERROR)
-
-
-def is_local(host: str) -> bool:
-    """Whether a Host header names this machine, with or without a port; other names were made to resolve to it.
-
-    Raises ValueError for what names no host.
-    """
-    return urlsplit(f"//{host}").hostname in LOCAL_HOSTS

@@ -7,14 +7,13 @@ from functools import cache
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from netra_loop.localrun.api.http1 import LOCAL_HOSTS
 from netra_loop.localrun.errors import ApiError, forbidden, invalid, not_found, unimplemented
 from netra_loop.localrun.fields import Document, parse_json
+from netra_loop.localrun.loopback import LOCAL_HOSTS
 
 API_PATH = re.compile(r"/(v1|v2|apis|storage|upload|resumable)(/|$)")
 GOOGLE_HOST = re.compile(r"(?:(?P<region>[a-z]+-[a-z]+\d+)-)?(?P<api>[a-z]+)\.googleapis\.com")
 LARGEST_PAGE = 1000
-LARGEST_STREAM = 512 * 1024 * 1024  # bytes in the body of a request to a route that streams
 
 Item = TypeVar("Item")
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from netra_loop.localrun.api import knative_render as render
 from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route
 from netra_loop.localrun.api.knative_read import read_v1_name, read_v1_service
-from netra_loop.localrun.api.render import TagUrl
 from netra_loop.localrun.api.v1 import listed, place, region
+from netra_loop.localrun.control.operations import Operation, Operations
+from netra_loop.localrun.control.render import TagUrl
+from netra_loop.localrun.control.services import Services
 from netra_loop.localrun.errors import already_exists
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.services.catalog import missing
 from netra_loop.localrun.services.declaration import require_etag, require_service_name
 from netra_loop.localrun.services.model import Place, Revision, Service, ServiceId
-from netra_loop.localrun.services.operations import Operation, Operations
-from netra_loop.localrun.services.services import Services
 
 NAMESPACE = "/apis/serving.knative.dev/v1/namespaces/{project}"
 PLACE = "/v1/projects/{project}/locations/{location}"

@@ -23,8 +23,8 @@ from netra_loop.localrun.api.knative_read import (
     SERVICE_MOST,
     THROTTLING,
 )  # fmt: skip
-from netra_loop.localrun.api.render import CREATOR, TagUrl, revision_states, service_conditions, service_state
 from netra_loop.localrun.api.v1 import owner, resource
+from netra_loop.localrun.control.render import CREATOR, TagUrl, revision_states, service_conditions, service_state
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.services.model import (
     Allocation,

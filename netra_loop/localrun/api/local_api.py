@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from netra_loop.localrun.api import render
 from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route
+from netra_loop.localrun.control import render
+from netra_loop.localrun.control.services import Services
 from netra_loop.localrun.errors import invalid
 from netra_loop.localrun.faults import FaultKind, Faults, read_fault
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.logs.filter import compile_filter
 from netra_loop.localrun.logs.store import LogStore
+from netra_loop.localrun.restored import State
 from netra_loop.localrun.routing.router import Router
 from netra_loop.localrun.runtime.backing import Backing, Backings, Wanted, read_name, read_port
 from netra_loop.localrun.runtime.images import Image, Images
@@ -20,10 +22,8 @@ from netra_loop.localrun.runtime.instance import Instance
 from netra_loop.localrun.runtime.instances import Fleet
 from netra_loop.localrun.runtime.process import memory_below, memory_of_this_process
 from netra_loop.localrun.services.model import Revision, RevisionState, Service
-from netra_loop.localrun.services.services import Services
 from netra_loop.localrun.state.audit import Audit
 from netra_loop.localrun.state.home import Home
-from netra_loop.localrun.state.state import State
 
 MOST_LOGS = 1000
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
+from netra_loop.localrun.control.operations import Failed, Operation, Operations, Work
 from netra_loop.localrun.errors import failed_precondition
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.jobs import render as jobs_render
@@ -13,7 +14,6 @@ from netra_loop.localrun.jobs.progress import image_missing
 from netra_loop.localrun.jobs.runner import Run, Runner
 from netra_loop.localrun.runtime.images import Images
 from netra_loop.localrun.services.model import Reason
-from netra_loop.localrun.services.operations import Failed, Operation, Operations, Work
 from netra_loop.localrun.state.record import from_document, to_document
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from netra_loop.localrun.api.render import CREATOR
+from netra_loop.localrun.control.render import CREATOR
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.jobs import conditions as jobs_conditions
 from netra_loop.localrun.jobs.conditions import Condition

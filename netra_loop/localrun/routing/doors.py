@@ -4,7 +4,7 @@ import random
 import socket
 import sys
 
-from netra_loop.localrun.routing.wire import listen
+from netra_loop.localrun.http.wire import listen
 from netra_loop.localrun.state.store import Store
 
 KIND = "door"  # in the store

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
+from netra_loop.localrun.http.connections import Connections
+from netra_loop.localrun.http.link import Link
+from netra_loop.localrun.http.message import Framing, Headers, Refused, Request, Response, chunk, head_bytes, values
+from netra_loop.localrun.http.wire import Wire
 from netra_loop.localrun.logs.entries import Served
-from netra_loop.localrun.routing.connections import Connections
-from netra_loop.localrun.routing.link import Link
-from netra_loop.localrun.routing.message import Framing, Headers, Refused, Request, Response, chunk, head_bytes, values
-from netra_loop.localrun.routing.wire import Wire
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"transfer-encoding"}
 REPLACED = {b"traceparent", b"x-cloud-trace-context", b"x-forwarded-for", b"x-forwarded-proto", b"forwarded"}

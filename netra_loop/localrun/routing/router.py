@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from netra_loop.localrun.activity import Activity
-from netra_loop.localrun.api.http1 import is_local
+from netra_loop.localrun.http.conversations import Conversations
+from netra_loop.localrun.http.link import Link
+from netra_loop.localrun.http.message import Refused, Request, values
 from netra_loop.localrun.logs.entries import Served, Source, request_entry
 from netra_loop.localrun.logs.intake import Intake
+from netra_loop.localrun.loopback import is_local
 from netra_loop.localrun.routing import trace
-from netra_loop.localrun.routing.conversations import Conversations
 from netra_loop.localrun.routing.doors import CONTROL_PLANE, Doors
-from netra_loop.localrun.routing.link import Link
-from netra_loop.localrun.routing.message import Refused, Request, values
 from netra_loop.localrun.routing.relay import ClientLeft, InstanceLost, Outbound, exchange, outbound_head
 from netra_loop.localrun.runtime.group import NoInstance
 from netra_loop.localrun.runtime.instance import Instance, StartFailed

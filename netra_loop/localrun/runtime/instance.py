@@ -4,9 +4,9 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from netra_loop.localrun.http.connections import Connections
 from netra_loop.localrun.logs.entries import Source, line_entry, system_entry
 from netra_loop.localrun.logs.intake import Intake
-from netra_loop.localrun.routing.connections import Connections
 from netra_loop.localrun.runtime.images import Image, Images
 from netra_loop.localrun.runtime.launch import command_line, environment, working_folder
 from netra_loop.localrun.runtime.ports import Ports

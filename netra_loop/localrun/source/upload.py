@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netra_loop.localrun import clock
-from netra_loop.localrun.api.http_api import LARGEST_STREAM
 from netra_loop.localrun.errors import failed_precondition, invalid, not_found, too_large
 
-MOST = 32  # uploads at a time, the newest; each may have LARGEST_STREAM bytes
+LARGEST_OBJECT = 512 * 1024 * 1024  # bytes
+MOST = 32  # uploads at a time, the newest; each may have LARGEST_OBJECT bytes
 CONTENT_RANGE = re.compile(r"bytes (?:(?P<first>\d{1,15})-(?P<last>\d{1,15})|\*)/(?:(?P<total>\d{1,15})|\*)")
 
 
@@ -73,8 +73,8 @@ class Uploads:
 
 def require_size(size: int) -> None:
     """Refuse an object of more bytes than a body may have."""
-    if size > LARGEST_STREAM:
-        raise too_large(f"The object has {size} bytes; the embedded Cloud Run takes at most {LARGEST_STREAM}.")
+    if size > LARGEST_OBJECT:
+        raise too_large(f"The object has {size} bytes; the embedded Cloud Run takes at most {LARGEST_OBJECT}.")
 
 
 async def receive_chunk(upload: Upload, content_range: str, blocks: AsyncIterator[bytes]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from netra_loop.localrun.routing.wire import BACKLOG, Wire
+from netra_loop.localrun.http.wire import BACKLOG, Wire
 
 LINGER = 1.0  # seconds to go on reading so that a client can read our last words before it sees a reset
 

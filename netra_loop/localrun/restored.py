@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netra_loop.localrun import clock
+from netra_loop.localrun.control.operations import Operations
 from netra_loop.localrun.jobs.catalog import JobsCatalog
 from netra_loop.localrun.routing.doors import Doors
 from netra_loop.localrun.services.catalog import Catalog
-from netra_loop.localrun.services.operations import Operations
 from netra_loop.localrun.state.store import Store, Unreadable
 
 KIND = "state"  # in the store

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
+from netra_loop.localrun.api import jobs_knative_render as render
 from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route
+from netra_loop.localrun.api.jobs_knative_read import read_v1_job, read_v1_overrides
 from netra_loop.localrun.api.v1 import listed, place, region
 from netra_loop.localrun.errors import already_exists
 from netra_loop.localrun.fields import Document, Fields
-from netra_loop.localrun.jobs import knative_render as render
 from netra_loop.localrun.jobs.catalog import ANY_JOB
 from netra_loop.localrun.jobs.declaration import read_overrides, require_job_name
 from netra_loop.localrun.jobs.jobs import Jobs
-from netra_loop.localrun.jobs.knative_read import read_v1_job, read_v1_overrides
 from netra_loop.localrun.jobs.model import Execution, Job, JobId
 from netra_loop.localrun.services.catalog import missing
 from netra_loop.localrun.services.declaration import require_etag

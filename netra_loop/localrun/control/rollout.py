@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from netra_loop.localrun import clock
+from netra_loop.localrun.control.operations import Failed
 from netra_loop.localrun.faults import FaultKind, Faults
 from netra_loop.localrun.fields import Document
 from netra_loop.localrun.routing.router import Router
@@ -24,7 +25,6 @@ from netra_loop.localrun.services.model import (
     Service,
     ServiceId,
 )
-from netra_loop.localrun.services.operations import Failed
 from netra_loop.localrun.services.retention import MOST_REVISIONS, surplus
 from netra_loop.localrun.services.traffic import awaited, resolve
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from netra_loop.localrun.routing.link import Link
-from netra_loop.localrun.routing.wire import connect
+from netra_loop.localrun.http.link import Link
+from netra_loop.localrun.http.wire import connect
 
 KEPT = 0.5  # seconds; servers that serve one connection at a time must not wait longer for us to close it
 

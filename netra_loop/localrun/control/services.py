@@ -3,8 +3,10 @@
 import secrets
 from dataclasses import dataclass, replace
 
-from netra_loop.localrun.api import render
-from netra_loop.localrun.api.iam import Policies
+from netra_loop.localrun.control import render
+from netra_loop.localrun.control.operations import Operation, Operations, after, done
+from netra_loop.localrun.control.policies import Policies
+from netra_loop.localrun.control.rollout import Rollouts
 from netra_loop.localrun.errors import failed_precondition
 from netra_loop.localrun.faults import Faults
 from netra_loop.localrun.fields import Document
@@ -14,8 +16,6 @@ from netra_loop.localrun.runtime.instances import Fleet
 from netra_loop.localrun.services.catalog import Catalog
 from netra_loop.localrun.services.declaration import Change, declare, read_declaration
 from netra_loop.localrun.services.model import Allocation, Place, Revision, RevisionId, Service, ServiceId
-from netra_loop.localrun.services.operations import Operation, Operations, after, done
-from netra_loop.localrun.services.rollout import Rollouts
 from netra_loop.localrun.services.traffic import serving
 from netra_loop.localrun.state.record import from_document, to_document
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from netra_loop.localrun import clock
 from netra_loop.localrun.api.http_api import Answer, ApiRequest, Route, page_document, page_of
+from netra_loop.localrun.control.operations import Failed, after, done
 from netra_loop.localrun.errors import already_exists, invalid
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.jobs import render as jobs_render
@@ -16,7 +17,6 @@ from netra_loop.localrun.jobs.jobs import Jobs
 from netra_loop.localrun.jobs.model import Execution, ExecutionId, Job, JobId
 from netra_loop.localrun.services.declaration import require_etag
 from netra_loop.localrun.services.model import Failure, Place
-from netra_loop.localrun.services.operations import Failed, after, done
 
 JOBS = "/v2/projects/{project}/locations/{location}/jobs"
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from netra_loop.localrun.api.render import CREATOR
+from netra_loop.localrun.api.jobs_knative_read import CLIENT, CLIENT_VERSION, EXECUTION_ENVIRONMENT, LAUNCH_STAGE
 from netra_loop.localrun.api.v1 import owner, resource
+from netra_loop.localrun.control.render import CREATOR
 from netra_loop.localrun.fields import Document, Fields
 from netra_loop.localrun.jobs import conditions as jobs_conditions
 from netra_loop.localrun.jobs.conditions import Condition
-from netra_loop.localrun.jobs.knative_read import CLIENT, CLIENT_VERSION, EXECUTION_ENVIRONMENT, LAUNCH_STAGE
 from netra_loop.localrun.jobs.model import Execution, Job, Task, TaskState
 from netra_loop.localrun.jobs.progress import counts
 from netra_loop.localrun.jobs.render import completion_status, result_document

@@ -1,6 +1,6 @@
 """One end of an HTTP/1.1 connection of the router: to a client, or to an instance."""
 
-from netra_loop.localrun.routing.message import (
+from netra_loop.localrun.http.message import (
     Body,
     Framing,
     Refused,
@@ -11,7 +11,7 @@ from netra_loop.localrun.routing.message import (
     read_response,
     take_head,
 )  # fmt: skip
-from netra_loop.localrun.routing.wire import Wire
+from netra_loop.localrun.http.wire import Wire
 
 
 class Broken(ConnectionError):
