@@ -108,6 +108,14 @@ class Handler(BaseHTTPRequestHandler):
         self.reply({})
         self.close_connection = True
 
+    def at_closes_late(self, _: dict[str, str]) -> None:
+        """Answer, and close in two steps with the next request unread in between."""
+        self.reply({})
+        self.connection.recv(1, socket.MSG_PEEK)
+        self.connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.05)
+        self.close_connection = True
+
     def at_die(self, _: dict[str, str]) -> None:
         os._exit(7)
 

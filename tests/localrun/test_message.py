@@ -141,3 +141,12 @@ def test_a_connection_that_the_instance_closed_unannounced_loses_no_request(clou
         assert answer.status == 200
     logged = cloud.entries(f'httpRequest.requestUrl="{uri}/closes"')
     assert [entry["httpRequest"]["status"] for entry in logged] == [200] * 20
+
+
+def test_a_request_that_met_a_connection_half_closed_goes_over_another(uri: str) -> None:
+    client = HTTPConnection(urlsplit(uri).netloc, timeout=10)
+    for path in ["/closes/late", "/headers"] * 3:
+        client.request("GET", path)
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 200

@@ -39,6 +39,7 @@ class Connections:
         if self._closed or not (link.goes_on and link.is_read and link.is_silent):
             link.wire.close()
             return
+        link.is_reused = True
         loop = asyncio.get_running_loop()
         self._kept.append((loop.time(), link))
         if self._sweep is None:

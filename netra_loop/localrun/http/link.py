@@ -24,6 +24,7 @@ class Link:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.goes_on = True
+        self.is_reused = False
         self._arrived = bytearray()
         self._body = Body(0)
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 BACKLOG = 1024
 BLOCK = 64 * 1024
+RESET_FOLLOWS = 0.5  # seconds; servers shut a connection down and close it in the next line
 TCP_CLOSE = 7  # the kernel's name for a connection that was reset
 
 
@@ -39,9 +40,17 @@ class Wire(asyncio.Protocol):
         """Whether it is open and nothing waits to be read."""
         return not (self.ended or self._unread)
 
-    @property
-    def was_refused(self) -> bool:
-        """Whether the other end closed without having read what we sent: the kernel tells by a reset."""
+    async def was_refused(self) -> bool:
+        """Whether the other end closed without having read what we sent: the kernel tells by a reset.
+
+        An end that closes its two sides one after the other is heard of twice, first without the reset: that is
+        waited for, at most RESET_FOLLOWS.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RESET_FOLLOWS
+        while not self._reset and self._error is None and loop.time() < until:
+            await asyncio.sleep(RESET_FOLLOWS / 100)
+            self._reset = _is_reset(self.transport)
         return self._reset
 
     async def read(self) -> bytes:

@@ -123,7 +123,7 @@ async def _tell_instance(client: Link, instance: Link, outbound: Outbound, serve
         await instance.wire.write(outbound.head + piece)
         instance.wire.acknowledge_soon()
     except OSError:
-        raise _lost(instance, 503, served) from None
+        raise await _lost(instance, served) from None
 
 
 async def _carry_body(client: Link, instance: Link, framing: int | Framing, served: Served) -> None:
@@ -181,7 +181,7 @@ async def _head_of_answer(instance: Link, request: Request, served: Served) -> R
     try:
         return await instance.response(request.method)
     except OSError:
-        raise _lost(instance, 503, served) from None
+        raise await _lost(instance, served) from None
     except Refused:
         raise InstanceLost(502) from None
 
@@ -193,8 +193,9 @@ async def _piece(instance: Link, *, so_far: bool, served: Served) -> bytes:
         raise InstanceLost(503) from None
 
 
-def _lost(instance: Link, status: int, served: Served) -> InstanceLost:
-    return NotTaken(status) if instance.wire.was_refused and not served.status else InstanceLost(status)
+async def _lost(instance: Link, served: Served) -> InstanceLost:
+    never_read = instance.is_reused and not served.status and await instance.wire.was_refused()
+    return NotTaken(503) if never_read else InstanceLost(503)
 
 
 def _headers_for(client: Link, response: Response, chunked: bool) -> Headers:
