@@ -8,13 +8,15 @@ from enum import Enum
 
 from netra_loop.core.events import Act, Deployed
 from netra_loop.core.outcome import Outcome, worst
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, RemedyMode, Step, When
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, When
 from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
 from netra_loop.core.session import ActRecord, Iteration, Session, red_tests
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})
 AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
 FOREIGN_CHANGE = "foreign_change"
+NETWORK = "network"
+"""What a suite holds that must be the only one of ours to talk to the targets."""
 _TIMEOUTS = {  # seconds
     Kind.PROMOTE: 120.0,  # an operation, the effective traffic, a few answers
     Kind.RESTORE: 120.0,
@@ -37,8 +39,10 @@ class Standing(Enum):
 
 def act_of(session: Session, iteration: int, step: Step) -> Act:
     """The act that runs a plan's step in an iteration."""
-    exclusive = session.plan.suite(step.subject).exclusive if step.kind is Kind.SUITE else ()
-    holds = {f"service:{step.subject}"} if step.kind is Kind.DEPLOY else set(exclusive)
+    holds = {f"service:{step.subject}"} if step.kind is Kind.DEPLOY else set()
+    if step.kind is Kind.SUITE:
+        suite = session.plan.suite(step.subject)
+        holds = {*suite.exclusive, *((NETWORK,) if suite.network is Network.ALONE else ())}
     return Act(
         id=f"{iteration}/{step.id}",
         kind=step.kind,
@@ -147,9 +151,16 @@ def _result_outcome(iteration: Iteration, step: Step) -> Outcome:
 def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """The acts that may start, in the order of the plan.
 
-    Before the suites of an iteration that follows remedies, the tests that these are to turn green run alone.
+    Before the suites of an iteration that follows remedies, the tests that these are to turn green run alone. A suite
+    waits for its control, as far as that can run: what it says decides what the suite's passes are worth.
     """
-    ready = [s for s in session.plan.steps if standing(session, iteration, s) is Standing.READY]
+    controlled = _under_control(session, iteration)
+    ready = [
+        step
+        for step in session.plan.steps
+        if standing(session, iteration, step) is Standing.READY
+        and not (step.kind is Kind.SUITE and step.subject in controlled)
+    ]
     suites = [step for step in ready if step.kind is Kind.SUITE]
     unverified = _verifications(session, iteration) if suites else ()
     if unverified:
@@ -157,6 +168,13 @@ def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
         others = [act_of(session, iteration.number, step) for step in ready if step.kind is not Kind.SUITE]
         return (*others, *(act for act in unverified if act.id not in begun))
     return tuple(act_of(session, iteration.number, step) for step in ready)
+
+
+def _under_control(session: Session, iteration: Iteration) -> frozenset[str]:
+    """The suites whose control may start or runs."""
+    ahead = (Standing.READY, Standing.RUNNING)
+    controls = (step for step in session.plan.steps if step.kind is Kind.CONTROL)
+    return frozenset(step.subject for step in controls if standing(session, iteration, step) in ahead)
 
 
 def _verifications(session: Session, iteration: Iteration) -> tuple[Act, ...]:

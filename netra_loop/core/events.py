@@ -113,11 +113,26 @@ class WebSocketSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class LogsSeen:
+    """One log query and what it gave; window is `FROM/TO` in UTC."""
+
+    target: str
+    query: str
+    window: str
+    revision: str
+    count: int
+    truncated: bool
+    by_severity: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteSeen:
     """How a suite's process ended. ended_by: `itself`, `timeout` or `stop`. revisions: what its targets served.
 
     began: our plugin spoke at all. finished: it told of the end of the test session too. strange: how many of its
-    lines contradict each other. deselected: tests that were found and left out, None where nobody told.
+    lines contradict each other. deselected: tests that were found and left out, None where nobody told. witness: what
+    the targets' own log was asked, None where it was not; witnessed: by test, the requests that the tested revisions
+    served by that log.
     """
 
     suite: str
@@ -131,6 +146,22 @@ class SuiteSeen:
     collection_errors: tuple[str, ...] = ()
     deselected: int | None = None
     strange: int = 0
+    witness: LogsSeen | None = None
+    witnessed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSeen:
+    """How a suite's tests ended without their target: nobody listening, and wrong answers only.
+
+    digest: of everything that decides how the tests behave; cached: it was the same when they last ran so.
+    """
+
+    suite: str
+    digest: str
+    cached: bool
+    dead: Mapping[str, TestOutcome]
+    sabotaged: Mapping[str, TestOutcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +171,18 @@ class CommandSeen:
     exit_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LogsSeen:
-    """One log query and what it gave; window is `FROM/TO` in UTC."""
-
-    target: str
-    query: str
-    window: str
-    revision: str
-    count: int
-    truncated: bool
-    by_severity: Mapping[str, int] = field(default_factory=dict)
-
-
-Seen = Deployed | TrafficShifted | HealthSeen | WebSocketSeen | SuiteSeen | CommandSeen | LogsSeen | Diagnosed | Receipt
+Seen = (
+    Deployed
+    | TrafficShifted
+    | HealthSeen
+    | WebSocketSeen
+    | SuiteSeen
+    | ControlSeen
+    | CommandSeen
+    | LogsSeen
+    | Diagnosed
+    | Receipt
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +199,7 @@ class Result:
 class TestResult:
     """How one test ended; duration in seconds, None where unknown. A test may have several, one an attempt.
 
-    ended: when its process told so, in seconds since the epoch.
+    ended: when its process told so, in seconds since the epoch. sensitive: what the negative control says of it.
     """
 
     __test__ = False
@@ -182,6 +211,7 @@ class TestResult:
     attempt: int = 1
     proof: Proof | None = None
     reasons: tuple[str, ...] = ()
+    sensitive: bool | None = None
     facts: Facts | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     ended: float | None = None

@@ -19,6 +19,7 @@ class Kind(Enum):
     HEALTH = "health"
     WEBSOCKET = "websocket"
     SUITE = "suite"
+    CONTROL = "control"  # the same tests against a dead and a sabotaged target
     RUN = "run"
     LOGS = "logs"
     PROMOTE = "promote"
@@ -46,6 +47,7 @@ RESUME_CLASSES = {
     Kind.WEBSOCKET: ResumeClass.READ,
     Kind.LOGS: ResumeClass.READ,
     Kind.SUITE: ResumeClass.RERUN,
+    Kind.CONTROL: ResumeClass.RERUN,
     Kind.RUN: ResumeClass.ONCE,
     Kind.DIAGNOSE: ResumeClass.READ,
     Kind.ASK: ResumeClass.READ,
@@ -53,6 +55,7 @@ RESUME_CLASSES = {
     Kind.VERIFY: ResumeClass.RERUN,
 }
 TESTING = frozenset({Kind.SUITE, Kind.VERIFY})
+_TESTED = frozenset({Kind.SUITE, Kind.CONTROL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +198,29 @@ class Gate:
     min_duration: float = 0.0
 
 
+class SuiteRunner(Enum):
+    """Who runs a suite's tests: pytest, watched from inside, or any command that leaves a report."""
+
+    PYTEST = "pytest"
+    COMMAND = "command"
+
+
+class Network(Enum):
+    """Whether anything else of ours may talk to the targets while a suite runs.
+
+    Kernel facts name no process: only a suite that is ALONE can be proven by them.
+    """
+
+    SHARED = "shared"
+    ALONE = "alone"
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A set of tests with one runner. Paths are relative to the project; timeout in seconds, always finite."""
+    """A set of tests with one runner. Paths are relative to the project; timeout in seconds, always finite.
+
+    argv and report are of COMMAND suites; a report that is `-` is their standard output.
+    """
 
     id: str
     title: str
@@ -205,6 +228,10 @@ class Suite:
     cwd: str
     paths: tuple[str, ...]
     timeout: float
+    runner: SuiteRunner = SuiteRunner.PYTEST
+    network: Network = Network.SHARED
+    argv: tuple[str, ...] = ()
+    report: str = ""
     python: str = ""
     args: tuple[str, ...] = ()
     env: Mapping[str, str | None] = field(default_factory=dict)
@@ -306,7 +333,7 @@ class Plan:
         return replace(self, focus=",".join(words), selected=self._without_deploys(chosen | self.needed_by(chosen)))
 
     def needed_by(self, chosen: set[str]) -> set[str]:
-        """The steps of all phases that the chosen steps' phases need; suites among them are no precondition."""
+        """The steps of all phases that the chosen steps' phases need; suites and their controls are no precondition."""
         phases = {phase.id: phase for phase in self.phases}
         waiting = [need for phase in self.phases if any(s.id in chosen for s in phase.steps) for need in phase.needs]
         seen: set[str] = set()
@@ -315,7 +342,7 @@ class Plan:
             if need not in seen:
                 seen.add(need)
                 waiting.extend(phases[need].needs)
-        return {step.id for need in seen for step in phases[need].steps if step.kind is not Kind.SUITE}
+        return {step.id for need in seen for step in phases[need].steps if step.kind not in _TESTED}
 
     def _without_deploys(self, chosen: set[str]) -> frozenset[str]:
         if self.deploys:

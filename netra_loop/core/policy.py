@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from netra_loop.core.agenda import (
     AFTERMATH,
+    NETWORK,
     SHIFTS,
     after_red,
     candidates,
@@ -28,6 +29,8 @@ from netra_loop.core.verdict import conclude, failing, stopped
 BUDGET_EXIT = 5
 FOREIGN_EXIT = 9
 UNKNOWN_EXIT = 7
+_TAKES_SLOT = TESTING | {Kind.CONTROL}
+_AWAY_FROM_TARGETS = frozenset({Kind.CONTROL, Kind.LOGS, Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +176,19 @@ def _closing(session: Session, iteration: Iteration) -> tuple[Act, ...]:
 def _that_fit(session: Session, iteration: Iteration, waiting: list[Act]) -> Iterator[Act]:
     """Those for which slots, what they hold alone and a test user are free; a user once given stays with its act."""
     held = {held for record in session.running for held in record.act.holds}
-    suites = sum(record.act.kind in TESTING for record in session.running)
+    suites = sum(record.act.kind in _TAKES_SLOT for record in session.running)
+    met = any(record.act.kind not in _AWAY_FROM_TARGETS for record in session.running)
     for each in waiting:
         act = _with_user(session, iteration, each, held) if each.kind in TESTING and not each.user else each
-        is_suite = each.kind in TESTING
-        if act is None or act.holds & held or (is_suite and suites >= session.plan.slots):
+        takes_slot = each.kind in _TAKES_SLOT
+        meets = each.kind not in _AWAY_FROM_TARGETS
+        if act is None or act.holds & held or (takes_slot and suites >= session.plan.slots):
+            continue
+        if meets and (NETWORK in held or (NETWORK in act.holds and met)):
             continue
         held |= act.holds
-        suites += is_suite
+        suites += takes_slot
+        met |= meets
         yield act
 
 

@@ -12,6 +12,7 @@ from netra_loop.core.events import (
     ActEnded,
     ActStarted,
     Before,
+    ControlSeen,
     Deployed,
     Entry,
     Git,
@@ -34,6 +35,7 @@ from netra_loop.core.events import (
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import TESTING, Kind, Plan, ResumeClass
 from netra_loop.core.problem import Diagnosed, Remedy, TestName
+from netra_loop.core.proof import Control, confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def evolve(session: Session | None, entry: Entry) -> Session:
         case StopAsked(act_id, why):
             return _amended(session, act_id, stop=why)
         case ActEnded(act_id, result):
-            return _amended(session, act_id, ended=entry.at, result=result)
+            return _ended(session, act_id, result, entry.at)
         case Interrupted(signal):
             return replace(session, interrupted=signal)
         case ReaderUnplugged():
@@ -234,6 +236,20 @@ def _with(session: Session, record: ActRecord) -> Session:
     iteration = session.iterations[position]
     iteration = replace(iteration, acts={**iteration.acts, record.act.id: record})
     return replace(session, iterations=(*session.iterations[:position], iteration, *session.iterations[position + 1 :]))
+
+
+def _ended(session: Session, act_id: str, result: Result, at: datetime) -> Session:
+    """With what the targets' own log said of a suite's tests; for that they are read again."""
+    tests = session.record(act_id).tests
+    if isinstance(result.seen, SuiteSeen) and result.seen.witnessed:
+        requests = result.seen.witnessed
+        batches = tuple(tuple(_confirmed(test, requests) for test in batch) for batch in tests.batches)
+        tests = replace(tests, batches=batches)
+    return _amended(session, act_id, ended=at, result=result, tests=tests)
+
+
+def _confirmed(test: TestResult, requests: Mapping[str, int]) -> TestResult:
+    return replace(test, proof=confirmed(test.proof, requests.get(test.id, 0)))
 
 
 def _observed(tests: TestLog, event: TestsObserved) -> TestLog:
@@ -359,3 +375,14 @@ def suite_seen(record: ActRecord) -> SuiteSeen | None:
     """What is known of a suite's process once its act ended."""
     seen = record.result.seen if record.result else None
     return seen if isinstance(seen, SuiteSeen) else None
+
+
+def control_of(session: Session, suite: str) -> Mapping[str, Control]:
+    """What the newest negative control of a suite says of each of its tests; empty where none has ended."""
+    seen = [record.result.seen for record in _records(session) if record.result and record.act.subject == suite]
+    controls = [each for each in seen if isinstance(each, ControlSeen)]
+    if not controls:
+        return {}
+    newest = controls[-1]
+    names = {**newest.dead, **newest.sabotaged}
+    return {name: Control(newest.dead.get(name), newest.sabotaged.get(name)) for name in names}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netra_loop.core.events import SuiteSeen, TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
 from netra_loop.core.plan import Gate, Suite
+from netra_loop.core.proof import Control, grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,14 @@ def count_proofs(tests: Sequence[TestResult]) -> Proofs:
     """The proofs of the passed among these tests; a pass without a grade is unproven."""
     grades = [test.proof or Proof.UNPROVEN for test in tests if test.outcome is TestOutcome.PASSED]
     return Proofs(**{proof.value: grades.count(proof) for proof in Proof})
+
+
+def graded(test: TestResult, control: Control) -> TestResult:
+    """The test with its proof, if it passed, and with what the negative control says of it."""
+    if test.outcome is not TestOutcome.PASSED:
+        return replace(test, sensitive=control.sensitive)
+    proof, reasons = grade(test.facts, control, passed_on_rerun=test.attempt > 1)
+    return replace(test, proof=proof, reasons=reasons, sensitive=control.sensitive)
 
 
 def judge(

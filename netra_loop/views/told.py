@@ -10,6 +10,7 @@ from netra_loop.core.codec import timestamp
 from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.problem import Diagnosed, Evidence
+from netra_loop.core.proof import in_contact
 from netra_loop.core.session import ActRecord
 
 Document = dict[str, Any]
@@ -56,13 +57,13 @@ def evidence_told(evidence: Evidence) -> Document:
 
 def test_told(test: TestResult) -> Document:
     facts = test.facts
-    contact = None if facts is None else "contact" if facts.bytes_in or facts.shared_bytes_in else "no_contact"
+    contact = {True: "contact", False: "no_contact", None: None}[in_contact(facts)]
     passed = test.outcome is TestOutcome.PASSED
     return {
         "id": test.id,
         "outcome": test.outcome.value,
         "proof": test.proof.value if passed and test.proof else None,
-        "sensitive": None,
+        "sensitive": test.sensitive,
         "contact": contact,
         "bytes_in": facts.bytes_in if facts else None,
         "bytes_out": facts.bytes_out if facts else None,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from netra_loop.adapters.suites.evidence_stream import READ_SIZE, EvidenceStream
-from netra_loop.core.outcome import Proof, TestOutcome
-from netra_loop.core.proof import Facts
+from netra_loop.core.outcome import TestOutcome
+from netra_loop.core.proof import Facts, Smell
 
 NONCE = "0123456789abcdef"
 HELLO = {"kind": "hello", "nonce": NONCE, "asserts": "counted"}
@@ -93,12 +94,7 @@ def test_a_whole_stream_is_told(suite: Suite) -> None:
 
     assert (news.collected, news.started) == (["a", "b"], ["a"])
     (result,) = news.results
-    assert (result.id, result.outcome, result.duration_s, result.proof) == (
-        "a",
-        TestOutcome.PASSED,
-        0.1235,
-        Proof.PROVEN,
-    )
+    assert (result.id, result.outcome, result.duration_s) == ("a", TestOutcome.PASSED, 0.1235)
     assert result.facts == Facts(bytes_in=120, bytes_out=80, asserts=2, asserts_after=1)
     assert (suite.stream.greeted, suite.stream.finished, suite.stream.strange_lines) == (True, True, 0)
     assert suite.stream.told_exit == 0
@@ -222,22 +218,31 @@ def test_assertions_that_could_not_be_counted_are_unknown(suite: Suite) -> None:
 
     assert result.facts is not None
     assert (result.facts.asserts, result.facts.asserts_after) == (None, None)
-    assert result.proof is Proof.SUSPECT
 
 
-@pytest.mark.parametrize("outcome", [each for each in TestOutcome if each is not TestOutcome.PASSED])
-def test_only_a_pass_has_a_proof(suite: Suite, outcome: TestOutcome) -> None:
+@pytest.mark.parametrize("outcome", TestOutcome)
+def test_every_outcome_is_told(suite: Suite, outcome: TestOutcome) -> None:
     suite.writes(HELLO, ended(outcome=outcome.value, message="it broke", duration_s=None))
     (result,) = suite.stream.look().results
 
-    assert (result.outcome, result.proof, result.message, result.duration_s) == (outcome, None, "it broke", None)
+    assert (result.outcome, result.message, result.duration_s) == (outcome, "it broke", None)
 
 
-def test_a_pass_on_a_second_attempt_is_suspect(suite: Suite) -> None:
+def test_each_attempt_is_told(suite: Suite) -> None:
     suite.writes(HELLO, ended(outcome="failed"), ended(attempt=2))
-    first, second = suite.stream.look().results
 
-    assert (first.attempt, second.attempt, second.proof) == (1, 2, Proof.SUSPECT)
+    assert [result.attempt for result in suite.stream.look().results] == [1, 2]
+
+
+def test_what_speaks_against_a_test_is_told(suite: Suite) -> None:
+    more = {"smells": ["swallows"], "unverified": ["t:443"], "visible": True, "unattributed": 9, "too_near": ["t:1"]}
+    suite.writes(HELLO, ended(facts={**FACTS, **more}))
+    (result,) = suite.stream.look().results
+
+    known = Facts(bytes_in=120, bytes_out=80, asserts=2, asserts_after=1)
+    assert result.facts == replace(
+        known, smells=(Smell.SWALLOWS,), unverified=("t:443",), visible=True, unattributed=9, too_near=("t:1",)
+    )
 
 
 def test_errors_of_the_collection_are_kept_short(suite: Suite) -> None:

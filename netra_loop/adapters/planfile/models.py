@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from netra_loop.adapters.planfile import servicevalues, values
 from netra_loop.adapters.planfile.yamldocument import Scalar
 from netra_loop.core.knowledge import Derivation, RemedyKind
-from netra_loop.core.plan import Deployer, RemedyMode, ResumeClass, Tolerance, UserMode, When
+from netra_loop.core.plan import Deployer, Network, RemedyMode, ResumeClass, SuiteRunner, Tolerance, UserMode, When
 from netra_loop.core.plan import Scalar as JsonScalar
 
 Line = Annotated[str, PlainValidator(values.line)]
@@ -105,6 +105,7 @@ class StepModel(Model):
     health: Words = ()
     websocket: Words = ()
     suite: Words = ()
+    control: Words = ()
     run: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
     logs: Words = ()
     timeout: Annotated[float | None, PlainValidator(values.duration)] = None
@@ -196,7 +197,8 @@ class SuiteModel(Model):
     id: Id
     title: Name = ""
     priority: Line
-    runner: Annotated[str, PlainValidator(values.one_of("pytest"))] = "pytest"
+    runner: Annotated[SuiteRunner, PlainValidator(values.member_of(SuiteRunner))] = SuiteRunner.PYTEST
+    network: Annotated[Network, PlainValidator(values.member_of(Network))] = Network.SHARED
     python: Line = ""
     cwd: Line = "."
     paths: Annotated[Lines, Field(min_length=1)]

@@ -54,7 +54,7 @@ class SuiteSelector:
                 report_unknown(self._document, where, "suite, priority or tag", word, list(self._by_word))
         chosen = {number for word in words for number in self._by_word.get(word, ())}
         if words and not chosen and not unknown:
-            self._document.report(place, "'suite' selects nothing", "no suite in config/suites.yaml has these words")
+            self._document.report(place, "the step selects nothing", "no suite in config/suites.yaml has these words")
         return [self._suites[number] for number in sorted(chosen)]
 
 

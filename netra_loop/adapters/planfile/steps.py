@@ -21,6 +21,7 @@ _CLASSES = {
     Kind.HEALTH: _LOOKING,
     Kind.WEBSOCKET: _LOOKING,
     Kind.SUITE: (ResumeClass.RERUN, ResumeClass.ONCE),
+    Kind.CONTROL: (ResumeClass.RERUN,),
     Kind.RUN: (ResumeClass.READ, ResumeClass.RERUN, ResumeClass.ONCE),
     Kind.LOGS: _LOOKING,
 }
@@ -97,6 +98,8 @@ class StepReader:
         match kind:
             case Kind.SUITE:
                 yield from self._suite_steps(place, model, resume)
+            case Kind.CONTROL:
+                yield from self._control_steps(place, model, resume)
             case Kind.RUN:
                 yield Step(model.id, kind, "", model.timeout or _TIMEOUTS[kind], resume, argv=model.run)
             case _:
@@ -131,6 +134,19 @@ class StepReader:
                 resume=resume,
                 tags=frozenset({suite.priority, *suite.focus}),
                 gate=self._gate(gate_place, suite, gate or GateModel()),
+            )
+
+    def _control_steps(self, place: Location, model: StepModel, resume: ResumeClass) -> Iterator[Step]:
+        """A focus on a suite brings its control along."""
+        suites = self._suites.select((*place, Kind.CONTROL.value), model.control) if self._suites else []
+        for suite in suites:
+            yield Step(
+                id=f"{Kind.CONTROL.value}-{suite.id}",
+                kind=Kind.CONTROL,
+                subject=suite.id,
+                timeout=model.timeout or 2 * suite.timeout,
+                resume=resume,
+                tags=frozenset({suite.id, suite.priority, *suite.focus}),
             )
 
     def _gate(self, place: Location, suite: Suite, gate: GateModel) -> Gate:

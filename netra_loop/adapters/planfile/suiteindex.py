@@ -96,6 +96,8 @@ class _SuiteReader:
             cwd=model.cwd,
             paths=model.paths,
             timeout=model.timeout,
+            runner=model.runner,
+            network=model.network,
             python=model.python,
             args=model.args,
             env=model.env,

@@ -11,8 +11,8 @@ from typing import Any
 
 from netra_loop.adapters.files import write_whole
 from netra_loop.core.events import TestResult
-from netra_loop.core.outcome import Proof, TestOutcome
-from netra_loop.core.proof import Facts, grade
+from netra_loop.core.outcome import TestOutcome
+from netra_loop.core.proof import Facts, Smell
 
 READ_SIZE = 4 * 1024 * 1024  # bytes taken in one look: a flood is worked off in pieces
 MOST = 256 * 1024 * 1024  # bytes of one stream; what lies behind is not read
@@ -163,10 +163,6 @@ class EvidenceStream:
     def _result(self, record: dict[str, Any]) -> TestResult:
         outcome = TestOutcome(record["outcome"])
         facts = _facts(record["facts"], counted=self.asserts_counted)
-        proof: Proof | None = None
-        reasons: tuple[str, ...] = ()
-        if outcome is TestOutcome.PASSED:
-            proof, reasons = grade(facts, passed_on_rerun=int(record["attempt"]) > 1)
         duration = record["duration_s"]
         return TestResult(
             id=str(record["id"]),
@@ -174,8 +170,6 @@ class EvidenceStream:
             duration_s=None if duration is None else _seconds(duration),
             message=str(record["message"] or ""),
             attempt=int(record["attempt"]),
-            proof=proof,
-            reasons=reasons,
             facts=facts,
             properties={str(key): str(value) for key, value in record["properties"].items()},
             ended=_epoch(record["at"]) if "at" in record else None,
@@ -209,6 +203,12 @@ def _facts(plain: dict[str, Any] | None, *, counted: bool) -> Facts | None:
         replaced=tuple(map(str, plain["replaced"])),
         children=int(plain["children"]),
         blind=tuple(map(str, plain["blind"])),
+        unattributed=int(plain.get("unattributed", 0)),
+        visible=bool(plain.get("visible", False)),
+        instruments=tuple(map(str, plain.get("instruments", ()))),
+        unverified=tuple(map(str, plain.get("unverified", ()))),
+        too_near=tuple(map(str, plain.get("too_near", ()))),
+        smells=tuple(map(Smell, plain.get("smells", ()))),
     )
 
 

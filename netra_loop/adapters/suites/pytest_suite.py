@@ -31,8 +31,9 @@ from netra_loop.core.errors import LockedError
 from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Suite
+from netra_loop.core.proof import Control
 from netra_loop.core.remediation import to_verify
-from netra_loop.core.session import Session, results_of
+from netra_loop.core.session import Session, control_of, results_of
 from netra_loop.core.suites import judge, judge_verification
 from netra_loop.ports import Say
 
@@ -54,6 +55,7 @@ class _Attempt:
     timeouts: Mapping[str, float]
     only: tuple[str, ...]
     """The tests to run, all of them for none."""
+    control: Mapping[str, Control]
 
     @property
     def selection(self) -> Path:
@@ -105,6 +107,7 @@ class PytestRunner:
             {name: address for name, address in addresses.items() if address},
             session.plan.environment.timeouts,
             to_verify(session, session.iterations[act.iteration - 1])[suite.id] if act.kind is Kind.VERIFY else (),
+            control_of(session, suite.id),
         )
         return await self._attempt(attempt, say)
 
@@ -136,7 +139,7 @@ class PytestRunner:
             output=output,
             kids=self._folder.kids,
         )
-        teller = Teller(attempt.act.id, stream, self._redactor.text, say)
+        teller = Teller(attempt.act.id, stream, attempt.control, self._redactor.text, say)
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(teller.follow)

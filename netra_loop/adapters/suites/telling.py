@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import anyio
 
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream, News
-from netra_loop.core.events import TestsCollected, TestsObserved
+from netra_loop.core.events import TestResult, TestsCollected, TestsObserved
+from netra_loop.core.proof import Control
+from netra_loop.core.suites import graded
 from netra_loop.ports import Say
 
 BEAT = 0.25  # seconds between two looks at the stream
@@ -18,9 +20,18 @@ BATCH = 100  # tests in one event
 class Teller:
     """Follows one stream and records what is new, in batches."""
 
-    def __init__(self, act_id: str, stream: EvidenceStream, mask: Callable[[str], str], say: Say) -> None:
+    def __init__(
+        self,
+        act_id: str,
+        stream: EvidenceStream,
+        control: Mapping[str, Control],
+        mask: Callable[[str], str],
+        say: Say,
+    ) -> None:
+        """control: what the negative control says of each test, by the name it is told under."""
         self._act_id = act_id
         self._stream = stream
+        self._control = control
         self._mask = mask
         self._say = say
         self._names: dict[str, str] = {}
@@ -39,12 +50,16 @@ class Teller:
     def _tell(self, news: News) -> None:
         collected = [self._name(test) for test in news.collected]
         started = tuple(self._name(test) for test in news.started)
-        results = [replace(result, id=self._name(result.id)) for result in news.results]
+        results = [self._graded(result) for result in news.results]
         for first in range(0, len(collected), BATCH):
             self._say(TestsCollected(self._act_id, tuple(collected[first : first + BATCH])))
         for first in range(0, max(len(results), 1 if started else 0), BATCH):
             self._say(TestsObserved(self._act_id, tuple(results[first : first + BATCH]), started))
             started = ()
+
+    def _graded(self, result: TestResult) -> TestResult:
+        name = self._name(result.id)
+        return graded(replace(result, id=name), self._control.get(name, Control()))
 
     def _name(self, test: str) -> str:
         """A test's name with its secrets masked; two tests that differ only in a secret keep two names."""
