@@ -13,19 +13,22 @@ from netra_loop.core import codec
 from netra_loop.core.agenda import act_of
 from netra_loop.core.events import (
     ActStarted,
+    ControlSeen,
     HandleKnown,
     Interrupted,
     IterationBegun,
     SessionFinished,
     SessionResumed,
     StopAsked,
+    SuiteSeen,
     TestsCollected,
     TestsObserved,
     Verdict,
 )
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Phase
-from netra_loop.core.session import red_tests, replay, results_of
+from netra_loop.core.proof import Control
+from netra_loop.core.session import control_of, red_tests, replay, results_of
 from tests.stories import (
     START,
     Story,
@@ -521,3 +524,45 @@ def test_an_act_that_was_adrift_keeps_its_test_user() -> None:
     story.emit(ActStarted(act)).emit(SessionResumed("resume"))
 
     assert [(record.act.user, record.act.holds) for record in story.session.adrift] == [("u2", act.holds)]
+
+
+def witnessed(proof: Proof, requests: dict[str, int]) -> list[Proof | None]:
+    """The proofs of two passes once the targets' own log was asked."""
+    story = a_story().start("p1").emit(TestsCollected("1/p1", ("a", "b")))
+    story.emit(TestsObserved("1/p1", (ended_test("a", proof=proof), ended_test("b", proof=proof)), ()))
+    met = {"backend": "backend-new"}
+    story.end("p1", seen=SuiteSeen("p1", 0, "itself", True, True, 0, met, met, witnessed=requests))
+    assert replay(story.entries) == story.session
+    return [test.proof for test in results_of(story.session, story.session.record("1/p1"))]
+
+
+def test_a_proven_pass_is_confirmed_by_its_requests_in_the_target_s_log() -> None:
+    assert witnessed(Proof.PROVEN, {"a": 2}) == [Proof.CONFIRMED, Proof.PROVEN]
+
+
+@pytest.mark.parametrize("proof", [Proof.UNPROVEN, Proof.SUSPECT, Proof.BYPASSED])
+def test_a_request_in_the_log_makes_nothing_else_of_a_pass_than_it_was(proof: Proof) -> None:
+    assert witnessed(proof, {"a": 2, "b": 1}) == [proof, proof]
+
+
+def test_an_empty_log_takes_nothing_away() -> None:
+    assert witnessed(Proof.PROVEN, {}) == [Proof.PROVEN, Proof.PROVEN]
+
+
+def controlled(*seen: ControlSeen) -> Story:
+    """A session whose iterations each ended a control of p1."""
+    plan = plan_of(Phase("control", "Control", (step(Kind.CONTROL, "p1"),)))
+    story = Story(plan)
+    for each in seen:
+        story.begin().does("control-p1", seen=each)
+    return story
+
+
+def test_the_newest_control_of_a_suite_speaks_for_each_of_its_tests() -> None:
+    P, F = TestOutcome.PASSED, TestOutcome.FAILED
+    first = ControlSeen("p1", "d1", cached=False, dead={"a": P}, sabotaged={"a": P})
+    second = ControlSeen("p1", "d2", cached=False, dead={"a": F, "b": F}, sabotaged={"a": F})
+
+    assert control_of(controlled(first, second).session, "p1") == {"a": Control(F, F), "b": Control(F, None)}
+    assert control_of(controlled(first).session, "events") == {}
+    assert control_of(controlled().session, "p1") == {}

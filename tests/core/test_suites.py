@@ -10,7 +10,8 @@ import pytest
 from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Gate, Tolerance
-from netra_loop.core.suites import Counts, Proofs, count, count_proofs, judge, judge_verification
+from netra_loop.core.proof import Control, Facts
+from netra_loop.core.suites import Counts, Proofs, count, count_proofs, graded, judge, judge_verification
 from tests.stories import ended_test, suite
 
 P, F, S = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
@@ -300,3 +301,22 @@ def test_a_pass_without_proof_verifies_nothing(proof: Proof | None) -> None:
     tests = [ended_test("a"), replace(ended_test("b"), proof=proof)]
 
     assert judge_verification(("a", "b"), CLEAN, tests) == (Outcome.INCOMPLETE, ("unproven",))
+
+
+def test_a_pass_is_graded_by_its_facts_and_its_control() -> None:
+    told = replace(ended_test("a"), proof=None, facts=Facts(bytes_in=9, asserts=0, asserts_after=0))
+
+    alone = graded(told, Control())
+    assert (alone.proof, alone.sensitive, alone.reasons) == (Proof.SUSPECT, None, ("no assertion ran",))
+    notices = graded(told, Control(F, F))
+    assert (notices.proof, notices.sensitive, notices.reasons) == (Proof.PROVEN, True, ())
+
+
+def test_a_pass_on_a_second_attempt_is_suspect() -> None:
+    assert graded(replace(ended_test("a"), attempt=2), Control()).proof is Proof.SUSPECT
+
+
+@pytest.mark.parametrize("outcome", [each for each in TestOutcome if each is not P])
+def test_what_did_not_pass_is_given_no_proof(outcome: TestOutcome) -> None:
+    test = graded(ended_test("a", outcome), Control(F, F))
+    assert (test.proof, test.sensitive) == (None, True)
