@@ -39,6 +39,7 @@ class Facts:
     shared_bytes_in: to wider fixtures that the test uses. suite_bytes_in: to its suite, where tests cannot be told
     apart. unattributed: in its time, but perhaps another's. visible: no socket of the test or its children was out of
     sight. instruments: who saw bytes from the target. too_near: public targets that answered faster than any can.
+    trace: the id by which the targets' own log knows its requests, empty where none carried it.
     """
 
     bytes_in: int = 0
@@ -58,6 +59,7 @@ class Facts:
     replaced: tuple[str, ...] = ()
     children: int = 0
     blind: tuple[str, ...] = ()
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

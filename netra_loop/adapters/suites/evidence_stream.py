@@ -209,6 +209,7 @@ def _facts(plain: dict[str, Any] | None, *, counted: bool) -> Facts | None:
         unverified=tuple(map(str, plain.get("unverified", ()))),
         too_near=tuple(map(str, plain.get("too_near", ()))),
         smells=tuple(map(Smell, plain.get("smells", ()))),
+        trace=str(plain.get("trace", "")),
     )
 
 

@@ -10,6 +10,8 @@ search for the root directory, so it is told what to do by its environment alone
     A JSON list of ``host:port``: whose bytes count as contact.
 ``NETRA_LOOP_EVIDENCE_NONCE``
     A random string, echoed in the first line, that shows the stream is of this run.
+``NETRA_LOOP_EVIDENCE_TRACE``
+    ``off`` to leave the suite's requests as they are: they carry no trace id then.
 ``NETRA_LOOP_EVIDENCE_SELECT``
     A file with a JSON list of test ids: nothing else is run. Without it everything is.
 
@@ -34,6 +36,7 @@ from .stream import Stream
 _STREAM = "NETRA_LOOP_EVIDENCE_STREAM"
 _TARGETS = "NETRA_LOOP_EVIDENCE_TARGETS"
 _NONCE = "NETRA_LOOP_EVIDENCE_NONCE"
+_TRACE = "NETRA_LOOP_EVIDENCE_TRACE"
 _SELECT = "NETRA_LOOP_EVIDENCE_SELECT"
 
 
@@ -45,11 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
     targets = _targets()
     is_worker = hasattr(config, "workerinput")
     has_workers = config.getoption("dist", "no") != "no"
+    nonce = os.environ.get(_NONCE, "")
     if not is_worker:
-        nonce = os.environ.get(_NONCE, "")
         config.pluginmanager.register(Scribe(Stream(stream_path), targets, nonce, has_workers))
     if is_worker or not has_workers:
-        config.pluginmanager.register(Observer(targets))
+        config.pluginmanager.register(Observer(targets, nonce, traces=os.environ.get(_TRACE) != "off"))
         if chosen := os.environ.get(_SELECT):
             config.pluginmanager.register(Selection(chosen))
         # A pytest session that a test starts in turn would mix its results into ours.

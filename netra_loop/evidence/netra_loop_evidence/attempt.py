@@ -19,7 +19,10 @@ _BLIND = (
 class Attempt:
     """One try of one test: its own book, the book of wider fixtures set up on its way, and what it asserted."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: str) -> None:
+        """trace: the id that its requests carry."""
+        self.trace = trace
+        self.traced = 0
         self.own = Book()
         self.shared = Book()
         self.asserts = 0
@@ -39,7 +42,8 @@ class Attempt:
         from targets to wider fixtures set up on the way; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
         targets a connect failed for; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
         the first of ``bytes_in``; ``replaced``: transports that were; ``children``: processes started; ``blind``:
-        imported libraries that no counter sees. Lists are sorted and end after ten.
+        imported libraries that no counter sees; ``trace``: the id that requests of it carried, empty for none. Lists
+        are sorted and end after ten.
         """
         return {
             "bytes_in": self.own.bytes_in,
@@ -51,5 +55,6 @@ class Attempt:
             "asserts_after": self.asserts_after,
             "replaced": sorted(self.replaced)[:_LISTED],
             "children": self.children,
+            "trace": self.trace if self.traced else "",
             "blind": [library for library in _BLIND if library in sys.modules],
         }

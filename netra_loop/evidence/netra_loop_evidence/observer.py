@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Generator
 from typing import Any
 
@@ -12,6 +13,7 @@ from . import assertions
 from .attempt import Attempt
 from .reports import FACTS
 from .sockets import SocketCounters, Targets
+from .trace import Tracer, trace_of
 from .transports import TransportWatch
 
 _CHILD_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
@@ -23,23 +25,31 @@ class Observer:
     What happens outside, the finalisers of shared fixtures among it, belongs to nobody.
     """
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, nonce: str, *, traces: bool) -> None:
+        """nonce: what makes a test's trace id unguessable; traces: whether its requests carry one."""
+        self._nonce = nonce
+        self._attempts: Counter[str] = Counter()
         self._attempt: Attempt | None = None
         self._facts: dict[str, Any] = {}
         self._reports: list[pytest.TestReport] = []
         self._counters = SocketCounters(targets)
         self._transports = TransportWatch(self._note_replaced)
+        self._tracer = Tracer(targets, self._trace, self._note_traced)
+        if traces:
+            self._tracer.install()
+        self._traces = traces
         self._counters.install()
         self._transports.install()
-        self._transports.look_for_imports()
+        self._look_for_imports()
         assertions.watch_methods(self._count_assertion)
         sys.addaudithook(self._note_audit_event)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, Any, None]:
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Open the attempt before any other plugin or fixture does its part."""
-        self._transports.look_for_imports()
-        attempt = Attempt()
+        self._look_for_imports()
+        self._attempts[item.nodeid] += 1
+        attempt = Attempt(trace_of(self._nonce, item.nodeid, self._attempts[item.nodeid]))
         attempt.replaced.update(self._transports.in_force())
         self._attempt, self._facts, self._reports = attempt, {}, []
         self._counters.book = attempt.own
@@ -58,7 +68,7 @@ class Observer:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, Any, None]:
         """Look again where fixtures and the test itself import and replace."""
-        self._transports.look_for_imports()
+        self._look_for_imports()
         yield
         if self._attempt is not None:
             self._attempt.replaced.update(self._transports.in_force())
@@ -82,6 +92,21 @@ class Observer:
         """Count an assert statement that held."""
         if assertions.statement_is_own():
             self._count_assertion()
+
+    def _look_for_imports(self) -> None:
+        """Tracing wraps first: what it wrapped is no replaced transport."""
+        if self._traces:
+            self._tracer.look_for_imports()
+        self._transports.look_for_imports()
+
+    def _trace(self) -> str:
+        attempt = self._attempt
+        return attempt.trace if attempt is not None and self._counters.book is attempt.own else ""
+
+    def _note_traced(self) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.traced += 1
 
     def _close(self) -> None:
         if self._attempt is not None:
