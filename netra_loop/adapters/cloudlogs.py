@@ -42,6 +42,15 @@ class LogLine:
         return f"{self.at} {self.severity} {self.log} {self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """One request as its target's log tells it: the id of its trace, who asked, and which revision served it."""
+
+    trace: str
+    user_agent: str
+    revision: str
+
+
 class CloudLogs:
     """The log entries of one project. Every method is one blocking query."""
 
@@ -51,16 +60,22 @@ class CloudLogs:
 
     def entries(self, query: str, limit: int, *, newest_first: bool = False) -> list[LogLine]:
         """The entries that match, at most `limit`, ordered by time."""
+        return [_line(entry) for entry in self._found(query, limit, newest_first)]
+
+    def requests(self, query: str, limit: int) -> list[RequestLine]:
+        """The requests among the entries that match, at most `limit` entries, ordered by time."""
+        return [_request(entry) for entry in self._found(query, limit, newest_first=False) if entry.http_request]
+
+    def _found(self, query: str, limit: int, newest_first: bool) -> Any:
         os.environ["GOOGLE_CLOUD_DISABLE_GRPC"] = "true"  # the client reads it when it is imported
         from google.cloud import logging
 
         options = client_options(self._api_url)
         client = logging.Client(project=self._project, **options)  # type: ignore[no-untyped-call]
         order = "timestamp desc" if newest_first else "timestamp asc"
-        found: Any = client.list_entries(  # type: ignore[no-untyped-call]
+        return client.list_entries(  # type: ignore[no-untyped-call]
             filter_=query or None, order_by=order, max_results=limit, page_size=min(limit, 1000)
         )
-        return [_line(entry) for entry in found]
 
 
 class LogsRunner:
@@ -133,3 +148,9 @@ def _line(entry: Any) -> LogLine:
     log = str(entry.log_name or "").rpartition("%2F")[2] or "log"
     at = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S.%fZ}" if entry.timestamp else "-"
     return LogLine(at, str(entry.severity or "DEFAULT"), log, str(payload or "").replace("\n", "\\n"), fields)
+
+
+def _request(entry: Any) -> RequestLine:
+    agent = str(entry.http_request.get("userAgent") or "")
+    labels = (entry.resource.labels if entry.resource else None) or {}
+    return RequestLine(str(entry.trace or "").rpartition("/")[2], agent, str(labels.get("revision_name", "")))

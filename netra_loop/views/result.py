@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 
 from netra_loop.core.agenda import Standing, phase_outcome, standing
 from netra_loop.core.codec import timestamp
-from netra_loop.core.events import (
-    LogsSeen,
-)
+from netra_loop.core.events import LogsSeen, SuiteSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
 from netra_loop.core.remediation import applied
@@ -217,11 +215,14 @@ def _suite(session: Session, iteration: Iteration, suite: Suite) -> Document | N
 
 
 def _logs(iteration: Iteration) -> list[Document]:
-    found = []
-    for record in iteration.of_kind(Kind.LOGS):
+    """Every query and what it gave: those of the plan's steps, and those that looked for the requests of tests."""
+    found: list[Document] = []
+    for record in iteration.acts.values():
         seen = record.result.seen if record.result else None
         if record.result and isinstance(seen, LogsSeen):
             found.append(asdict(seen) | {"evidence": [evidence_told(e) for e in record.result.evidence]})
+        elif isinstance(seen, SuiteSeen) and seen.witness is not None:
+            found.append(asdict(seen.witness) | {"evidence": []})
     return found
 
 

@@ -27,12 +27,13 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
     from netra_loop.adapters.suites.pytest_suite import PytestRunner
+    from netra_loop.adapters.suites.witness import Witness
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
     cloud = CloudRun(endpoint.plan.environment, endpoint.url)
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
-    suites = PytestRunner(cloud, place.project, folder, place.state, redactor)
+    suites = PytestRunner(cloud, Witness(logs), place.project, folder, place.state, redactor)
     return {
         Kind.DEPLOY: DeployRunner(cloud, _publisher(cloud, place, folder, endpoint, redactor), folder),
         Kind.HEALTH: HealthRunner(cloud),

@@ -47,7 +47,7 @@ def test_a_green_session_promotes_what_it_proved(green: Green) -> None:
     for told in (service["revision"], service["image_digest"], "services?serviceId=backend revision", "-m pytest"):
         assert told in green.worklog
     rows = [line for line in green.worklog.splitlines() if line.startswith("| `test_basics.py::")]
-    assert [row.split(" | ")[1:3] for row in rows] == [["passed", "proven"]] * 3
+    assert [row.split(" | ")[1:3] for row in rows] == [["passed", "confirmed"]] * 3
 
 
 def test_a_red_session_leaves_the_old_revision_serving(green: Green) -> None:

@@ -25,6 +25,7 @@ from netra_loop.adapters.locks import lease
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.telling import Teller
+from netra_loop.adapters.suites.witness import Witness
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.adapters.websocket import websocket_url
 from netra_loop.core.errors import LockedError
@@ -69,9 +70,18 @@ class _Attempt:
 class PytestRunner:
     """Runs suites, and of a suite only the tests that remedies are to turn green (kind `verify`)."""
 
-    def __init__(self, cloud: CloudRun, project: Path, folder: SessionFolder, state: State, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        cloud: CloudRun,
+        witness: Witness,
+        project: Path,
+        folder: SessionFolder,
+        state: State,
+        redactor: Redactor,
+    ) -> None:
         """state: compiled files of ours alone, since those of others may lack the assertion hook; and the locks."""
         self._cloud = cloud
+        self._witness = witness
         self._project = project
         self._folder = folder
         self._pycache = state.pycache
@@ -186,6 +196,10 @@ class PytestRunner:
     ) -> Result:
         session = say(HandleKnown(attempt.act.id, {"ended_by": ended.ended_by}))
         after = await self._revisions_after(attempt, session)
+        record = session.record(attempt.act.id)
+        testimony = await self._witness.ask(results_of(session, record), attempt.addresses, record.begun)
+        if testimony.trouble:
+            session = say(HandleKnown(attempt.act.id, {"request log": testimony.trouble}))
         seen = SuiteSeen(
             suite=attempt.suite.id,
             exit_code=ended.exit_code,
@@ -198,6 +212,8 @@ class PytestRunner:
             collection_errors=tuple(stream.collection_errors),
             deselected=stream.deselected,
             strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
+            witness=testimony.log,
+            witnessed=testimony.requests,
         )
         outcome, reasons = _outcome(attempt, session, seen)
         self._mask_stream(attempt, stream)

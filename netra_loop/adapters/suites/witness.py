@@ -1,0 +1,97 @@
+"""The second witness: which requests of which test the tested revisions served, by the targets' own request log.
+
+It can only add. A log that is late, sampled, cut or unreadable leaves a proven pass proven.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import anyio
+from anyio import to_thread
+
+from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
+from netra_loop.adapters.locate import Address
+from netra_loop.core.events import LogsSeen, TestResult
+from netra_loop.core.outcome import Proof
+
+MOST_REQUESTS = 20_000  # entries of one suite
+LOOKS, PAUSE = 3, 1.0  # how often the log is asked while requests are missing, and the seconds in between
+PATIENCE = 30.0  # seconds for all of it
+SKEW = timedelta(minutes=1)  # how far the log's clock may be behind ours; a trace id is found in no other time
+_AGENT = "netra-loop/"
+_HALF = 16  # digits of a trace id that the user agent repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What the log was asked and what it said: by test, the requests that the tested revisions served."""
+
+    log: LogsSeen | None = None
+    requests: Mapping[str, int] = field(default_factory=dict)
+    trouble: str = ""
+
+
+class Witness:
+    def __init__(self, logs: CloudLogs) -> None:
+        self._logs = logs
+
+    async def ask(self, tests: Iterable[TestResult], addresses: Mapping[str, Address], since: datetime) -> Testimony:
+        """Look for the requests of proven tests that carried a trace id; again, while some are missing.
+
+        since: when the suite began. Nothing is asked where no test or no revision could be found by it.
+        """
+        traces = {t.facts.trace: t.id for t in tests if t.proof is Proof.PROVEN and t.facts and t.facts.trace}
+        revisions = sorted(address.revision for address in addresses.values() if address.revision)
+        testimony = Testimony()
+        if not traces or not revisions:
+            return testimony
+        try:
+            with anyio.move_on_after(PATIENCE):
+                for look in range(LOOKS):
+                    await anyio.sleep(PAUSE if look else 0)
+                    testimony = await self._look(traces, ", ".join(addresses), revisions, since)
+                    if set(traces.values()) <= set(testimony.requests):
+                        break
+        except Exception as error:  # whatever is wrong with the log, the tests are what they are
+            return Testimony(testimony.log, testimony.requests, f"{type(error).__name__}: {error}"[:300])
+        return testimony
+
+    async def _look(self, traces: Mapping[str, str], targets: str, revisions: list[str], since: datetime) -> Testimony:
+        since -= SKEW
+        window = f"{since:%Y-%m-%dT%H:%M:%S.%fZ}/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        query = request_query(revisions, window.partition("/")[0])
+        lines = await to_thread.run_sync(self._logs.requests, query, MOST_REQUESTS + 1, abandon_on_cancel=True)
+        kept, truncated = lines[:MOST_REQUESTS], len(lines) > MOST_REQUESTS
+        log = LogsSeen(targets, query, window, ", ".join(revisions), len(kept), truncated)
+        return Testimony(log, requests_by_test(kept, traces, revisions))
+
+
+def request_query(revisions: Iterable[str], since: str) -> str:
+    """The filter for every request that revisions served since a moment (Cloud Logging query language)."""
+    names = " OR ".join(f'"{revision}"' for revision in revisions)
+    return (
+        'resource.type="cloud_run_revision" AND log_id("run.googleapis.com/requests")'
+        f' AND resource.labels.revision_name=({names}) AND timestamp>="{since}"'
+    )
+
+
+def requests_by_test(
+    lines: Iterable[RequestLine], traces: Mapping[str, str], revisions: Iterable[str]
+) -> dict[str, int]:
+    """How many of these requests each test sent to these revisions.
+
+    traces: test by trace id. A request is a test's by its trace, else by the half of it that its user agent repeats.
+    """
+    served = frozenset(revisions)
+    halves = {trace[:_HALF]: test for trace, test in traces.items()}
+    found: Counter[str] = Counter()
+    for line in lines:
+        half = line.user_agent.rpartition(_AGENT)[2][:_HALF] if _AGENT in line.user_agent else ""
+        test = traces.get(line.trace) or halves.get(half)
+        if test is not None and line.revision in served:
+            found[test] += 1
+    return dict(found)
