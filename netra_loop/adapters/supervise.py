@@ -126,9 +126,14 @@ class Output:
         except OSError as error:
             raise StorageError(f"cannot write {self.path}: {error.strerror}", "free space, then resume") from error
 
+    @property
+    def last_lines(self) -> list[str]:
+        """The last lines, masked; of a command that has ended its last words."""
+        return list(self._tail)[-EXCERPT_LINES:]
+
     def evidence(self, title: str, folder: SessionFolder) -> Evidence:
         """The last lines as an excerpt, with the artifact's name and digest."""
-        lines = list(self._tail)[-EXCERPT_LINES:]
+        lines = self.last_lines
         excerpt = "\n".join(lines)[-EXCERPT_BYTES:]
         cut = self._dropped > 0 or len(self._tail) > len(lines)
         return Evidence(title, excerpt, folder.reference(self.path), sha256_of(self.path), cut)

@@ -9,6 +9,7 @@ from netra_loop.core.events import SuiteSeen, TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
 from netra_loop.core.plan import Gate, Suite
 from netra_loop.core.proof import Control, grade
+from netra_loop.core.selection import selection_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def judge(
     counts = count(tests)
     findings = [
         *_process(seen, counts),
-        *_selection(suite, seen, counts.collected, last),
+        *((Outcome.INCOMPLETE, r) for r in selection_reasons(suite, counts.collected, seen.deselected, last)),
         *_collection(gate, seen, counts),
         *_tests(gate, counts, count_proofs(tests)),
     ]
@@ -139,20 +140,6 @@ def _disagrees(seen: SuiteSeen, counts: Counts) -> bool:
 def _cut_short(seen: SuiteSeen, counts: Counts) -> bool:
     """Whether the runner stopped by itself before every test had run: `-x`, `--maxfail`, an exit that a test wants."""
     return bool(counts.not_run and seen.cut) and seen.ended_by == "itself"
-
-
-def _selection(suite: Suite, seen: SuiteSeen, collected: int, last: int | None) -> Findings:
-    """What is wrong with the tests that were found; a declared number that is reached settles it."""
-    if collected == 0:
-        yield Outcome.INCOMPLETE, "empty"
-    elif suite.declared_tests is not None:
-        if collected < suite.declared_tests:
-            yield Outcome.INCOMPLETE, "fewer_than_declared"
-    else:
-        if last is not None and collected < last:
-            yield Outcome.INCOMPLETE, "fewer_than_last_time"
-        if seen.deselected:
-            yield Outcome.INCOMPLETE, "deselected"
 
 
 def _collection(gate: Gate, seen: SuiteSeen, counts: Counts) -> Findings:

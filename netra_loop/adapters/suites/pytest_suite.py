@@ -42,7 +42,7 @@ from netra_loop.ports import Say
 
 PLUGIN = "netra_loop_evidence"
 PLUGIN_FOLDER = Path(netra_loop.__file__).parent / "evidence"
-_INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
+INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class PytestRunner:
 
     def _environment(self, attempt: _Attempt) -> dict[str, str]:
         """What CONTRACTS section 6 promises, and nothing of ours or of the cloud beyond it."""
-        env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        env = {name: os.environ[name] for name in INHERITED if name in os.environ}
         asked = {name: os.environ.get(name) if value is None else value for name, value in attempt.suite.env.items()}
         env |= {name: value for name, value in asked.items() if value is not None}
         interpreter = str(Path(python_of(attempt.suite, self._project)).parent)
