@@ -219,7 +219,8 @@ class Network(Enum):
 class Suite:
     """A set of tests with one runner. Paths are relative to the project; timeout in seconds, always finite.
 
-    argv and report are of COMMAND suites; a report that is `-` is their standard output.
+    argv and report are of COMMAND suites; a report that is `-` is their standard output. idle_timeout: seconds without
+    a sign of life, be it output or news of a test, after which it is ended; None waits for the timeout.
     """
 
     id: str
@@ -240,6 +241,7 @@ class Suite:
     targets: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
     value: str = ""
+    idle_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from netra_loop.core.suites import Counts, Proofs, count, count_proofs, graded, 
 from tests.stories import ended_test, suite
 
 P, F, S = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
+PART = Outcome.INCOMPLETE
 N, T, X = TestOutcome.NOT_RUN, TestOutcome.TIMEOUT, TestOutcome.XFAILED
 E = TestOutcome.ERROR
 CLEAN = SuiteSeen("p1", 0, "itself", True, True, 0, {"backend": "r1"}, {"backend": "r1"})
@@ -126,6 +127,32 @@ TABLE: dict[str, tuple[list[TestOutcome], SuiteSeen, Gate, Outcome, tuple[str, .
         Outcome.INCOMPLETE,
         ("stopped", "disagreement"),
     ),
+    "cut by -x": ([P, F, N], replace(RED, cut="stopping after 1 failures"), Gate(Tolerance(1)), PART, ("cut_short",)),
+    "cut by an exit that a test asked for": (
+        [P, N],
+        replace(CLEAN, exit_code=2, cut="Exit: enough"),
+        Gate(),
+        PART,
+        ("cut_short",),
+    ),
+    "cut, and says that all is well": ([P, N], replace(CLEAN, cut="Exit: enough"), Gate(), PART, ("cut_short",)),
+    "told to stop after the last test": ([P, F], replace(RED, cut="stopping"), Gate(Tolerance(1)), Outcome.PASSED, ()),
+    "ended by its timeout, as it says itself": (
+        [P, N],
+        replace(CUT, cut="KeyboardInterrupt: "),
+        Gate(),
+        PART,
+        ("timed_out", "partial"),
+    ),
+    "silent for too long": ([P, T], replace(CUT, ended_by="idle"), Gate(), PART, ("idle",)),
+    "its tests were rewritten": ([P], replace(CLEAN, changed=("a.py",)), Gate(), PART, ("tests_changed",)),
+    "its target was changed and is as it was": (
+        [P],
+        replace(CLEAN, moved=("backend",)),
+        Gate(),
+        PART,
+        ("invalidated",),
+    ),
     "one deselected": ([P], replace(CLEAN, deselected=1), Gate(), Outcome.INCOMPLETE, ("deselected",)),
     "none deselected": ([P], replace(CLEAN, deselected=0), Gate(), Outcome.PASSED, ()),
     "exactly what the gate asks for": ([P, P], CLEAN, Gate(min_tests=2), Outcome.PASSED, ()),
@@ -198,6 +225,20 @@ def test_with_a_declared_number_only_that_number_matters_and_not_what_was_left_o
         Outcome.INCOMPLETE,
         ("fewer_than_declared",),
     )
+
+
+@pytest.mark.parametrize(
+    ("declared", "last", "reasons"),
+    [(None, 3, ("fewer_than_last_time",)), (None, 2, ()), (None, 1, ()), (None, None, ()), (2, 3, ())],
+    ids=["fewer", "as many", "more", "nothing to compare with", "fewer, but as many as declared"],
+)
+def test_fewer_tests_than_last_time_are_never_green(
+    declared: int | None, last: int | None, reasons: tuple[str, ...]
+) -> None:
+    tests = [ended_test("a"), ended_test("b")]
+    told = judge(suite("p1", declared=declared), Gate(), CLEAN, tests, 5.0, last)
+
+    assert told == (Outcome.INCOMPLETE if reasons else Outcome.PASSED, reasons)
 
 
 def test_a_pass_that_nobody_graded_is_unproven() -> None:

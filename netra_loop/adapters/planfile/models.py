@@ -210,6 +210,7 @@ class SuiteModel(Model):
     exclusive: Lines = ()
     value: Name = ""
     timeout: Duration = 600.0
+    idle_timeout: Annotated[float | None, PlainValidator(values.duration)] = None
 
 
 class KnowledgeModel(Model):
