@@ -34,8 +34,8 @@ class StillPassing:
 
 
 def still_passing(seen: ControlSeen) -> tuple[StillPassing, ...]:
-    """The tests that noticed nothing, in the order of their running."""
-    tests = dict.fromkeys((*seen.dead, *seen.sabotaged))
+    """The tests that noticed nothing, by name."""
+    tests = sorted({*seen.dead, *seen.sabotaged})
     found = (StillPassing(test, _passes_against(seen, test)) for test in tests)
     return tuple(each for each in found if each.against)
 
