@@ -355,9 +355,11 @@ class Plan:
         """
         known = {word for suite in self.suites for word in suite.words}
         unknown = [word for word in words if word not in known]
-        if unknown or not known:
+        if unknown:
             raise UsageError(f"no such suite: {', '.join(unknown)}", f"known are: {', '.join(sorted(known))}")
         chosen = [suite for suite in self.suites if not words or suite.words & set(words)]
+        if not chosen:
+            raise UsageError("there is no suite", "config/suites.yaml declares them")
         steps = tuple(Step.of_control(suite) for suite in chosen)
         return replace(
             self,

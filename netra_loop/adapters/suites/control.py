@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 from anyio import to_thread
 
-from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.cloudrun import ServiceState
 from netra_loop.adapters.falsetarget import false_targets
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
@@ -29,12 +30,18 @@ from netra_loop.ports import Say
 _NOBODY = "control"  # the test user where an environment has none; none is leased, for no target is met
 
 
+class Services(Protocol):
+    def service(self, name: str) -> ServiceState | None:
+        """The service as it is, None when there is none of that name."""
+        ...
+
+
 class ControlRunner:
     """What it finds is kept: the same tests are not asked twice."""
 
     def __init__(
         self,
-        cloud: CloudRun | None,
+        cloud: Services | None,
         rehearse: Mapping[SuiteRunner, Rehearse],
         project: Path,
         folder: SessionFolder,
@@ -76,19 +83,17 @@ class ControlRunner:
         self, act: Act, session: Session, suite: Suite, real: Iterable[str]
     ) -> tuple[dict[str, Rehearsal], list[Evidence]]:
         rehearse = self._rehearse[suite.runner]
-        found: dict[str, Rehearsal] = {}
-        outputs: dict[str, Evidence] = {}
+        found: dict[str, tuple[Rehearsal, Evidence]] = {}
 
         async def one(name: str, false: str) -> None:
             attempt = self._attempt(act, session, suite, name, Diversion(false, tuple(real)))
-            found[name], output = await rehearse(attempt, session)
-            # tests that fail as they should have nothing to quote
-            outputs[name] = replace(output, excerpt="") if is_whole(found[name]) else output
+            found[name] = await rehearse(attempt, session)
 
         async with false_targets() as targets, anyio.create_task_group() as tasks:
             tasks.start_soon(one, "dead", targets.dead)
             tasks.start_soon(one, "sabotaged", targets.sabotaged)
-        return found, [outputs[name] for name in sorted(outputs)]
+        told = {name: found[name] for name in sorted(found)}
+        return {name: rehearsal for name, (rehearsal, _) in told.items()}, [_output(*each) for each in told.values()]
 
     def _attempt(self, act: Act, session: Session, suite: Suite, name: str, diversion: Diversion) -> Attempt:
         number = session.record(act.id).attempt
@@ -115,6 +120,11 @@ class ControlRunner:
         excerpt = "\n".join(lines[:50])[:4096]
         title = f"tests of {seen.suite} that still pass"
         return (Evidence(title, excerpt, self._folder.reference(path), sha256_of(path), len(lines) > 50),)
+
+
+def _output(rehearsal: Rehearsal, output: Evidence) -> Evidence:
+    """Tests that fail as they should have nothing to quote."""
+    return replace(output, excerpt="") if is_whole(rehearsal) else output
 
 
 def _user(environment: Environment) -> str:
