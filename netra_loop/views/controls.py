@@ -23,9 +23,9 @@ def control(seen: Document | None) -> list[str]:
     """What a suite's control saw, for the worklog; nothing before it has ended."""
     if seen is None:
         return []
-    ended = [f"{figure(seen['counts'][name])} tests against a {name} target" for name in ("dead", "sabotaged")]
+    ended = [f"against a {name} target: {figure(seen['counts'][name])}" for name in ("dead", "sabotaged")]
     when = "kept from the last time that the tests were the same" if seen["cached"] else "run now"
-    told = [f"- {', '.join(ended)}: {when}, digest {code(seen['digest'])}"]
+    told = [f"- tests {', '.join(ended)}; {when}, digest {code(seen['digest'])}"]
     rows = [[code(each["id"]), " and ".join(each["against"])] for each in seen["still_passing"]]
     head = ("Test that still passes", "Target")
     return [*told, "", *table(head, rows)] if rows else [*told, "- no test still passes"]
