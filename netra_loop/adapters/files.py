@@ -85,6 +85,11 @@ class State:
     def pycache(self) -> Path:
         return self.root / "pycache"
 
+    @property
+    def control(self) -> Path:
+        """What negative controls said, for as long as the same tests would say the same."""
+        return self.root / "control"
+
     def session(self, session_id: str) -> SessionFolder:
         """The folder of a session that exists or is about to. Raises UsageError for an id that is none."""
         if not SESSION_ID.fullmatch(session_id):

@@ -64,7 +64,7 @@ def run(
         say(told(asked))
         return
     progress = output or place.progress
-    _tell_end(*run_session(place, asked, _literal(), progress), progress)
+    tell_end(*run_session(place, asked, literal(), progress), progress)
 
 
 def resume(
@@ -75,14 +75,15 @@ def resume(
     """Continue a session after a crash, Ctrl-C or reboot."""
     place: Place = context.obj
     progress = output or place.progress
-    _tell_end(*resume_session(place, session, _literal(), progress), progress)
+    tell_end(*resume_session(place, session, literal(), progress), progress)
 
 
-def _literal() -> str:
+def literal() -> str:
+    """The command as it was given."""
     return shlex.join(["ultimate-test-deploy-loop", *sys.argv[1:]])
 
 
-def _tell_end(session: Session, worklog: Path, output: Progress) -> NoReturn:
+def tell_end(session: Session, worklog: Path, output: Progress) -> NoReturn:
     """Print the last two lines and end with the verdict's code."""
     assert session.verdict is not None
     if output is not Progress.JSONL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -243,6 +243,11 @@ class Suite:
     value: str = ""
     idle_timeout: float | None = None
 
+    @property
+    def words(self) -> frozenset[str]:
+        """What a focus may name it by."""
+        return frozenset({self.id, self.priority, *self.focus})
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -256,6 +261,18 @@ class Step:
     tags: frozenset[str] = frozenset()
     argv: tuple[str, ...] = ()
     gate: Gate = field(default_factory=Gate)
+
+    @classmethod
+    def of_control(cls, suite: Suite, timeout: float | None = None) -> Step:
+        """The negative control of a suite: twice its tests, each half within half the time."""
+        return cls(
+            id=f"{Kind.CONTROL.value}-{suite.id}",
+            kind=Kind.CONTROL,
+            subject=suite.id,
+            timeout=timeout or 2 * suite.timeout,
+            resume=RESUME_CLASSES[Kind.CONTROL],
+            tags=suite.words | {Kind.CONTROL.value, f"{Kind.CONTROL.value}-{suite.id}"},
+        )
 
 
 class When(Enum):
@@ -333,6 +350,33 @@ class Plan:
             return replace(self, focus="all", selected=self._without_deploys({step.id for step in self.steps}))
         chosen = {step.id for step in self.steps if step.tags & set(words)}
         return replace(self, focus=",".join(words), selected=self._without_deploys(chosen | self.needed_by(chosen)))
+
+    def controlled(self, words: Sequence[str]) -> Plan:
+        """A plan of nothing but the negative controls of the suites with these ids, priorities and tags; of all for
+        none. Raises UsageError for a word that names nothing, with the words that do.
+        """
+        known = {word for suite in self.suites for word in suite.words}
+        unknown = [word for word in words if word not in known]
+        if unknown:
+            raise UsageError(f"no such suite: {', '.join(unknown)}", f"known are: {', '.join(sorted(known))}")
+        chosen = [suite for suite in self.suites if not words or suite.words & set(words)]
+        if not chosen:
+            raise UsageError("there is no suite", "config/suites.yaml declares them")
+        steps = tuple(Step.of_control(suite) for suite in chosen)
+        return replace(
+            self,
+            phases=(Phase(Kind.CONTROL.value, "The same tests without their target", steps, stops=False),),
+            budget=replace(self.budget, iterations=1),
+            focus=",".join((Kind.CONTROL.value, *words)),
+            selected=frozenset(step.id for step in steps),
+            remedies=RemedyMode.OFF,
+            knowledge=(),
+        )
+
+    @property
+    def meets_no_target(self) -> bool:
+        """Whether all it does is to run tests without their targets."""
+        return bool(self.selected) and {s.kind for s in self.steps if s.id in self.selected} == {Kind.CONTROL}
 
     def needed_by(self, chosen: set[str]) -> set[str]:
         """The steps of all phases that the chosen steps' phases need; suites and their controls are no precondition."""

@@ -15,6 +15,7 @@ from netra_loop.core.suites import count_proofs
 _COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}
 _ORDER = list(Colour)
 _GREEN_REASON = "every suite within its gate, every pass proven"
+_CONTROLLED_REASON = "every test fails without its target"
 
 Finding = tuple[Colour, str]
 
@@ -32,10 +33,16 @@ def conclude(session: Session) -> Verdict:
         *_revisions(session, iteration),
     ]
     if not findings:
-        return _verdict(Colour.GREEN, "degraded" if degraded(iteration) else _GREEN_REASON)
+        return _verdict(Colour.GREEN, _green_reason(session, iteration))
     colour = min((colour for colour, _ in findings), key=_ORDER.index)
     reasons = dict.fromkeys(reason for each, reason in findings if each is colour)
     return _verdict(colour, "; ".join(reasons))
+
+
+def _green_reason(session: Session, iteration: Iteration) -> str:
+    if session.plan.meets_no_target:
+        return _CONTROLLED_REASON
+    return "degraded" if degraded(iteration) else _GREEN_REASON
 
 
 def stopped(session: Session, reason: str, exit_code: int) -> Verdict:
@@ -69,7 +76,7 @@ def _shifts(session: Session, iteration: Iteration) -> Iterator[Finding]:
 
 def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:
     for phase in session.plan.phases:
-        if not phase.required:
+        if not (phase.required or session.plan.meets_no_target):
             continue
         for step in phase.steps:
             record = iteration.of_step(step.id)
@@ -88,7 +95,12 @@ def _verifications(iteration: Iteration) -> Iterator[Finding]:
 
 
 def _tests(session: Session, iteration: Iteration) -> Iterator[Finding]:
-    """Some pass must count, and every service that was deployed must have been met by one that does."""
+    """Some pass must count, and every service that was deployed must have been met by one that does.
+
+    Where controls are all that was asked for, no pass is: they alone decide.
+    """
+    if session.plan.meets_no_target:
+        return
     suites = iteration.of_kind(Kind.SUITE)
     proven = [r.act.subject for r in suites if count_proofs(results_of(session, r)).counted]
     if not proven:

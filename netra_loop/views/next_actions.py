@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netra_loop.views.controls import still_passing
+
 Document = dict[str, Any]
 
 _SUITE_ADVICE = {
@@ -31,9 +33,16 @@ _SUITE_ADVICE = {
 }
 
 
+_UNNOTICED = {
+    "dead": "passes although nobody answers: have it meet the target, and fail when it does not",
+    "sabotaged": "passes whatever the target answers: assert on what the answer says",
+}
+
+
 def next_actions(document: Document) -> list[Document]:
     """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
-    rules = (_unsafe, _first_revisions, _interrupted, _steps, _remedies, _red_tests, _problems, _suites, _candidates)
+    first = (_unsafe, _first_revisions, _interrupted, _steps, _controls)
+    rules = (*first, _remedies, _red_tests, _problems, _suites, _candidates)
     return [action for rule in rules for action in rule(document)]
 
 
@@ -79,10 +88,18 @@ def _steps(document: Document) -> Iterator[Document]:
     newest = _newest(document)
     steps = [step for phase in newest["phases"] for step in phase["steps"] if step["kind"] != "suite"]
     for step in (*steps, *newest["shifts"]):
-        if step["outcome"] in ("failed", "errored"):
+        told = step["kind"] == "control" and step["outcome"] == "failed"  # each of its tests has a line of its own
+        if step["outcome"] in ("failed", "errored") and not told:
             yield _action(
                 f"step:{step['id']}", "immediate", f"{step['id']} {step['outcome']}: {'; '.join(step['reasons'])}"
             )
+
+
+def _controls(document: Document) -> Iterator[Document]:
+    """Each test that noticed nothing when its target was gone, or wrong."""
+    for each in still_passing(_newest(document)):
+        why = _UNNOTICED["dead" if "dead" in each["against"] else "sabotaged"]
+        yield _action(f"control:{each['suite']}::{each['id']}", "immediate", f"{each['suite']}: {each['id']} {why}")
 
 
 def _remedies(document: Document) -> Iterator[Document]:

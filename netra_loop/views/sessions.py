@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netra_loop.core.session import Session
+from netra_loop.views.controls import still_passing
 from netra_loop.views.encode import visible
 from netra_loop.views.result import result_of
 from netra_loop.views.table import columns
@@ -13,6 +14,13 @@ def headline_of(session: Session) -> str:
     """The verdict in words and numbers, with its reason."""
     document = result_of(session)
     return visible(f"{headline(document)} ({document['reason']})")
+
+
+def still_passing_lines(session: Session) -> list[str]:
+    """The tests that the newest iteration's controls name, one a line."""
+    iterations = result_of(session)["iterations"]
+    found = still_passing(iterations[-1]) if iterations else ()
+    return [visible(f"still passes: {e['suite']}::{e['id']} (target {' and '.join(e['against'])})") for e in found]
 
 
 def session_line(session: Session) -> str:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from netra_loop.core.codec import timestamp
-from netra_loop.core.events import TestResult
+from netra_loop.core.control import still_passing
+from netra_loop.core.events import ControlSeen, TestResult
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.problem import Diagnosed, Evidence
 from netra_loop.core.proof import in_contact
@@ -48,7 +49,21 @@ def _seen(record: ActRecord) -> Document | None:
             "entries": seen.entries,
             "truncated": seen.truncated,
         }
+    if isinstance(seen, ControlSeen):
+        return control_told(seen)
     return asdict(seen) if seen else None
+
+
+def control_told(seen: ControlSeen) -> Document:
+    return {
+        "suite": seen.suite,
+        "digest": seen.digest,
+        "cached": seen.cached,
+        "counts": {"dead": len(seen.dead), "sabotaged": len(seen.sabotaged)},
+        "dead": {name: outcome.value for name, outcome in seen.dead.items()},
+        "sabotaged": {name: outcome.value for name, outcome in seen.sabotaged.items()},
+        "still_passing": [{"id": each.test, "against": list(each.against)} for each in still_passing(seen)],
+    }
 
 
 def evidence_told(evidence: Evidence) -> Document:

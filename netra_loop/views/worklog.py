@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from netra_loop.views.controls import control
 from netra_loop.views.encode import code, fenced
 from netra_loop.views.markdown import codes, evidence, figure, table
 from netra_loop.views.story import ledger, overview, problem
@@ -204,6 +205,9 @@ def _phase(phase: Document, suites: dict[str, Document]) -> list[str]:
         f"Outcome: {phase['outcome'] or 'open'}. Started: {phase['started'] or '-'}. Ended: {phase['ended'] or '-'}.",
     ]
     for step in phase["steps"]:
+        if step["kind"] == "control":
+            lines += ["", *_act(step | {"seen": None}), *control(step["seen"])]
+            continue
         lines += ["", *_act(step)]
         if step["kind"] == "suite":
             lines += ["", *_suite(suites[step["subject"]])]

@@ -111,22 +111,33 @@ def _cloud(place: Place, plan: Plan) -> CloudRun:
 class Endpoint:
     """A Cloud Run that is ready: the API's URL, who builds images, and the plan with every address as it really is.
 
-    by_gcloud: whether gcloud makes the revisions.
+    by_gcloud: whether gcloud makes the revisions. is_up: False for an embedded one that does not run.
     """
 
     url: str
     build: Callable[[str, Path], str] | None
     plan: Plan
     by_gcloud: bool
+    is_up: bool = True
 
 
 def ready_endpoint(place: Place, plan: Plan) -> Endpoint:
     """The plan's Cloud Run; the embedded one is started if need be. Raises PreflightError."""
+    if plan.meets_no_target:
+        return _endpoint_as_it_is(place, plan)
     by_gcloud = deploys_by_gcloud(plan.environment)
     if plan.environment.endpoint != "embedded":
         return Endpoint("", None, plan, by_gcloud)
     server, plan = start_embedded(place, plan)
     return Endpoint(server.url, server.build, plan, by_gcloud)
+
+
+def _endpoint_as_it_is(place: Place, plan: Plan) -> Endpoint:
+    """For a plan that only has to know where the targets are, should there be any."""
+    if plan.environment.endpoint != "embedded":
+        return Endpoint("", None, plan, by_gcloud=False)
+    server = embedded_server(place)
+    return Endpoint(server.url if server else "", None, plan, by_gcloud=False, is_up=server is not None)
 
 
 def deploys_by_gcloud(environment: Environment) -> bool:

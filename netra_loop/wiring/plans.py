@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,21 @@ def read_plan(place: Place, ask: Ask) -> Plan:
     if not asked.selected:
         raise UsageError(f"--focus {ask.focus} leaves nothing to do", "choose more, or leave --no-deploy out")
     return asked
+
+
+def read_control_plan(place: Place, ask: Ask, words: Sequence[str]) -> Plan:
+    """Nothing but the negative controls of the suites named so. Raises PlanError or UsageError."""
+    from netra_loop.adapters.planfile import load_plan
+
+    return load_plan(place.project, ask.plan_file, ask.environment).controlled(words)
+
+
+def forget_controls(place: Place, plan: Plan) -> None:
+    """Have the plan's controls run anew, whatever is kept of them."""
+    from netra_loop.adapters.suites.control_cache import ControlCache
+
+    for step in plan.steps:
+        ControlCache(place.state.control).forget(step.subject)
 
 
 def redactor_of_our_environment() -> Redactor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netra_loop.core.plan import Kind
+from netra_loop.core.plan import Kind, SuiteRunner
 from netra_loop.wiring.cloud import gcloud_variables
 from netra_loop.wiring.place import Place
 
@@ -26,7 +26,10 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.deploy import DeployRunner
     from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
+    from netra_loop.adapters.suites.control import ControlRunner
+    from netra_loop.adapters.suites.control_cache import ControlCache
     from netra_loop.adapters.suites.pytest_suite import PytestRunner
+    from netra_loop.adapters.suites.rehearsal import PytestRehearsal
     from netra_loop.adapters.suites.witness import Witness
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
@@ -34,12 +37,15 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     cloud = CloudRun(endpoint.plan.environment, endpoint.url)
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
     suites = PytestRunner(cloud, Witness(logs), place.project, folder, place.state, redactor)
+    rehearse = {SuiteRunner.PYTEST: PytestRehearsal(suites, place.project, folder, redactor)}
+    known = cloud if endpoint.is_up else None
     return {
         Kind.DEPLOY: DeployRunner(cloud, _publisher(cloud, place, folder, endpoint, redactor), folder),
         Kind.HEALTH: HealthRunner(cloud),
         Kind.WEBSOCKET: WebSocketRunner(cloud),
         Kind.SUITE: suites,
         Kind.VERIFY: suites,
+        Kind.CONTROL: ControlRunner(known, rehearse, place.project, folder, ControlCache(place.state.control)),
         Kind.RUN: CommandRunner(place.project, folder, redactor),
         Kind.LOGS: LogsRunner(cloud, logs, folder, redactor),
         Kind.PROMOTE: ShiftRunner(cloud),

@@ -15,6 +15,7 @@ COMMANDS = [
     ("run",),
     ("resume",),
     ("health",),
+    ("control",),
     ("report",),
     ("plan", "validate"),
     ("sessions", "list"),

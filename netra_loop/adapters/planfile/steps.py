@@ -99,7 +99,7 @@ class StepReader:
             case Kind.SUITE:
                 yield from self._suite_steps(place, model, resume)
             case Kind.CONTROL:
-                yield from self._control_steps(place, model, resume)
+                yield from self._control_steps(place, model)
             case Kind.RUN:
                 yield Step(model.id, kind, "", model.timeout or _TIMEOUTS[kind], resume, argv=model.run)
             case _:
@@ -136,18 +136,10 @@ class StepReader:
                 gate=self._gate(gate_place, suite, gate or GateModel()),
             )
 
-    def _control_steps(self, place: Location, model: StepModel, resume: ResumeClass) -> Iterator[Step]:
+    def _control_steps(self, place: Location, model: StepModel) -> Iterator[Step]:
         """A focus on a suite brings its control along."""
         suites = self._suites.select((*place, Kind.CONTROL.value), model.control) if self._suites else []
-        for suite in suites:
-            yield Step(
-                id=f"{Kind.CONTROL.value}-{suite.id}",
-                kind=Kind.CONTROL,
-                subject=suite.id,
-                timeout=model.timeout or 2 * suite.timeout,
-                resume=resume,
-                tags=frozenset({suite.id, suite.priority, *suite.focus}),
-            )
+        yield from (Step.of_control(suite, model.timeout) for suite in suites)
 
     def _gate(self, place: Location, suite: Suite, gate: GateModel) -> Gate:
         """The gate of a suite: what its priority forgives, unless the step forgives less."""

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,7 +47,7 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGN
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class Attempt:
     """One try to run a suite: where its files are and what it is pointed at."""
 
     act: Act
@@ -57,9 +57,11 @@ class _Attempt:
     nonce: str
     addresses: Mapping[str, Address]
     timeouts: Mapping[str, float]
-    only: tuple[str, ...]
+    only: tuple[str, ...] = ()
     """The tests to run, all of them for none."""
-    control: Mapping[str, Control]
+    control: Mapping[str, Control] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What its process is given beyond what every suite's is; it outweighs that."""
 
     @property
     def selection(self) -> Path:
@@ -111,7 +113,7 @@ class PytestRunner:
         if gone:
             return Result(Outcome.ERRORED, (f"not deployed: {', '.join(gone)}",))
         number = session.record(act.id).attempt
-        attempt = _Attempt(
+        attempt = Attempt(
             act,
             suite,
             number,
@@ -128,7 +130,7 @@ class PytestRunner:
         environment = session.plan.environment
         return {name: await locate(self._cloud, session, act, environment.target(name)) for name in suite.targets}
 
-    async def _attempt(self, attempt: _Attempt, say: Say) -> Result:
+    async def _attempt(self, attempt: Attempt, say: Say) -> Result:
         argv = command_line(attempt.suite, self._project)
         if attempt.only:
             write_whole(attempt.selection, json.dumps(attempt.only).encode(), 0o600)
@@ -136,16 +138,16 @@ class PytestRunner:
         output = Output(attempt.folder / "output.txt", self._redactor)
         files = await to_thread.run_sync(suite_files, attempt.suite, self._project)
         with contextlib.closing(EvidenceStream(attempt.stream, attempt.nonce)) as stream:
-            ended = await self._followed(attempt, argv, output, stream, say)
+            ended = await self.follow(attempt, argv, output, stream, say)
             with anyio.CancelScope(shield=True):
                 now = await to_thread.run_sync(suite_files, attempt.suite, self._project)
                 return await self._judged(attempt, ended, changed(files, now), output, stream, say)
         raise AssertionError("a shield swallows nothing")
 
-    async def _followed(
-        self, attempt: _Attempt, argv: list[str], output: Output, stream: EvidenceStream, say: Say
+    async def follow(
+        self, attempt: Attempt, argv: list[str], output: Output, stream: EvidenceStream, say: Say
     ) -> Ended:
-        """Run the process and tell of its tests while it runs, and once more when it has ended."""
+        """Run the process and tell of its tests while it runs, and once more when it has ended. Cancelled, it ends."""
         supervision = Supervision(
             argv,
             cwd=self._project / attempt.suite.cwd,
@@ -169,7 +171,7 @@ class PytestRunner:
         teller.finish()
         return supervision.ended
 
-    def _environment(self, attempt: _Attempt) -> dict[str, str]:
+    def _environment(self, attempt: Attempt) -> dict[str, str]:
         """What CONTRACTS section 6 promises, and nothing of ours or of the cloud beyond it."""
         env = {name: os.environ[name] for name in INHERITED if name in os.environ}
         asked = {name: os.environ.get(name) if value is None else value for name, value in attempt.suite.env.items()}
@@ -187,7 +189,7 @@ class PytestRunner:
             "NETRA_LOOP_ATTEMPT": str(attempt.number),
             "NETRA_LOOP_EVIDENCE_STREAM": str(attempt.stream),
             "NETRA_LOOP_EVIDENCE_NONCE": attempt.nonce,
-            "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps([_host_port(a.url) for a in attempt.addresses.values()]),
+            "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps([host_port(a.url) for a in attempt.addresses.values()]),
             "TRACEPARENT": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
         }
         if attempt.only:
@@ -200,11 +202,11 @@ class PytestRunner:
             variable = name.upper().replace("-", "_")
             env[f"{variable}_URL"] = address.url
             env[f"{variable}_WS_URL"] = websocket_url(address.url)
-        return env
+        return {**env, **attempt.variables}
 
     async def _judged(
         self,
-        attempt: _Attempt,
+        attempt: Attempt,
         ended: Ended,
         files_changed: tuple[str, ...],
         output: Output,
@@ -236,12 +238,12 @@ class PytestRunner:
             witnessed=testimony.requests,
         )
         outcome, reasons = _outcome(attempt, session, seen)
-        self._mask_stream(attempt, stream)
+        self.mask_stream(attempt, stream)
         if not stream.greeted:
             shutil.rmtree(self._pycache, ignore_errors=True)  # a broken compiled file would break every later session
         return Result(outcome, reasons, seen, (output.evidence(f"output of {attempt.suite.id}", self._folder),))
 
-    async def _after(self, attempt: _Attempt, session: Session) -> dict[str, Address]:
+    async def _after(self, attempt: Attempt, session: Session) -> dict[str, Address]:
         """Where the targets are now; what cannot be looked at is not known, and not known is never the same."""
         unknown = Address("", "")
         try:
@@ -250,13 +252,13 @@ class PytestRunner:
             return dict.fromkeys(attempt.addresses, unknown)
         return {name: address or unknown for name, address in addresses.items()}
 
-    def _mask_stream(self, attempt: _Attempt, stream: EvidenceStream) -> None:
+    def mask_stream(self, attempt: Attempt, stream: EvidenceStream) -> None:
         """The plugin knows no secrets: what it wrote is masked once nobody writes any more."""
         text = self._redactor.text(stream.content().decode("utf-8", "replace"))
         write_whole(attempt.stream, text.encode("utf-8", "replace"), 0o600)
 
 
-def _outcome(attempt: _Attempt, session: Session, seen: SuiteSeen) -> tuple[Outcome, tuple[str, ...]]:
+def _outcome(attempt: Attempt, session: Session, seen: SuiteSeen) -> tuple[Outcome, tuple[str, ...]]:
     record = session.record(attempt.act.id)
     tests = results_of(session, record)
     if attempt.only:
@@ -279,6 +281,7 @@ def command_line(suite: Suite, project: Path) -> list[str]:
     return [python_of(suite, project), "-m", "pytest", *plugin, *suite.args, *suite.paths]
 
 
-def _host_port(url: str) -> str:
+def host_port(url: str) -> str:
+    """Whom the URL names, the port said also where the scheme implies it."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

@@ -14,6 +14,8 @@ search for the root directory, so it is told what to do by its environment alone
     ``off`` to leave the suite's requests as they are: they carry no trace id then.
 ``NETRA_LOOP_EVIDENCE_SELECT``
     A file with a JSON list of test ids: nothing else is run. Without it everything is.
+``NETRA_LOOP_EVIDENCE_REDIRECT``
+    A JSON object of ``host:port`` or ``host`` to ``ip:port``: who connects to one meets the other. Stream or not.
 
 Lines, in this order: ``hello``, ``collected`` (several), ``collection_ended``, then ``started`` and ``result`` of each
 test, and ``ended`` unless the process was killed. Under pytest-xdist the controller alone writes; what a worker saw
@@ -28,6 +30,7 @@ import os
 import pytest
 
 from .observer import Observer
+from .redirect import Redirect
 from .scribe import Scribe
 from .selection import Selection
 from .sockets import Targets
@@ -38,6 +41,14 @@ _TARGETS = "NETRA_LOOP_EVIDENCE_TARGETS"
 _NONCE = "NETRA_LOOP_EVIDENCE_NONCE"
 _TRACE = "NETRA_LOOP_EVIDENCE_TRACE"
 _SELECT = "NETRA_LOOP_EVIDENCE_SELECT"
+_REDIRECT = "NETRA_LOOP_EVIDENCE_REDIRECT"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Lead connections elsewhere before the first line of the suite runs; its ``conftest.py`` may connect already."""
+    if elsewhere := os.environ.get(_REDIRECT):
+        Redirect(json.loads(elsewhere)).install()
 
 
 def pytest_configure(config: pytest.Config) -> None:

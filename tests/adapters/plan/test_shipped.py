@@ -21,9 +21,10 @@ LINES = (PROJECT / DEFAULT_PLAN).read_text("utf-8").splitlines()
 KEYS = [(number, match) for number, line in enumerate(LINES) if (match := re.match(r" *(?:- )?(\w+):(?= |$)", line))]
 
 
-def test_the_shipped_plan_deploys_looks_tests_and_reads_logs() -> None:
+def test_the_shipped_plan_controls_deploys_looks_tests_and_reads_logs() -> None:
     plan = load_plan(PROJECT)
     assert [(phase.id, phase.needs) for phase in plan.phases] == [
+        ("control", ()),
         ("deploy", ()),
         ("health", ("deploy",)),
         ("critical", ("health",)),
@@ -35,6 +36,7 @@ def test_the_shipped_plan_deploys_looks_tests_and_reads_logs() -> None:
         Kind.HEALTH: 3,
         Kind.WEBSOCKET: 1,
         Kind.SUITE: 7,
+        Kind.CONTROL: 7,
         Kind.LOGS: 3,
     }
     assert (plan.budget.wall, plan.budget.iterations, plan.budget.remedies) == (8 * 3600, 5, 10)

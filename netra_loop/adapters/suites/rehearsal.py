@@ -1,0 +1,71 @@
+"""Runs a suite's tests once, only to learn how each ends: nothing of it enters the session."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.suites.evidence_stream import EvidenceStream
+from netra_loop.adapters.suites.pytest_suite import Attempt, PytestRunner, command_line
+from netra_loop.adapters.supervise import Output
+from netra_loop.core.control import Rehearsal
+from netra_loop.core.events import Event, TestsCollected, TestsObserved
+from netra_loop.core.outcome import TestOutcome
+from netra_loop.core.problem import Evidence
+from netra_loop.core.session import Session
+
+Rehearse = Callable[[Attempt, Session], Awaitable[tuple[Rehearsal, Evidence]]]
+"""Runs a suite of one kind as the attempt says; how its tests ended, and what its process said."""
+
+_EVERY_TEST = "--maxfail=0"  # a suite that stops at its first failure would tell of one test only
+
+
+class PytestRehearsal:
+    """The same process as when the suite counts, told elsewhere."""
+
+    def __init__(self, suites: PytestRunner, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
+        self._suites = suites
+        self._project = project
+        self._folder = folder
+        self._redactor = redactor
+
+    async def __call__(self, attempt: Attempt, session: Session) -> tuple[Rehearsal, Evidence]:
+        """Every test's end under the name that a suite's act tells it by."""
+        heard = _Heard(session)
+        output = Output(attempt.folder / "output.txt", self._redactor)
+        with contextlib.closing(EvidenceStream(attempt.stream, attempt.nonce)) as stream:
+            argv = [*command_line(attempt.suite, self._project), _EVERY_TEST]
+            ended = await self._suites.follow(attempt, argv, output, stream, heard.hear)
+            self._suites.mask_stream(attempt, stream)
+        tests = heard.tests(TestOutcome.TIMEOUT if ended.ended_by == "timeout" else TestOutcome.ERROR)
+        missing = len(heard.collected.keys() - tests.keys())
+        broken = tuple(stream.collection_errors)
+        told = Rehearsal(tests, ended.ended_by, stream.greeted, broken, missing)
+        return told, output.evidence(f"output of {attempt.suite.id} against {attempt.folder.name}", self._folder)
+
+
+@dataclass
+class _Heard:
+    """What a session would have recorded."""
+
+    session: Session
+    collected: dict[str, None] = field(default_factory=dict)
+    started: dict[str, None] = field(default_factory=dict)
+    ended: dict[str, TestOutcome] = field(default_factory=dict)
+
+    def hear(self, event: Event) -> Session:
+        match event:
+            case TestsCollected():
+                self.collected.update(dict.fromkeys(event.ids))
+            case TestsObserved():
+                self.started.update(dict.fromkeys(event.started))
+                self.ended.update((result.id, result.outcome) for result in event.results)
+        return self.session
+
+    def tests(self, without_end: TestOutcome) -> dict[str, TestOutcome]:
+        """How each test ended that was started, the last attempt speaking."""
+        return {**dict.fromkeys(self.started, without_end), **self.ended}
