@@ -24,11 +24,11 @@ import json
 import os
 
 import pytest
+from netra_loop_sockets import Targets
 
 from .observer import Observer
 from .scribe import Scribe
 from .selection import Selection
-from .sockets import Targets
 from .stream import Stream
 
 _STREAM = "NETRA_LOOP_EVIDENCE_STREAM"

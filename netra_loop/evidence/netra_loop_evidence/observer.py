@@ -7,11 +7,12 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from netra_loop_sockets import Targets
 
 from . import assertions
 from .attempt import Attempt
 from .reports import FACTS
-from .sockets import SocketCounters, Targets
+from .sockets import SocketCounters
 from .transports import TransportWatch
 
 _CHILD_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}

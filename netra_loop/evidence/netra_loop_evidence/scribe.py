@@ -10,10 +10,10 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
+from netra_loop_sockets import Targets
 
 from . import assertions
 from .reports import ends_attempt, failure_text, is_leftover, result_of
-from .sockets import Targets
 from .stream import Stream
 
 _VERSION = 1
