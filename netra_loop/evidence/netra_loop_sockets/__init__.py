@@ -8,11 +8,12 @@ only, Python 3.9+. Where the kernel does not tell (macOS, gVisor, netlink refuse
 from .connection import Connection
 from .descriptors import own_connections
 from .ledger import Ledger
-from .netlink import DestroyedSockets, live_connections
+from .netlink import SO_COOKIE, DestroyedSockets, live_connections
 from .processes import socket_inodes_of_family
 from .targets import Endpoint, Peer, Targets
 
 __all__ = [
+    "SO_COOKIE",
     "Connection",
     "DestroyedSockets",
     "Endpoint",

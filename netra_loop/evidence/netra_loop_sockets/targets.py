@@ -10,13 +10,17 @@ Endpoint = tuple[str, int]
 
 
 class Peer:
-    """The other end of a connection: ``ip:port``, and the declared target it is, if it is one."""
+    """The other end of a connection: ``ip:port``, and the declared target it is, if it is one.
 
-    __slots__ = ("label", "target")
+    claimed: for the use of whoever counts its bytes.
+    """
+
+    __slots__ = ("claimed", "label", "target")
 
     def __init__(self, label: str, target: str | None) -> None:
         self.label = label
         self.target = target
+        self.claimed = False
 
 
 class Targets:
