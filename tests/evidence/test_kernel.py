@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import socketserver
 import textwrap
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from netra_loop_evidence.kernel import is_too_near
+from netra_loop_sockets import Connection
 
 from .conftest import Servers
 from .suites import Suite, Told
@@ -23,6 +29,15 @@ import httpx, pytest
 
 TARGET, DECOY = "http://" + os.environ["TARGET"] + "/", "http://" + os.environ["DECOY"] + "/"
 
+"""
+
+CURL = """
+def test_before():
+    os.system("true")
+    assert True
+
+def test_it():
+    assert os.system("curl -s -o /dev/null " + TARGET) == 0
 """
 
 
@@ -341,3 +356,82 @@ def test_without_the_kernel_what_python_does_not_see_is_never_counted_and_never_
     case: Case, told_under: Callable[[dict[str, str]], Told]
 ) -> None:
     _assert_told(case, told_under(OFF), SWITCHED_OFF)
+
+
+@contextmanager
+def _relay(target: str) -> Iterator[str]:
+    """A server in this process, no part of any suite, that asks the target whenever it is asked."""
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            host, _, port = target.partition(":")
+            with socket.create_connection((host, int(port))) as upstream:
+                upstream.sendall(b"GET / HTTP/1.1\r\nHost: target\r\nConnection: close\r\n\r\n")
+                while upstream.recv(4096):
+                    pass
+            self.request.sendall(b"done")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("env", [{}, ALONE], ids=["among others", "alone, as it was told"])
+def test_what_somebody_else_asks_the_target_meanwhile_is_nobodys(
+    env: dict[str, str], told: Callable[..., Told], servers: Servers
+) -> None:
+    source = """
+        import os, socket
+        def test_it():
+            host, port = os.environ["RELAY"].split(":")
+            assert socket.create_connection((host, int(port))).recv(10) == b"done"
+    """
+    with _relay(servers.target) as relay:
+        run = told(source, env={**env, "RELAY": relay})
+
+    assert Seen(run.result("test_it")["facts"]) == SOMEBODYS
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_suite_that_is_not_alone_though_it_was_told_so_is_told_no_more_than_others(
+    told: Callable[..., Told], servers: Servers
+) -> None:
+    host, _, port = servers.target.partition(":")
+    with socket.create_connection((host, int(port))):
+        run = told(PRELUDE + textwrap.dedent(CURL), env=ALONE)
+
+    assert Seen(run.result("test_before")["facts"]) == UNKNOWN
+    assert Seen(run.result("test_it")["facts"]) == SOMEBODYS
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_workers_share_the_network_with_one_another(told: Callable[..., Told]) -> None:
+    run = told(PRELUDE + textwrap.dedent(CURL), "-p", "xdist.plugin", "-n1", env=ALONE)
+
+    assert Seen(run.result("test_it")["facts"]) == SOMEBODYS
+
+
+def test_the_stream_names_the_instruments_that_are_on(told: Callable[..., Told]) -> None:
+    assert told("def test_it(): pass", env=OFF).the("hello")["instruments"] == ["python"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "microseconds", "too_near"),
+    [
+        ("8.8.8.8", 199, True),
+        ("8.8.8.8", 200, False),
+        ("8.8.8.8", None, False),
+        ("10.0.0.1", 1, False),
+        ("127.0.0.1", 1, False),
+        ("2001:4860:4860::8888", 50, True),
+    ],
+)
+def test_a_public_address_does_not_answer_within_two_hundred_microseconds(
+    peer: str, microseconds: int | None, too_near: bool
+) -> None:
+    connection = Connection(
+        1, ("127.0.0.1", 40000), (peer, 443), bytes_in=9, bytes_out=9, idle_ms=0, min_rtt_us=microseconds
+    )
+
+    assert is_too_near(connection) is too_near
