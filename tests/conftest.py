@@ -25,6 +25,7 @@ TOGETHER = (
     "tests/day/test_repair.py",
     "tests/evidence/test_assertions.py",
     "tests/evidence/test_contact.py",
+    "tests/evidence/test_kernel.py",
     "tests/evidence/test_results.py",
     "tests/localrun/test_gcloud_services.py",
     "tests/localrun/test_jobs_gcloud.py",

@@ -8,11 +8,13 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from netra_loop_sockets import Targets
 
 from . import assertions
 from .attempt import Attempt
+from .kernel import KernelWatch
 from .reports import FACTS
-from .sockets import SocketCounters, Targets
+from .sockets import SocketCounters
 from .trace import Tracer, trace_of
 from .transports import TransportWatch
 
@@ -25,8 +27,10 @@ class Observer:
     What happens outside, the finalisers of shared fixtures among it, belongs to nobody.
     """
 
-    def __init__(self, targets: Targets, nonce: str, *, traces: bool) -> None:
-        """nonce: what makes a test's trace id unguessable; traces: whether its requests carry one."""
+    def __init__(self, targets: Targets, nonce: str, *, alone: bool, traces: bool) -> None:
+        """nonce: what makes a test's trace id unguessable; traces: whether its requests carry one; alone: whether
+        nobody else talks to the targets while the suite runs.
+        """
         self._nonce = nonce
         self._attempts: Counter[str] = Counter()
         self._attempt: Attempt | None = None
@@ -38,6 +42,7 @@ class Observer:
         if traces:
             self._tracer.install()
         self._traces = traces
+        self._kernel = KernelWatch(targets, self._counters.counted, alone=alone)
         self._counters.install()
         self._transports.install()
         self._look_for_imports()
@@ -52,6 +57,7 @@ class Observer:
         attempt = Attempt(trace_of(self._nonce, item.nodeid, self._attempts[item.nodeid]))
         attempt.replaced.update(self._transports.in_force())
         self._attempt, self._facts, self._reports = attempt, {}, []
+        self._kernel.begin()
         self._counters.book = attempt.own
         yield
 
@@ -62,8 +68,10 @@ class Observer:
         if attempt is None or fixturedef.scope == "function":
             yield
         else:
+            self._kernel.look(self._counters.book)
             with self._counters.writing(attempt.shared):
                 yield
+                self._kernel.look(attempt.shared)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, Any, None]:
@@ -109,14 +117,19 @@ class Observer:
             attempt.traced += 1
 
     def _close(self) -> None:
-        if self._attempt is not None:
-            self._facts = self._attempt.facts()
+        attempt = self._attempt
+        if attempt is not None:
+            self._kernel.look(attempt.own)
+            attempt.kernel_was_on = self._kernel.is_on
+            self._facts = attempt.facts()
         self._attempt = None
         self._counters.book = None
 
     def _count_assertion(self) -> None:
         attempt = self._attempt
         if attempt is not None and self._counters.book is attempt.own:
+            if not attempt.own.bytes_in:
+                self._kernel.glance(attempt.own)
             attempt.count_assertion()
 
     def _note_replaced(self, name: str) -> None:
@@ -125,8 +138,11 @@ class Observer:
             attempt.replaced.add(name)
 
     def _note_audit_event(self, event: str, _: Any) -> None:
+        if event not in _CHILD_EVENTS or _is_inside_popen(event):
+            return
+        self._kernel.expect_children(self._counters.book)
         attempt = self._attempt
-        if event in _CHILD_EVENTS and attempt is not None and not _is_inside_popen(event):
+        if attempt is not None:
             attempt.children += 1
 
 
