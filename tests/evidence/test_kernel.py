@@ -242,7 +242,7 @@ CASES = [
         def test_shared(answer):
             assert answer == b"ok"
 
-        def test_nothing(answer):
+        def test_shared_again(answer):
             assert answer == b"ok"
         """,
         needs="curl",

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from .sockets import Book
+from .trail import Trail
 
 _LISTED = 10
 
@@ -22,10 +23,11 @@ def blind_libraries() -> list[str]:
 
 
 class Attempt:
-    """One try of one test: its own book, the book of wider fixtures set up on its way, and what it asserted."""
+    """One try of one test: its own book, what the wider fixtures it uses did, and what it asserted."""
 
-    def __init__(self, trace: str) -> None:
-        """trace: the id that its requests carry."""
+    def __init__(self, trail: Trail, trace: str) -> None:
+        """trail: where its body went; trace: the id that its requests carry."""
+        self.trail = trail
         self.trace = trace
         self.traced = 0
         self.own = Book()
@@ -36,22 +38,25 @@ class Attempt:
         self.replaced: set[str] = set()
         self.kernel_was_on = False
 
-    def count_assertion(self) -> None:
+    def count_assertion(self, file: str, line: int) -> None:
         """One more assertion held; an assertion made after a target's first byte may be about the answer."""
+        after = self.own.bytes_in > 0
         self.asserts += 1
-        self.asserts_after += self.own.bytes_in > 0
+        self.asserts_after += after
+        self.trail.assertion_held((file, line), after=after)
 
     def facts(self) -> dict[str, Any]:
         """The facts of a result, made of what JSON knows.
 
         ``bytes_in``, ``bytes_out``: from and to targets, in the call and the test's own fixtures; ``shared_bytes_in``:
-        from targets to wider fixtures set up on the way; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
-        targets a connect failed for; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
-        the first of ``bytes_in``; ``replaced``: transports that were; ``children``: processes started; ``blind``:
-        imported libraries that no counter of Python sees; ``instruments``: who saw bytes from targets;
-        ``unattributed``: bytes from targets that may be another's; ``visible``: whether no socket was out of sight;
-        ``too_near``: public targets that answered faster than any can; ``trace``: the id that its requests
-        carried, empty for none. Lists are sorted and end after ten.
+        from targets to wider fixtures that the test uses; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
+        targets a connect failed for; ``unverified``: targets whose encrypted connections nobody verified for their host
+        name; ``asserts``: own assertions that held; ``asserts_after``: those of them made after the first of
+        ``bytes_in``; ``smells``: what its source and its run say against it; ``replaced``: transports that were;
+        ``children``: processes started; ``blind``: imported libraries that no counter of Python sees; ``instruments``:
+        who saw bytes from targets; ``unattributed``: bytes from targets that may be another's; ``visible``: whether no
+        socket was out of sight; ``too_near``: public targets that answered faster than any can; ``trace``: the id that
+        its requests carried, empty for none. Lists are sorted and end after ten.
         """
         return {
             "bytes_in": self.own.bytes_in,
@@ -59,8 +64,10 @@ class Attempt:
             "shared_bytes_in": self.shared.bytes_in,
             "others": sorted(self.own.others)[:_LISTED],
             "refused": sorted(self.own.refused),
+            "unverified": sorted(self.own.unverified | self.shared.unverified)[:_LISTED],
             "asserts": self.asserts,
             "asserts_after": self.asserts_after,
+            "smells": self.trail.smells(),
             "replaced": sorted(self.replaced)[:_LISTED],
             "children": self.children,
             "trace": self.trace if self.traced else "",

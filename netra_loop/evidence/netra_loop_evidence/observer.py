@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Generator
@@ -12,11 +14,17 @@ from netra_loop_sockets import Targets
 
 from . import assertions
 from .attempt import Attempt
+from .fixturebooks import FixtureBooks
 from .kernel import KernelWatch
+from .linewatch import watching
+from .reading import Reading, read
 from .reports import FACTS
 from .sockets import SocketCounters
 from .trace import Tracer, trace_of
+from .trail import Trail
 from .transports import TransportWatch
+from .verifications import VerificationWatch
+from .wrapping import note_after
 
 _CHILD_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 
@@ -37,16 +45,22 @@ class Observer:
         self._facts: dict[str, Any] = {}
         self._reports: list[pytest.TestReport] = []
         self._counters = SocketCounters(targets)
+        self._fixtures = FixtureBooks()
         self._transports = TransportWatch(self._note_replaced)
         self._tracer = Tracer(targets, self._trace, self._note_traced)
         if traces:
             self._tracer.install()
         self._traces = traces
         self._kernel = KernelWatch(targets, self._counters.counted, alone=alone)
+        self._verifications = VerificationWatch(
+            self._count_assertion, self._counters.is_target, self._counters.have_heard
+        )
         self._counters.install()
+        self._verifications.install()
         self._transports.install()
         self._look_for_imports()
         assertions.watch_methods(self._count_assertion)
+        note_after(contextlib.suppress, "__exit__", self._note_suppressed)
         sys.addaudithook(self._note_audit_event)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -54,7 +68,8 @@ class Observer:
         """Open the attempt before any other plugin or fixture does its part."""
         self._look_for_imports()
         self._attempts[item.nodeid] += 1
-        attempt = Attempt(trace_of(self._nonce, item.nodeid, self._attempts[item.nodeid]))
+        trace = trace_of(self._nonce, item.nodeid, self._attempts[item.nodeid])
+        attempt = Attempt(Trail(_reading_of(item)), trace)
         attempt.replaced.update(self._transports.in_force())
         self._attempt, self._facts, self._reports = attempt, {}, []
         self._kernel.begin()
@@ -64,26 +79,34 @@ class Observer:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
         """Keep what a wider fixture does apart: the tests after this one share it without doing it."""
-        attempt = self._attempt
-        if attempt is None or fixturedef.scope == "function":
+        if self._attempt is None or fixturedef.scope == "function":
             yield
         else:
             self._kernel.look(self._counters.book)
-            with self._counters.writing(attempt.shared):
+            book = self._fixtures.open(fixturedef)
+            with self._counters.writing(book):
                 yield
-                self._kernel.look(attempt.shared)
+                self._kernel.look(book)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, Any, None]:
         """Look again where fixtures and the test itself import and replace."""
         self._look_for_imports()
-        yield
-        if self._attempt is not None:
-            self._attempt.replaced.update(self._transports.in_force())
+        attempt = self._attempt
+        reading = attempt.trail.reading if attempt is not None else None
+        if attempt is None or reading is None or not reading.watched:
+            yield
+        else:
+            with watching(reading.watched, self._note_line) as attempt.trail.lines_are_told:
+                yield
+        if attempt is not None:
+            attempt.replaced.update(self._transports.in_force())
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, Any, None]:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Close the attempt before any finaliser runs."""
+        if self._attempt is not None:
+            self._attempt.shared = self._fixtures.shared_by(item)
         self._close()
         yield
 
@@ -96,15 +119,17 @@ class Observer:
             for report in self._reports:
                 setattr(report, FACTS, self._facts)
 
-    def pytest_assertion_pass(self) -> None:
+    def pytest_assertion_pass(self, lineno: int) -> None:
         """Count an assert statement that held."""
-        if assertions.statement_is_own():
-            self._count_assertion()
+        file = assertions.own_file()
+        if file is not None:
+            self._count_assertion(file, lineno)
 
     def _look_for_imports(self) -> None:
         """Tracing wraps first: what it wrapped is no replaced transport."""
         if self._traces:
             self._tracer.look_for_imports()
+        self._verifications.look_for_imports()
         self._transports.look_for_imports()
 
     def _trace(self) -> str:
@@ -125,12 +150,23 @@ class Observer:
         self._attempt = None
         self._counters.book = None
 
-    def _count_assertion(self) -> None:
+    def _count_assertion(self, file: str, line: int) -> None:
         attempt = self._attempt
         if attempt is not None and self._counters.book is attempt.own:
             if not attempt.own.bytes_in:
                 self._kernel.glance(attempt.own)
-            attempt.count_assertion()
+            attempt.count_assertion(file, line)
+
+    def _note_line(self, file: str, line: int) -> None:
+        attempt = self._attempt
+        if attempt is not None and attempt.trail.line_ran((file, line)):
+            self._count_assertion(file, line)
+
+    def _note_suppressed(self, swallowed: object, *_: Any) -> None:
+        attempt = self._attempt
+        if swallowed and attempt is not None:
+            caller = sys._getframe(2)
+            attempt.trail.suppressed((caller.f_code.co_filename, caller.f_lineno))
 
     def _note_replaced(self, name: str) -> None:
         attempt = self._attempt
@@ -144,6 +180,10 @@ class Observer:
         attempt = self._attempt
         if attempt is not None:
             attempt.children += 1
+
+
+def _reading_of(item: pytest.Item) -> Reading | None:
+    return read(getattr(item, "obj", None), getattr(item, "cls", None), f"{item.config.rootpath}{os.sep}")
 
 
 def _is_inside_popen(event: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from netra_loop_sockets import SO_COOKIE, Peer, Targets
 
+from .identity import TlsIdentity
 from .wrapping import note_after
 
 _PENDING = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
@@ -39,7 +40,7 @@ class Book:
 
     __slots__ = (
         "asked", "bytes_in", "bytes_out", "doubtful", "kernel_bytes_in", "others", "refused", "too_near",
-        "unattributed",
+        "unattributed", "unverified",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,6 +53,17 @@ class Book:
         self.asked: set[int] = set()
         self.too_near: set[str] = set()
         self.doubtful = False
+        self.unverified: set[str] = set()
+
+    def add(self, other: Book) -> None:
+        """Enter what another book says of targets."""
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.kernel_bytes_in += other.kernel_bytes_in
+        self.unattributed += other.unattributed
+        self.too_near |= other.too_near
+        self.unverified |= other.unverified
+        self.doubtful |= other.doubtful
 
 
 class SocketCounters:
@@ -68,6 +80,7 @@ class SocketCounters:
         self.counted: set[int] = set()
         """The kernel's cookies of the connections that are counted here, or not to be counted at all."""
         self._targets = targets
+        self._identity = TlsIdentity(targets.resolved)
         self._peers: dict[int, tuple[weakref.ref[socket.socket], Peer | None]] = {}
 
     def install(self) -> None:
@@ -83,6 +96,15 @@ class SocketCounters:
         note_after(socket.socket, "getsockopt", self._note_socket_error)
         self._wrap_connect()
         self._wrap_tls()
+
+    def is_target(self, host: str, port: int) -> bool:
+        """Whether a target was declared by this name, or has this address."""
+        peer = self._targets.peer((host, port))
+        return peer is not None and peer.target is not None
+
+    def have_heard(self) -> bool:
+        """Whether a target has answered in the time of this book."""
+        return self.book is not None and self.book.bytes_in > 0
 
     @contextmanager
     def writing(self, book: Book) -> Iterator[None]:
@@ -115,6 +137,7 @@ class SocketCounters:
         """An encrypted socket reads and writes below Python's sockets; before its handshake it is a plain one."""
         self._wrap_handshake()
         note_after(ssl.SSLSocket, "read", self._note_tls_read)
+        note_after(ssl.SSLObject, "read", self._note_identity)
         note_after(ssl.SSLSocket, "write", self._note_sent)
         note_after(ssl.SSLSocket, "send", self._note_tls_send)
 
@@ -137,7 +160,17 @@ class SocketCounters:
             self._received(count, self._targets.peer(sender) or self._peer_of(sock), sock)
 
     def _note_tls_read(self, result: Any, sock: ssl.SSLSocket, *_: Any) -> None:
-        self._received(result if isinstance(result, int) else len(result), self._peer_of(sock), sock)
+        peer = self._peer_of(sock)
+        self._received(result if isinstance(result, int) else len(result), peer, sock)
+        book = self.book
+        if book is not None and peer is not None and peer.target is not None:
+            book.unverified.update(self._identity.of_socket(sock, peer.target))
+
+    def _note_identity(self, _: Any, encrypted: ssl.SSLObject, *__: Any) -> None:
+        """Encryption without a socket, of asyncio and its like: its bytes are counted where they leave it."""
+        book = self.book
+        if book is not None:
+            book.unverified.update(self._identity.of_object(encrypted))
 
     def _received(self, count: int, peer: Peer | None, sock: socket.socket) -> None:
         book = self.book
