@@ -120,12 +120,16 @@ class KernelWatch:
         return live
 
     def _facts(self, destroyed: DestroyedSockets) -> tuple[list[Connection], list[Connection], bool]:
-        """Who is connected, whose connection ended, and whether that is all."""
+        """Who is connected, whose connection ended, and whether that is all.
+
+        What only Python's sockets carried is counted already: waiting and asking for everybody are spared then.
+        """
         try:
             live = own_connections()
             self._own.update(each.cookie for each in live if self._target(each))
-            live += live_connections() if self._looks_everywhere else []
-            return (live, *destroyed.told())
+            if not self._looks_everywhere:
+                return (live, *destroyed.told_so_far())
+            return (live + live_connections(), *destroyed.told())
         except OSError:
             return [], [], False
 
