@@ -134,8 +134,8 @@ class KernelWatch:
             return [], [], False
 
     def _is_news(self, freed: Connection, since: float) -> bool:
-        """Whether a freed connection can have carried anything since then: the kernel sometimes tells late."""
-        return freed in self._ledger or self._read_ms - freed.idle_ms >= since - _TICK_MS
+        """Whether a freed connection can have carried an answer since then: the kernel sometimes tells late."""
+        return self._read_ms - freed.idle_ms >= since - _TICK_MS
 
     def _enter(self, book: Book | None, connection: Connection, bytes_in: int, bytes_out: int) -> None:
         target = self._target(connection)
@@ -144,7 +144,7 @@ class KernelWatch:
         if bytes_out:
             book.asked.add(connection.cookie)
         if connection.cookie in self._counted:
-            book.doubtful |= book.bytes_in == 0  # answered, but not to whom Python counts for
+            book.doubtful |= bytes_in > 0 and book.bytes_in == 0  # an answer that nobody read through Python
         elif self._is_ours(connection) and connection.cookie in book.asked:
             book.bytes_in += bytes_in
             book.bytes_out += bytes_out
