@@ -79,6 +79,10 @@ class KernelWatch:
         """Write what happened since the last look into this book; it belongs to nobody if there is none."""
         self._read(book)
 
+    def end(self, book: Book) -> None:
+        """Look for the last time in an attempt: that nothing was answered is only said after waiting for the kernel."""
+        self._read(book, waits=not book.bytes_in)
+
     def glance(self, book: Book) -> None:
         """Look while a test runs, as often as it asserts, but not so often that the test becomes slow."""
         self._glances += 1
@@ -100,13 +104,13 @@ class KernelWatch:
         foreign = {each.inode for each in live if each.inode and each.cookie not in self._own and self._target(each)}
         self._has_strangers = self._alone and bool(foreign) and not foreign <= socket_inodes_of_family()
 
-    def _read(self, book: Book | None) -> list[Connection]:
+    def _read(self, book: Book | None, *, waits: bool = False) -> list[Connection]:
         """The open connections, once everything that happened on them and on those that ended is written down."""
         destroyed = self._destroyed
         if destroyed is None or not self.is_on:
             return []
         with self._reading:
-            live, freed, complete = self._facts(destroyed)
+            live, freed, complete = self._facts(destroyed, waits)
             before, self._read_ms = self._read_ms, _now_ms()
             if book is not None and (self._is_behind or self._has_strangers or not complete):
                 book.doubtful = True
@@ -119,7 +123,7 @@ class KernelWatch:
             self._is_behind = not complete
         return live
 
-    def _facts(self, destroyed: DestroyedSockets) -> tuple[list[Connection], list[Connection], bool]:
+    def _facts(self, destroyed: DestroyedSockets, waits: bool) -> tuple[list[Connection], list[Connection], bool]:
         """Who is connected, whose connection ended, and whether that is all.
 
         What only Python's sockets carried is counted already: waiting and asking for everybody are spared then.
@@ -127,9 +131,9 @@ class KernelWatch:
         try:
             live = own_connections()
             self._own.update(each.cookie for each in live if self._target(each))
-            if not self._looks_everywhere:
-                return (live, *destroyed.told_so_far())
-            return (live + live_connections(), *destroyed.told())
+            if self._looks_everywhere:
+                return (live + live_connections(), *destroyed.told())
+            return (live, *(destroyed.told() if waits else destroyed.told_so_far()))
         except OSError:
             return [], [], False
 
