@@ -79,6 +79,10 @@ class KernelWatch:
         """Write what happened since the last look into this book; it belongs to nobody if there is none."""
         self._read(book)
 
+    def end(self, book: Book) -> None:
+        """Look for the last time in an attempt: that nothing was answered is only said after waiting for the kernel."""
+        self._read(book, waits=not book.bytes_in)
+
     def glance(self, book: Book) -> None:
         """Look while a test runs, as often as it asserts, but not so often that the test becomes slow."""
         self._glances += 1
@@ -100,13 +104,13 @@ class KernelWatch:
         foreign = {each.inode for each in live if each.inode and each.cookie not in self._own and self._target(each)}
         self._has_strangers = self._alone and bool(foreign) and not foreign <= socket_inodes_of_family()
 
-    def _read(self, book: Book | None) -> list[Connection]:
+    def _read(self, book: Book | None, *, waits: bool = False) -> list[Connection]:
         """The open connections, once everything that happened on them and on those that ended is written down."""
         destroyed = self._destroyed
         if destroyed is None or not self.is_on:
             return []
         with self._reading:
-            live, freed, complete = self._facts(destroyed)
+            live, freed, complete = self._facts(destroyed, waits)
             before, self._read_ms = self._read_ms, _now_ms()
             if book is not None and (self._is_behind or self._has_strangers or not complete):
                 book.doubtful = True
@@ -119,19 +123,23 @@ class KernelWatch:
             self._is_behind = not complete
         return live
 
-    def _facts(self, destroyed: DestroyedSockets) -> tuple[list[Connection], list[Connection], bool]:
-        """Who is connected, whose connection ended, and whether that is all."""
+    def _facts(self, destroyed: DestroyedSockets, waits: bool) -> tuple[list[Connection], list[Connection], bool]:
+        """Who is connected, whose connection ended, and whether that is all.
+
+        What only Python's sockets carried is counted already: waiting and asking for everybody are spared then.
+        """
         try:
             live = own_connections()
             self._own.update(each.cookie for each in live if self._target(each))
-            live += live_connections() if self._looks_everywhere else []
-            return (live, *destroyed.told())
+            if self._looks_everywhere:
+                return (live + live_connections(), *destroyed.told())
+            return (live, *(destroyed.told() if waits else destroyed.told_so_far()))
         except OSError:
             return [], [], False
 
     def _is_news(self, freed: Connection, since: float) -> bool:
-        """Whether a freed connection can have carried anything since then: the kernel sometimes tells late."""
-        return freed in self._ledger or self._read_ms - freed.idle_ms >= since - _TICK_MS
+        """Whether a freed connection can have carried an answer since then: the kernel sometimes tells late."""
+        return self._read_ms - freed.idle_ms >= since - _TICK_MS
 
     def _enter(self, book: Book | None, connection: Connection, bytes_in: int, bytes_out: int) -> None:
         target = self._target(connection)
@@ -140,7 +148,7 @@ class KernelWatch:
         if bytes_out:
             book.asked.add(connection.cookie)
         if connection.cookie in self._counted:
-            book.doubtful |= book.bytes_in == 0  # answered, but not to whom Python counts for
+            book.doubtful |= bytes_in > 0 and book.bytes_in == 0  # an answer that nobody read through Python
         elif self._is_ours(connection) and connection.cookie in book.asked:
             book.bytes_in += bytes_in
             book.bytes_out += bytes_out

@@ -144,7 +144,7 @@ class Observer:
     def _close(self) -> None:
         attempt = self._attempt
         if attempt is not None:
-            self._kernel.look(attempt.own)
+            self._kernel.end(attempt.own)
             attempt.kernel_was_on = self._kernel.is_on
             self._facts = attempt.facts()
         self._attempt = None

@@ -38,7 +38,9 @@ class _Totals:
 
     def look(self) -> None:
         """Count the connections that ended."""
-        freed, complete = self._destroyed.told()
+        self._count_freed(*self._destroyed.told_so_far())
+
+    def _count_freed(self, freed: list[Connection], complete: bool) -> None:
         self._lost |= not complete
         for connection in freed:
             self._count(connection, *self._ledger.rest(connection))
@@ -47,7 +49,7 @@ class _Totals:
         """Count what is still open, too."""
         for connection in live_connections():
             self._count(connection, *self._ledger.more(connection))
-        self.look()
+        self._count_freed(*self._destroyed.told())
         return _told(self._bytes_in, self._bytes_out, sorted(self._others)[:_LISTED], self._lost)
 
     def _count(self, connection: Connection, bytes_in: int, bytes_out: int) -> None:

@@ -14,7 +14,7 @@ from .connection import INFO_SIZE, Connection, described
 from .netlink import SO_COOKIE
 from .targets import Endpoint, plain
 
-_ADDRESS_SIZE = 128
+_ADDRESS_SIZE = 28  # bytes of the longer one, of IPv6
 
 
 def own_connections() -> list[Connection]:
@@ -38,11 +38,12 @@ def _endpoint(function: Any, descriptor: int) -> Endpoint | None:
     address = ctypes.create_string_buffer(_ADDRESS_SIZE)
     if not _asked(function, descriptor, into=address, wholly=False):
         return None
-    family = int.from_bytes(address.raw[:2], sys.byteorder)
-    host = {_socket.AF_INET: address.raw[4:8], _socket.AF_INET6: address.raw[8:24]}.get(family)
+    raw = address.raw
+    family = int.from_bytes(raw[:2], sys.byteorder)
+    host = {_socket.AF_INET: raw[4:8], _socket.AF_INET6: raw[8:24]}.get(family)
     if host is None:
         return None
-    return plain(_socket.inet_ntop(family, host)), int.from_bytes(address.raw[2:4], "big")
+    return plain(_socket.inet_ntop(family, host)), int.from_bytes(raw[2:4], "big")
 
 
 def _asked(function: Any, *arguments: int, into: ctypes.Array[ctypes.c_char], wholly: bool = True) -> bool:

@@ -11,9 +11,6 @@ class Ledger:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[int, int]] = {}
 
-    def __contains__(self, connection: Connection) -> bool:
-        return connection.cookie in self._seen
-
     def more(self, connection: Connection) -> tuple[int, int]:
         """Bytes in and out since the connection was last seen, since it was opened if it never was."""
         before_in, before_out = self._seen.get(connection.cookie, (0, 0))

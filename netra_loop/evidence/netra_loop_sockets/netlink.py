@@ -62,15 +62,24 @@ class DestroyedSockets:
         The kernel tells a little later, in order: a socket freed here is waited for, 100 ms at most, and what was
         freed before it has been told of by then. Raises OSError when somebody closed our descriptor.
         """
+        return self._read_until(_free_a_socket())
+
+    def told_so_far(self) -> tuple[list[Connection], bool]:
+        """The same without waiting: what was freed just now may be told next time."""
+        return self._read_until(None)
+
+    def _read_until(self, last: int | None) -> tuple[list[Connection], bool]:
+        """Read up to the socket with this cookie, or as long as there is something to read."""
         if self._seen_identity() != self._identity:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        last = _free_a_socket()
         found: list[Connection] = []
         complete = True
         while True:
             try:
                 freed = list(_connections(self._socket.recv(_READ_SIZE), freed=True))
             except BlockingIOError:
+                if last is None:
+                    return found, complete
                 if not self._readable.poll(_PATIENCE_MS):
                     return found, False
                 continue
