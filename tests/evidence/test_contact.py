@@ -611,6 +611,62 @@ REPLACED = [
         {"asserts": 1, "replaced": ["httpx.get"]},
     ),
     Case(
+        "a whole library, in the table of modules",
+        """
+        def test_it(monkeypatch):
+            monkeypatch.setitem(__import__("sys").modules, "requests", mock.MagicMock())
+            import requests
+            assert requests.get("http://" + TARGET)
+        """,
+        {"asserts": 1, "replaced": ["requests"]},
+    ),
+    Case(
+        "a whole library, by a patch that begins and ends inside the call",
+        """
+        def test_it():
+            with mock.patch.dict("sys.modules", {"httpx": mock.MagicMock()}):
+                import httpx
+                assert httpx.get("http://" + TARGET)
+        """,
+        {"asserts": 1, "replaced": ["httpx"]},
+    ),
+    Case(
+        "a client of the project's own by a fake, as far as no target answered",
+        """
+        class Client:
+            def get(self):
+                return get(TARGET)
+
+        class FakeClient:
+            def get(self):
+                return b"ok"
+
+        def test_it(monkeypatch):
+            monkeypatch.setattr(__name__ + ".Client", FakeClient)
+            assert Client().get() == b"ok"
+        """,
+        {"asserts": 1, "replaced": ["test_case.Client"]},
+    ),
+    Case(
+        "a mock, as far as no target answered",
+        """
+        def test_it():
+            client = mock.Mock()
+            assert client.get()
+        """,
+        {"asserts": 1, "replaced": ["unittest.mock"]},
+    ),
+    Case(
+        "nothing, when a mock stands beside a target that answered",
+        """
+        def test_it():
+            listener = mock.Mock()
+            listener(get(TARGET))
+            assert listener.call_args[0] == (b"ok",)
+        """,
+        PROVEN,
+    ),
+    Case(
         "nothing, once the patch is over",
         """
         def test_before(monkeypatch):

@@ -37,7 +37,7 @@ class Observer:
         self._reports: list[pytest.TestReport] = []
         self._counters = SocketCounters(targets)
         self._fixtures = FixtureBooks()
-        self._transports = TransportWatch(self._note_replaced)
+        self._transports = TransportWatch(self._note_replaced, self._note_stand_in)
         self._verifications = VerificationWatch(
             self._count_assertion, self._counters.is_target, self._counters.have_heard
         )
@@ -133,6 +133,11 @@ class Observer:
         attempt = self._attempt
         if attempt is not None:
             attempt.replaced.add(name)
+
+    def _note_stand_in(self, name: str) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.stand_ins.add(name)
 
     def _note_audit_event(self, event: str, _: Any) -> None:
         attempt = self._attempt
