@@ -372,6 +372,55 @@ PHASES = [
     ),
 ]
 
+CHECKS = [
+    Case(
+        "raise_for_status of the target's answer",
+        """
+        def test_it():
+            httpx.get("http://" + TARGET).raise_for_status()
+            requests.get("http://" + TARGET).raise_for_status()
+        """,
+        {**PROVEN, "asserts": 2, "asserts_after": 2},
+    ),
+    Case(
+        "raise_for_status of another's answer",
+        """
+        def test_it():
+            requests.get("http://" + TARGET)
+            requests.get("http://" + DECOY).raise_for_status()
+        """,
+        {**PROVEN, "asserts": 0, "asserts_after": 0, "others": ["decoy"]},
+    ),
+    Case(
+        "a child whose success says nothing of the answer before it",
+        """
+        def test_it():
+            get(TARGET)
+            subprocess.run(["true"], check=True)
+        """,
+        {**PROVEN, "asserts": 0, "asserts_after": 0, "children": 1},
+    ),
+    Case(
+        "children whose success is checked, with no answer yet",
+        """
+        def test_it():
+            subprocess.run(["true"], check=True)
+            subprocess.check_call(["true"])
+            subprocess.run(["true"])
+        """,
+        {"asserts": 2, "children": 3},
+    ),
+    Case(
+        "a failure by hand that was not needed",
+        """
+        def test_it():
+            if get(TARGET) != b"ok":
+                raise AssertionError("bad")
+        """,
+        PROVEN,
+    ),
+]
+
 UNVERIFIED = {**PROVEN, "unverified": ["encrypted"]}
 STRANGERS = [
     Case(
@@ -694,7 +743,7 @@ REPLACED = [
     ),
 ]
 
-CASES = [*CLIENTS, *PHASES, *STRANGERS, *PEERS, *REPLACED]
+CASES = [*CLIENTS, *PHASES, *CHECKS, *STRANGERS, *PEERS, *REPLACED]
 
 
 def _module(case: Case) -> str:
