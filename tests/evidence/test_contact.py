@@ -376,6 +376,55 @@ PHASES = [
     ),
 ]
 
+CHECKS = [
+    Case(
+        "raise_for_status of the target's answer",
+        """
+        def test_it():
+            httpx.get("http://" + TARGET).raise_for_status()
+            requests.get("http://" + TARGET).raise_for_status()
+        """,
+        {**PROVEN, "asserts": 2, "asserts_after": 2},
+    ),
+    Case(
+        "raise_for_status of another's answer",
+        """
+        def test_it():
+            requests.get("http://" + TARGET)
+            requests.get("http://" + DECOY).raise_for_status()
+        """,
+        {**PROVEN, "asserts": 0, "asserts_after": 0, "others": ["decoy"]},
+    ),
+    Case(
+        "a child whose success says nothing of the answer before it",
+        """
+        def test_it():
+            get(TARGET)
+            subprocess.run(["true"], check=True)
+        """,
+        {**PROVEN, "asserts": 0, "asserts_after": 0, "children": 1},
+    ),
+    Case(
+        "children whose success is checked, with no answer yet",
+        """
+        def test_it():
+            subprocess.run(["true"], check=True)
+            subprocess.check_call(["true"])
+            subprocess.run(["true"])
+        """,
+        {"asserts": 2, "children": 3},
+    ),
+    Case(
+        "a failure by hand that was not needed",
+        """
+        def test_it():
+            if get(TARGET) != b"ok":
+                raise AssertionError("bad")
+        """,
+        PROVEN,
+    ),
+]
+
 UNVERIFIED = {**PROVEN, "unverified": ["encrypted"]}
 STRANGERS = [
     Case(
@@ -615,6 +664,62 @@ REPLACED = [
         {"asserts": 1, "replaced": ["httpx.get"]},
     ),
     Case(
+        "a whole library, in the table of modules",
+        """
+        def test_it(monkeypatch):
+            monkeypatch.setitem(__import__("sys").modules, "requests", mock.MagicMock())
+            import requests
+            assert requests.get("http://" + TARGET)
+        """,
+        {"asserts": 1, "replaced": ["requests"]},
+    ),
+    Case(
+        "a whole library, by a patch that begins and ends inside the call",
+        """
+        def test_it():
+            with mock.patch.dict("sys.modules", {"httpx": mock.MagicMock()}):
+                import httpx
+                assert httpx.get("http://" + TARGET)
+        """,
+        {"asserts": 1, "replaced": ["httpx"]},
+    ),
+    Case(
+        "a client of the project's own by a fake, as far as no target answered",
+        """
+        class Client:
+            def get(self):
+                return get(TARGET)
+
+        class FakeClient:
+            def get(self):
+                return b"ok"
+
+        def test_it(monkeypatch):
+            monkeypatch.setattr(__name__ + ".Client", FakeClient)
+            assert Client().get() == b"ok"
+        """,
+        {"asserts": 1, "replaced": ["test_case.Client"]},
+    ),
+    Case(
+        "a mock, as far as no target answered",
+        """
+        def test_it():
+            client = mock.Mock()
+            assert client.get()
+        """,
+        {"asserts": 1, "replaced": ["unittest.mock"]},
+    ),
+    Case(
+        "nothing, when a mock stands beside a target that answered",
+        """
+        def test_it():
+            listener = mock.Mock()
+            listener(get(TARGET))
+            assert listener.call_args[0] == (b"ok",)
+        """,
+        PROVEN,
+    ),
+    Case(
         "nothing, once the patch is over",
         """
         def test_before(monkeypatch):
@@ -642,7 +747,7 @@ REPLACED = [
     ),
 ]
 
-CASES = [*CLIENTS, *PHASES, *STRANGERS, *PEERS, *REPLACED]
+CASES = [*CLIENTS, *PHASES, *CHECKS, *STRANGERS, *PEERS, *REPLACED]
 
 
 def _module(case: Case) -> str:

@@ -108,6 +108,8 @@ def accepts_success(condition: ast.expr, names: dict[str, Any]) -> bool:
 
 def literals_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     """The names that stand for a literal all through the function."""
+    if not any(isinstance(each, ast.Assign) and _may_be_literal(each.value) for each in function.body):
+        return set()
     stored = [each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
     touched = _touched(function)
     literals: set[str] = set()
@@ -119,6 +121,10 @@ def literals_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
             if once and not (changeable and name in touched) and _is_literal(statement.value, literals):
                 literals.add(name)
     return literals
+
+
+def _may_be_literal(value: ast.expr) -> bool:
+    return not isinstance(value, (ast.Attribute, ast.Await, ast.Call))
 
 
 def called_name(node: ast.AST) -> str:

@@ -36,6 +36,7 @@ class Attempt:
         self.asserts_after = 0
         self.children = 0
         self.replaced: set[str] = set()
+        self.stand_ins: set[str] = set()
         self.kernel_was_on = False
 
     def count_assertion(self, file: str, line: int) -> None:
@@ -68,7 +69,7 @@ class Attempt:
             "asserts": self.asserts,
             "asserts_after": self.asserts_after,
             "smells": self.trail.smells(),
-            "replaced": sorted(self.replaced)[:_LISTED],
+            "replaced": sorted(self.replaced or self._stand_ins_for_the_target())[:_LISTED],
             "children": self.children,
             "trace": self.trace if self.traced else "",
             "blind": blind_libraries(),
@@ -89,3 +90,9 @@ class Attempt:
     def _is_visible(self) -> bool:
         doubtful = any(book.doubtful or book.unattributed for book in (self.own, self.shared))
         return self.kernel_was_on and not doubtful
+
+    def _stand_ins_for_the_target(self) -> set[str]:
+        """Mocks and fakes speak for a bypass only where no target answered and nothing was out of sight."""
+        answered = self.own.bytes_in or self.shared.bytes_in
+        out_of_sight = self.children or blind_libraries() or self.own.unattributed or self.shared.unattributed
+        return set() if answered or out_of_sight else self.stand_ins

@@ -46,7 +46,7 @@ class Observer:
         self._reports: list[pytest.TestReport] = []
         self._counters = SocketCounters(targets)
         self._fixtures = FixtureBooks()
-        self._transports = TransportWatch(self._note_replaced)
+        self._transports = TransportWatch(self._note_replaced, self._note_stand_in)
         self._tracer = Tracer(targets, self._trace, self._note_traced)
         if traces:
             self._tracer.install()
@@ -99,6 +99,7 @@ class Observer:
         else:
             with watching(reading.watched, self._note_line) as attempt.trail.lines_are_told:
                 yield
+            self._pass_guard()
         if attempt is not None:
             attempt.replaced.update(self._transports.in_force())
 
@@ -158,9 +159,17 @@ class Observer:
             attempt.count_assertion(file, line)
 
     def _note_line(self, file: str, line: int) -> None:
+        self._pass_guard()
         attempt = self._attempt
         if attempt is not None and attempt.trail.line_ran((file, line)):
-            self._count_assertion(file, line)
+            attempt.trail.guard = (file, line)
+
+    def _pass_guard(self) -> None:
+        """Count the condition of failing by hand that was met last: now it is known, and what it asked is answered."""
+        attempt = self._attempt
+        if attempt is not None and attempt.trail.guard is not None:
+            self._count_assertion(*attempt.trail.guard)
+            attempt.trail.guard = None
 
     def _note_suppressed(self, swallowed: object, *_: Any) -> None:
         attempt = self._attempt
@@ -172,6 +181,11 @@ class Observer:
         attempt = self._attempt
         if attempt is not None:
             attempt.replaced.add(name)
+
+    def _note_stand_in(self, name: str) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.stand_ins.add(name)
 
     def _note_audit_event(self, event: str, _: Any) -> None:
         if event not in _CHILD_EVENTS or _is_inside_popen(event):

@@ -16,6 +16,7 @@ class Trail:
     def __init__(self, reading: Reading | None) -> None:
         self.reading = reading
         self.lines_are_told = True
+        self.guard: Place | None = None
         self._held: set[Place] = set()
         self._reasons: list[tuple[str | None, bool]] = []
         self._swallowed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,9 @@ _NETWORK = (
     *_HTTPX, "httpcore", "httpcore2", "aiohttp", "websockets",
 )  # fmt: skip
 _MOCK_MODULES = ("unittest.mock", "mock.mock")
+
+# What the names of stand-ins begin with, in whoever's code.
+_STAND_IN = re.compile(r"_*(Async|Magic|NonCallable)*(Mock|Fake|Stub|Dummy)", re.IGNORECASE)
 
 # Values that tune a transport; whoever changes one has not replaced it.
 _SETTINGS = (int, float, str, bytes, tuple, type(None))
@@ -57,10 +61,15 @@ _DOORS = (
 
 
 class TransportWatch:
-    """Says which transports are replaced: to ``note`` when it happens, by ``in_force`` for as long as it lasts."""
+    """Says which transports are replaced: to ``note`` when it happens, by ``in_force`` for as long as it lasts.
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    To ``note_stand_in`` it says what may have been a transport of the project's own: mocks made, and what a mock or a
+    fake was put in the place of.
+    """
+
+    def __init__(self, note: Callable[[str], None], note_stand_in: Callable[[str], None]) -> None:
         self._note = note
+        self._note_stand_in = note_stand_in
         self._patched: dict[int, list[str]] = {}
         self._watched: set[tuple[str, str]] = set()
         self._doors: list[_Door] = []
@@ -68,12 +77,15 @@ class TransportWatch:
     def install(self) -> None:
         """Wrap pytest's own patcher, for the life of the process."""
         note_after(pytest.MonkeyPatch, "setattr", self._note_monkeypatch)
+        note_after(pytest.MonkeyPatch, "setitem", self._note_item)
         note_after(pytest.MonkeyPatch, "undo", self._note_undone)
 
     def look_for_imports(self) -> None:
         """Watch what has been imported since the last look; cheap enough for every test."""
         for module in _MOCK_MODULES:
             self._once(module, "_patch", self._watch_mock)
+            self._once(module, "_patch_dict", self._watch_mock_of_dict)
+            self._once(module, "NonCallableMock", self._watch_mocks_made)
         for module, path in _IN_PROCESS:
             self._once(module, path, self._watch_in_process)
         for module, path in _DOORS:
@@ -96,6 +108,14 @@ class TransportWatch:
         note_after(patcher, "__enter__", self._note_mock)
         note_after(patcher, "__exit__", self._note_undone)
 
+    def _watch_mock_of_dict(self, module: ModuleType, path: str) -> None:
+        patcher = getattr(module, path)
+        note_after(patcher, "__enter__", self._note_mock_of_dict)
+        note_after(patcher, "__exit__", self._note_undone)
+
+    def _watch_mocks_made(self, module: ModuleType, path: str) -> None:
+        note_before(getattr(module, path), "__init__", functools.partial(self._note_stand_in, "unittest.mock"))
+
     def _watch_in_process(self, module: ModuleType, path: str) -> None:
         owner, method = path.split(".")
         note_before(getattr(module, owner), method, functools.partial(self._note, f"{module.__name__}.{owner}"))
@@ -110,9 +130,23 @@ class TransportWatch:
         self._note_patch(patcher, *patcher._setattr[-1])
 
     def _note_patch(self, patcher: object, owner: object, attribute: str, original: object) -> None:
-        if isinstance(original, _SETTINGS) or not (_is_network(_origin(owner)) or _is_network(_origin(original))):
-            return
         name = f"{_origin(owner)}.{attribute}"
+        if isinstance(original, _SETTINGS):
+            return
+        if _is_network(_origin(owner)) or _is_network(_origin(original)):
+            self._note_replaced(patcher, name)
+        elif _STAND_IN.match(_origin(getattr(owner, attribute, None)).rpartition(".")[2]):
+            self._note_stand_in(name)
+
+    def _note_item(self, _: Any, patcher: object, items: object, key: object, *__: Any) -> None:
+        if items is sys.modules and _is_network(str(key)):
+            self._note_replaced(patcher, str(key))
+
+    def _note_mock_of_dict(self, _: Any, patcher: Any) -> None:
+        for key in patcher.values:
+            self._note_item(None, patcher, patcher.in_dict, key)
+
+    def _note_replaced(self, patcher: object, name: str) -> None:
         self._patched.setdefault(id(patcher), []).append(name)
         self._note(name)
 
