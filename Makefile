@@ -30,6 +30,7 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.router
 	$(BIN)/python -m bench.websockets
 	$(BIN)/python -m bench.logs
+	$(BIN)/python -m bench.flood
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py
