@@ -31,6 +31,7 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.websockets
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.flood
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from netra_loop.core.events import SuiteSeen, TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
-from netra_loop.core.plan import Gate, Suite
+from netra_loop.core.plan import Gate, GateMode, Suite
 from netra_loop.core.proof import Control, grade
 from netra_loop.core.selection import selection_reasons
 
@@ -71,7 +71,8 @@ def judge(
 
     FAILED for more red tests than the gate forgives, ERRORED where the runner could not do its work, INCOMPLETE where
     less was seen than was asked: nothing collected, cut short, skipped, passes without proof, a revision or a test file
-    that changed. last: how many tests it collected in an earlier session, None where that is not known.
+    that changed. last: how many tests it collected in an earlier session, None where that is not known. A gate that
+    only observes says so as the last reason.
     """
     counts = count(tests)
     findings = [
@@ -82,6 +83,8 @@ def judge(
     ]
     if counts.collected and seen.ended_by == "itself" and duration_s < gate.min_duration:
         findings.append((Outcome.INCOMPLETE, "too_fast"))
+    if findings and gate.mode is GateMode.OBSERVE:
+        findings.append((Outcome.PASSED, "observed"))
     return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
 
 

@@ -26,7 +26,7 @@ def collect_suites(place: Place, plan: Plan) -> tuple[Collection, ...]:
 
     place.state.prepare()
     last = last_collected(place, plan)
-    collector = Collector(place.project, place.state.pycache, redactor_of_our_environment())
+    collector = Collector(place.project, place.state.pycache, redactor_of_our_environment(), plan.environment)
     found = anyio.run(collector.collect, _in_focus(plan), plan.slots)
     return tuple(replace(each, last=last.get(each.suite.id)) for each in found)
 

@@ -11,7 +11,7 @@ import pytest
 
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.collecting import Collector
-from netra_loop.core.plan import Suite, SuiteRunner
+from netra_loop.core.plan import Environment, Suite, SuiteRunner, Users
 from netra_loop.core.selection import Collection
 
 SUITE = Suite(
@@ -29,6 +29,7 @@ import os, socket, sys, urllib.request
 import pytest
 
 URL = os.environ["WEB_APP_URL"]
+assert (os.environ["NETRA_LOOP_USER"], os.environ["NETRA_LOOP_TIMEOUT_LONG_POLL"]) == ("anna", "1.5")
 assert os.environ["WEB_APP_WS_URL"] == URL.replace("http", "ws")
 with pytest.raises(OSError):
     urllib.request.urlopen(URL, timeout=10)
@@ -47,7 +48,9 @@ CASES = {
 
 @pytest.fixture
 def collect(tmp_path: Path, compiled: Path) -> Collector:
-    return Collector(tmp_path, compiled, Redactor())
+    users = Users(("anna",))
+    environment = Environment("local", "embedded", "p", "r", (), users, timeouts={"long-poll": 1.5})
+    return Collector(tmp_path, compiled, Redactor(), environment)
 
 
 def collected(collector: Collector, *suites: Suite) -> tuple[Collection, ...]:

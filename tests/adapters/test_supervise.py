@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import secrets
 import subprocess
@@ -46,7 +47,9 @@ class Place:
     def output(self) -> Path:
         return self.folder / "output.txt"
 
-    def supervision(self, *argv: str, timeout: float = LIMIT, output: Output | None = None) -> Supervision:
+    def supervision(
+        self, *argv: str, timeout: float = LIMIT, output: Output | None = None, idle: float = math.inf
+    ) -> Supervision:
         return Supervision(
             argv,
             cwd=self.folder,
@@ -54,6 +57,7 @@ class Place:
             timeout=timeout,
             output=output or Output(self.output, Redactor()),
             kids=self.kids,
+            idle=idle,
         )
 
     def run(self, *argv: str, timeout: float = LIMIT) -> Ended:
@@ -138,6 +142,24 @@ def test_the_last_words_after_a_timeout_are_kept(place: Place) -> None:
 
     assert ended == Ended(5, 0, "timeout")
     assert place.output.read_text() == "last words\n"
+
+
+CHATTY = "for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.3; done"
+
+
+def test_a_command_that_gives_signs_of_life_is_not_idle(place: Place) -> None:
+    supervision = place.supervision("sh", "-c", CHATTY, idle=2.0)
+    anyio.run(supervision.run, ignore)
+
+    assert supervision.ended == Ended(0, 0, "itself")
+
+
+def test_a_command_that_gives_none_is_idle(place: Place) -> None:
+    supervision = place.supervision("sh", "-c", f"echo begun; exec {FOREVER}", idle=0.5)
+    anyio.run(supervision.run, ignore)
+
+    assert supervision.ended.ended_by == "idle"
+    assert place.output.read_text() == "begun\n"
 
 
 def test_what_outlives_a_command_is_ended_and_counted(place: Place) -> None:

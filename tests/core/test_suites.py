@@ -9,7 +9,7 @@ import pytest
 
 from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Gate, Tolerance
+from netra_loop.core.plan import Gate, GateMode, Tolerance
 from netra_loop.core.proof import Control, Facts
 from netra_loop.core.suites import Counts, Proofs, count, count_proofs, graded, judge, judge_verification
 from tests.stories import ended_test, suite
@@ -264,6 +264,13 @@ def test_only_a_pass_has_a_proof() -> None:
 @pytest.mark.parametrize(("outcome", "attempt", "flaky"), [(P, 1, 0), (P, 2, 1), (P, 3, 1), (F, 2, 0), (E, 2, 0)])
 def test_only_a_pass_after_the_first_attempt_is_flaky(outcome: TestOutcome, attempt: int, flaky: int) -> None:
     assert count([replace(ended_test("a", outcome), attempt=attempt)]).flaky == flaky
+
+
+def test_a_gate_that_only_observes_tells_the_same_and_says_so() -> None:
+    gate, failed = Gate(mode=GateMode.OBSERVE), ended_test("a", F)
+
+    assert judge(suite("p1"), gate, RED, [failed], 5.0) == (Outcome.FAILED, ("failed_tests", "observed"))
+    assert judge(suite("p1"), gate, CLEAN, [ended_test("a")], 5.0) == (Outcome.PASSED, ())
 
 
 @pytest.mark.parametrize("proof", [Proof.UNPROVEN, Proof.SUSPECT, Proof.BYPASSED])

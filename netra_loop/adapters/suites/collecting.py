@@ -16,7 +16,7 @@ from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.pytest_suite import INHERITED, PLUGIN_FOLDER, command_line, python_of
 from netra_loop.adapters.supervise import Output, Supervision
-from netra_loop.core.plan import Suite, SuiteRunner
+from netra_loop.core.plan import Environment, Suite, SuiteRunner
 from netra_loop.core.selection import Collection
 
 _TROUBLES = {"timeout": "timed_out", "stop": "stopped"}
@@ -25,7 +25,9 @@ _TROUBLES = {"timeout": "timed_out", "stop": "stopped"}
 class Collector:
     """Collects suites in their own environments, their targets replaced by an address where nobody listens."""
 
-    def __init__(self, project: Path, pycache: Path, redactor: Redactor) -> None:
+    def __init__(self, project: Path, pycache: Path, redactor: Redactor, environment: Environment) -> None:
+        """environment: its timeouts and the first of its test users, who is not leased."""
+        self._place = environment
         self._project = project
         self._pycache = pycache
         self._redactor = redactor
@@ -94,6 +96,10 @@ class Collector:
         for name in suite.targets:
             variable = name.upper().replace("-", "_")
             env |= {f"{variable}_URL": f"http://{nowhere}", f"{variable}_WS_URL": f"ws://{nowhere}"}
+        for name, seconds in self._place.timeouts.items():
+            env[f"NETRA_LOOP_TIMEOUT_{name.upper().replace('-', '_')}"] = f"{seconds:g}"
+        if self._place.users:
+            env["NETRA_LOOP_USER"] = self._place.users.pool[0]
         return env
 
 

@@ -233,7 +233,7 @@ class PytestRunner:
             collection_errors=tuple(stream.collection_errors),
             deselected=stream.deselected,
             strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
-            cut=self._redactor.text(stream.cut),
+            cut=stream.cut,
             changed=files_changed,
             moved=tuple(name for name in after if after[name].generation != attempt.addresses[name].generation),
             witness=testimony.log,
