@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 TOGETHER = (
+    "tests/adapters/test_misbehaving.py",
     "tests/cli/test_green.py",
     "tests/day/test_repair.py",
     "tests/evidence/test_assertions.py",

@@ -25,7 +25,8 @@ KEY_LABEL = "netra-loop-key"
 class ServiceState:
     """A service as the API shows it: what was asked of its traffic, and what is in effect.
 
-    template: its revision template as the client has it (run_v2.RevisionTemplate).
+    template: its revision template as the client has it (run_v2.RevisionTemplate). generation: it grows with every
+    change that somebody asks for.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ServiceState:
     reconciling: bool
     etag: str
     template: Any = field(default=None, compare=False, repr=False)
+    generation: int = 0
 
     @property
     def serving(self) -> str:
@@ -213,6 +215,7 @@ def _service_state(service: run_v2.Service) -> ServiceState:
         reconciling=service.reconciling,
         etag=service.etag,
         template=service.template,
+        generation=int(service.generation),
     )
 
 

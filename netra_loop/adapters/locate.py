@@ -16,10 +16,14 @@ from netra_loop.core.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL and the one revision behind it; empty where the traffic is split or not known."""
+    """A URL and the one revision behind it; empty where the traffic is split or not known.
+
+    generation: of its service; with the same one nobody moved the traffic there and back in between.
+    """
 
     url: str
     revision: str
+    generation: int = 0
 
 
 async def locate(cloud: CloudRun, session: Session, act: Act, target: Target) -> Address | None:
@@ -29,9 +33,9 @@ async def locate(cloud: CloudRun, session: Session, act: Act, target: Target) ->
         return None
     deployed = session.iterations[act.iteration - 1].deployed(target.name)
     if deployed is None or deployed.candidate_url == deployed.url:
-        return Address(service.url, service.serving)
+        return Address(service.url, service.serving, service.generation)
     behind = [share.revision for share in service.effective if share.url == deployed.candidate_url]
-    return Address(deployed.candidate_url, behind[0] if behind else "")
+    return Address(deployed.candidate_url, behind[0] if behind else "", service.generation)
 
 
 async def found(cloud: CloudRun, session: Session, act: Act, target: Target) -> Address | Result:

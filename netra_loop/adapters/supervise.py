@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import contextlib
 import fcntl
+import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -45,7 +47,10 @@ _KEY_END = re.compile(r"-----END [A-Z ]+-----")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended. exit_code None: its supervisor was killed. leaked: processes that outlived it, now gone."""
+    """How a command ended. exit_code None: its supervisor was killed. leaked: processes that outlived it, now gone.
+
+    ended_by: `itself`, `timeout`, `idle` or `stop`.
+    """
 
     exit_code: int | None
     leaked: int
@@ -64,6 +69,7 @@ class Output:
         self._pending = ""
         self._written = 0
         self._dropped = 0
+        self._digest = hashlib.sha256()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
 
     def feed(self, chunk: bytes) -> None:
@@ -92,6 +98,7 @@ class Output:
     def _keep(self, text: str) -> None:
         self._tail.extend(line[:EXCERPT_BYTES] for line in text.splitlines())
         data = text.encode("utf-8", "replace")
+        self._digest.update(data)
         room = max(0, OUTPUT_CAP - self._written)
         with self._kept():
             self._file.write(data[:room])
@@ -99,7 +106,7 @@ class Output:
         self._dropped += max(0, len(data) - room)
 
     def close(self) -> None:
-        """Write what is pending; after a cut say how much is missing, then the last lines. Raises StorageError."""
+        """Write what is pending; after a cut say what is missing, and the last lines. Raises StorageError."""
         if self._file.closed:
             return
         with self._kept(), self._file:
@@ -107,8 +114,10 @@ class Output:
             if self._pending:
                 self._keep(self._redactor.text(self._pending) + "\n")
             if self._dropped:
-                note = f"\n[{self._dropped} bytes cut here; the last lines follow]\n" + "\n".join(self._tail) + "\n"
-                self._file.write(note.encode("utf-8", "replace"))
+                note = (
+                    f"[{self._dropped} bytes cut here, sha256 of all {self._digest.hexdigest()}; the last lines follow]"
+                )
+                self._file.write("\n".join(("", note, *self._tail, "")).encode("utf-8", "replace"))
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
@@ -117,9 +126,14 @@ class Output:
         except OSError as error:
             raise StorageError(f"cannot write {self.path}: {error.strerror}", "free space, then resume") from error
 
+    @property
+    def last_lines(self) -> list[str]:
+        """The last lines, masked; of a command that has ended its last words."""
+        return list(self._tail)[-EXCERPT_LINES:]
+
     def evidence(self, title: str, folder: SessionFolder) -> Evidence:
         """The last lines as an excerpt, with the artifact's name and digest."""
-        lines = list(self._tail)[-EXCERPT_LINES:]
+        lines = self.last_lines
         excerpt = "\n".join(lines)[-EXCERPT_BYTES:]
         cut = self._dropped > 0 or len(self._tail) > len(lines)
         return Evidence(title, excerpt, folder.reference(self.path), sha256_of(self.path), cut)
@@ -129,13 +143,27 @@ class Supervision:
     """One command under a supervisor. `ended` says how it ended, also after a cancellation."""
 
     def __init__(
-        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float, output: Output, kids: Path
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        timeout: float,
+        output: Output,
+        kids: Path,
+        idle: float = math.inf,
     ) -> None:
-        """timeout in seconds; kids: the file whose lock shows that something of the session still runs."""
+        """timeout in seconds, and idle: how many of them may pass without a sign of life.
+
+        kids: the file whose lock shows that something of the session still runs.
+        """
         self._argv = argv
         self._cwd = cwd
         self._env = env
         self._timeout = timeout
+        self._idle = idle
+        self._latest = math.inf
+        self._limit: anyio.CancelScope | None = None
         self._output = output
         self._kids = kids
         self._mark = secrets.token_hex(8)
@@ -143,7 +171,7 @@ class Supervision:
         self.ended = Ended(None, 0, "stop")
 
     async def run(self, started: Callable[[int], object]) -> None:
-        """Run it until it ends, its timeout passes, or we are cancelled; nothing of it is left after that.
+        """Run it until it ends, its time passes, or we are cancelled; nothing of it is left after that.
 
         Raises StorageError, perhaps in a group, when its output cannot be kept or its start not be recorded.
         """
@@ -165,6 +193,15 @@ class Supervision:
                 exit_code, swept = _how_it_ended(told + (status.read(4096) or b""))
                 self.ended = Ended(exit_code, swept + leaked, self._ended_by)
 
+    def heard(self) -> None:
+        """The command gave a sign of life; what it writes is one by itself."""
+        if self._limit is not None:
+            self._limit.deadline = min(self._latest, anyio.current_time() + self._idle)
+
+    def _take(self, chunk: bytes) -> None:
+        self.heard()
+        self._output.feed(chunk)
+
     async def _open(self, control: int, status: int, lock: int) -> Process:
         supervisor = [sys.executable, "-I", "-S", str(SUPERVISOR), str(control), str(status), str(GRACE), "--"]
         return await anyio.open_process(
@@ -182,12 +219,10 @@ class Supervision:
         leaked = 0
         async with anyio.create_task_group() as tasks:
             pumped = anyio.CancelScope(shield=True)  # the last words come after a cancellation
-            tasks.start_soon(_pump, process, self._output, pumped, tasks.cancel_scope.cancel)
+            tasks.start_soon(_pump, process, self._take, pumped, tasks.cancel_scope.cancel)
             try:
                 started()
-                with anyio.move_on_after(self._timeout) as limit:
-                    await process.wait()
-                self._ended_by = "timeout" if limit.cancelled_caught else "itself"
+                self._ended_by = await self._in_time(process)
             finally:
                 with anyio.CancelScope(shield=True):
                     await _descend(process, control)
@@ -195,6 +230,16 @@ class Supervision:
                         leaked = await _end_orphans(f"{COMMAND_VARIABLE}={self._mark}")
                 pumped.deadline = anyio.current_time() + PATIENCE
         return leaked
+
+    async def _in_time(self, process: Process) -> str:
+        """Wait for it while it may run; what ended the wait."""
+        self._latest = anyio.current_time() + self._timeout
+        with anyio.CancelScope() as self._limit:
+            self.heard()
+            await process.wait()
+        if not self._limit.cancelled_caught:
+            return "itself"
+        return "timeout" if anyio.current_time() >= self._latest else "idle"
 
 
 def _pipe(stack: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
@@ -213,7 +258,9 @@ def _how_it_ended(told: bytes) -> tuple[int | None, int]:
     return last.get("exit"), last.get("leaked", 0)
 
 
-async def _pump(process: Process, output: Output, scope: anyio.CancelScope, give_up: Callable[[], object]) -> None:
+async def _pump(
+    process: Process, take: Callable[[bytes], None], scope: anyio.CancelScope, give_up: Callable[[], object]
+) -> None:
     """Everything the command writes, while the scope lets us; what cannot be kept is read all the same."""
     assert process.stdout is not None
     failure: StorageError | None = None
@@ -221,7 +268,7 @@ async def _pump(process: Process, output: Output, scope: anyio.CancelScope, give
         async for chunk in process.stdout:
             try:
                 if failure is None:
-                    output.feed(chunk)
+                    take(chunk)
             except StorageError as error:
                 failure = error
                 give_up()

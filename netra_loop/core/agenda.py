@@ -102,9 +102,13 @@ def standing(session: Session, iteration: Iteration, step: Step) -> Standing:
 
 def _closed(session: Session, iteration: Iteration) -> bool:
     """With fail_fast, the first act that did not pass closes the iteration for everything but `when: always`."""
-    return session.plan.fail_fast and any(
-        record.result and record.result.outcome is not Outcome.PASSED for record in iteration.acts.values()
-    )
+    return session.plan.fail_fast and any(did_not_pass(session.plan, record) for record in iteration.acts.values())
+
+
+def did_not_pass(plan: Plan, record: ActRecord) -> bool:
+    """Whether an act ended otherwise than well, and that decides something."""
+    ended = record.result is not None and record.result.outcome is not Outcome.PASSED
+    return ended and not plan.only_observes(record.act.step)
 
 
 def _phase_gate(session: Session, iteration: Iteration, phase: Phase) -> Standing:
@@ -137,7 +141,8 @@ def phase_outcome(session: Session, iteration: Iteration, phase: Phase) -> Outco
             case Standing.BLOCKED:
                 outcomes.append(Outcome.SKIPPED if phase.when is When.FAILED else Outcome.INCOMPLETE)
             case Standing.ENDED:
-                outcomes.append(_result_outcome(iteration, step))
+                observed = session.plan.only_observes(step.id)
+                outcomes.append(Outcome.PASSED if observed else _result_outcome(iteration, step))
             case Standing.WAITING | Standing.READY | Standing.RUNNING:
                 return None
     return worst(outcomes) if outcomes else Outcome.SKIPPED

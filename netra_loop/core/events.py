@@ -127,10 +127,12 @@ class LogsSeen:
 
 @dataclass(frozen=True, slots=True)
 class SuiteSeen:
-    """How a suite's process ended. ended_by: `itself`, `timeout` or `stop`. revisions: what its targets served.
+    """How a suite's process ended. ended_by: `itself`, `timeout`, `idle` or `stop`. revisions: what its targets served.
 
     began: our plugin spoke at all. finished: it told of the end of the test session too. strange: how many of its
-    lines contradict each other. deselected: tests that were found and left out, None where nobody told. witness: what
+    lines contradict each other. deselected: tests that were found and left out, None where nobody told. cut: why it
+    stopped before all of them had run, as it says itself. changed: test files that are not as they were before. moved:
+    targets whose service was changed meanwhile, though they serve the same revision afterwards. witness: what
     the targets' own log was asked, None where it was not; witnessed: by test, the requests that the tested revisions
     served by that log.
     """
@@ -146,6 +148,9 @@ class SuiteSeen:
     collection_errors: tuple[str, ...] = ()
     deselected: int | None = None
     strange: int = 0
+    cut: str = ""
+    changed: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     witness: LogsSeen | None = None
     witnessed: Mapping[str, int] = field(default_factory=dict)
 
@@ -251,6 +256,8 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
+    """last_collected: how many tests each suite found in the newest earlier session that ran the very same."""
+
     session_id: str
     plan: Plan
     command: str
@@ -258,6 +265,7 @@ class SessionOpened:
     previous: str
     version: str
     before: Before | None = None
+    last_collected: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,13 @@ class Tolerance:
         return str(self.count) if self.below_percent is None else f"<{self.below_percent:g}%"
 
 
+class GateMode(Enum):
+    """Whether what a gate finds decides about the session, or is only told."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a suite must reach beyond having no surprises; min_duration in seconds."""
@@ -196,6 +203,7 @@ class Gate:
     min_tests: int = 1
     max_skipped: int = 0
     min_duration: float = 0.0
+    mode: GateMode = GateMode.ENFORCE
 
 
 class SuiteRunner(Enum):
@@ -219,7 +227,8 @@ class Network(Enum):
 class Suite:
     """A set of tests with one runner. Paths are relative to the project; timeout in seconds, always finite.
 
-    argv and report are of COMMAND suites; a report that is `-` is their standard output.
+    argv and report are of COMMAND suites; a report that is `-` is their standard output. idle_timeout: seconds without
+    a sign of life, be it output or news of a test, after which it is ended; None waits for the timeout.
     """
 
     id: str
@@ -240,6 +249,7 @@ class Suite:
     targets: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
     value: str = ""
+    idle_timeout: float | None = None
 
     @property
     def words(self) -> frozenset[str]:
@@ -327,6 +337,10 @@ class Plan:
 
     def suite(self, suite_id: str) -> Suite:
         return next(suite for suite in self.suites if suite.id == suite_id)
+
+    def only_observes(self, step_id: str) -> bool:
+        """Whether a step's outcome is told and decides nothing."""
+        return any(step.id == step_id and step.gate.mode is GateMode.OBSERVE for step in self.steps)
 
     def phase_of(self, step_id: str) -> Phase:
         return next(phase for phase in self.phases if any(step.id == step_id for step in phase.steps))

@@ -12,6 +12,7 @@ from netra_loop.core.agenda import (
     SHIFTS,
     after_red,
     candidates,
+    did_not_pass,
     follow_up,
     is_foreign,
     phases_over,
@@ -137,8 +138,7 @@ def _fail_fast(session: Session) -> tuple[Stop, ...]:
     iteration = session.current
     if not session.plan.fail_fast or iteration is None:
         return ()
-    ended = [record.result for record in iteration.acts.values() if record.result]
-    if all(result.outcome is Outcome.PASSED for result in ended):
+    if not any(did_not_pass(session.plan, record) for record in iteration.acts.values()):
         return ()
     return tuple(
         stop for stop in _stops(session, "fail_fast") if not _goes_on(session, session.record(stop.act_id).act)

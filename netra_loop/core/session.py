@@ -115,6 +115,7 @@ class Session:
     previous: str
     version: str
     before: Before | None = None
+    last_collected: Mapping[str, int] = field(default_factory=dict)
     iterations: tuple[Iteration, ...] = ()
     resumed: tuple[str, ...] = ()
     asleep: timedelta = timedelta()
@@ -199,6 +200,7 @@ def _opened(event: SessionOpened, entry: Entry) -> Session:
         previous=event.previous,
         version=event.version,
         before=event.before,
+        last_collected=event.last_collected,
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from netra_loop.core.events import SuiteSeen, TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
-from netra_loop.core.plan import Gate, Suite
+from netra_loop.core.plan import Gate, GateMode, Suite
 from netra_loop.core.proof import Control, grade
+from netra_loop.core.selection import selection_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,26 @@ def graded(test: TestResult, control: Control) -> TestResult:
 
 
 def judge(
-    suite: Suite, gate: Gate, seen: SuiteSeen, tests: Sequence[TestResult], duration_s: float
+    suite: Suite, gate: Gate, seen: SuiteSeen, tests: Sequence[TestResult], duration_s: float, last: int | None = None
 ) -> tuple[Outcome, tuple[str, ...]]:
     """The outcome of a suite and every reason against a clean pass; PASSED has none.
 
     FAILED for more red tests than the gate forgives, ERRORED where the runner could not do its work, INCOMPLETE where
-    less was seen than was asked: nothing collected, cut short, skipped, passes without proof, a revision that changed.
+    less was seen than was asked: nothing collected, cut short, skipped, passes without proof, a revision or a test file
+    that changed. last: how many tests it collected in an earlier session, None where that is not known. A gate that
+    only observes says so as the last reason.
     """
     counts = count(tests)
     findings = [
         *_process(seen, counts),
-        *_collection(suite, gate, seen, counts),
+        *((Outcome.INCOMPLETE, r) for r in selection_reasons(suite, counts.collected, seen.deselected, last)),
+        *_collection(gate, seen, counts),
         *_tests(gate, counts, count_proofs(tests)),
     ]
     if counts.collected and seen.ended_by == "itself" and duration_s < gate.min_duration:
         findings.append((Outcome.INCOMPLETE, "too_fast"))
+    if findings and gate.mode is GateMode.OBSERVE:
+        findings.append((Outcome.PASSED, "observed"))
     return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
 
 
@@ -111,35 +117,41 @@ def _process(seen: SuiteSeen, counts: Counts) -> Findings:
         yield Outcome.ERRORED, "left_processes"
     if seen.ended_by == "timeout":
         yield Outcome.INCOMPLETE, "timed_out"
+    if seen.ended_by == "idle":
+        yield Outcome.INCOMPLETE, "idle"
     if seen.ended_by == "stop":
         yield Outcome.INCOMPLETE, "stopped"
     if seen.strange or (seen.ended_by == "itself" and not seen.collection_errors and _disagrees(seen, counts)):
         yield Outcome.INCOMPLETE, "disagreement"
-    if seen.revisions != seen.revisions_after:
+    if seen.revisions != seen.revisions_after or seen.moved:
         yield Outcome.INCOMPLETE, "invalidated"
+    if seen.changed:
+        yield Outcome.INCOMPLETE, "tests_changed"
 
 
 def _disagrees(seen: SuiteSeen, counts: Counts) -> bool:
-    """Whether exit code, end of the stream and tests tell different stories (pytest: 0 clean, 1 red, 5 none)."""
+    """Whether exit code, end of the stream and tests tell different stories (pytest: 0 clean, 1 red, 2 cut, 5 none)."""
     if not seen.finished:
         return True
     if counts.collected == 0:
         return seen.exit_code != 5
+    if _cut_short(seen, counts) and seen.exit_code == 2:
+        return False
     return seen.exit_code != (1 if counts.failed + counts.error else 0)
 
 
-def _collection(suite: Suite, gate: Gate, seen: SuiteSeen, counts: Counts) -> Findings:
+def _cut_short(seen: SuiteSeen, counts: Counts) -> bool:
+    """Whether the runner stopped by itself before every test had run: `-x`, `--maxfail`, an exit that a test wants."""
+    return bool(counts.not_run and seen.cut) and seen.ended_by == "itself"
+
+
+def _collection(gate: Gate, seen: SuiteSeen, counts: Counts) -> Findings:
     if counts.collected == 0:
-        yield Outcome.INCOMPLETE, "empty"
         return
     if counts.skipped == counts.collected:
         yield Outcome.INCOMPLETE, "all_skipped"
     if counts.not_run:
-        yield Outcome.INCOMPLETE, "partial"
-    if suite.declared_tests is not None and counts.collected < suite.declared_tests:
-        yield Outcome.INCOMPLETE, "fewer_than_declared"
-    elif seen.deselected and suite.declared_tests is None:
-        yield Outcome.INCOMPLETE, "deselected"
+        yield Outcome.INCOMPLETE, "cut_short" if _cut_short(seen, counts) else "partial"
     if counts.collected < gate.min_tests:
         yield Outcome.INCOMPLETE, "too_few_tests"
     if gate.max_skipped < counts.skipped < counts.collected:

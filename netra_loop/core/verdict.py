@@ -9,7 +9,7 @@ from netra_loop.core.events import HealthSeen, Verdict
 from netra_loop.core.health import is_down
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome
 from netra_loop.core.plan import Kind
-from netra_loop.core.session import Iteration, Session, red_tests, results_of, suite_seen
+from netra_loop.core.session import ActRecord, Iteration, Session, red_tests, results_of, suite_seen
 from netra_loop.core.suites import count_proofs
 
 _COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}
@@ -40,9 +40,14 @@ def conclude(session: Session) -> Verdict:
 
 
 def _green_reason(session: Session, iteration: Iteration) -> str:
+    """With what is only observed and did not pass, since that is no part of the claim."""
     if session.plan.meets_no_target:
         return _CONTROLLED_REASON
-    return "degraded" if degraded(iteration) else _GREEN_REASON
+    if degraded(iteration):
+        return "degraded"
+    suites = (r for r in iteration.of_kind(Kind.SUITE) if session.plan.only_observes(r.act.step))
+    badly = [f"{r.act.step} {r.result.outcome.value}" for r in suites if r.result and r.result.outcome in _COLOURS]
+    return f"{_GREEN_REASON}; only observed: {', '.join(badly)}" if badly else _GREEN_REASON
 
 
 def stopped(session: Session, reason: str, exit_code: int) -> Verdict:
@@ -80,10 +85,15 @@ def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:
             continue
         for step in phase.steps:
             record = iteration.of_step(step.id)
-            if record and record.result and record.result.outcome in _COLOURS:
+            if record and record.result and _counts_against(session, record):
                 yield _COLOURS[record.result.outcome], f"{step.id} {record.result.outcome.value}"
         if phase_outcome(session, iteration, phase) in (None, Outcome.INCOMPLETE):
             yield Colour.INCOMPLETE, f"phase {phase.id} incomplete"
+
+
+def _counts_against(session: Session, record: ActRecord) -> bool:
+    ended_badly = record.result is not None and record.result.outcome in _COLOURS
+    return ended_badly and not session.plan.only_observes(record.act.step)
 
 
 def _verifications(iteration: Iteration) -> Iterator[Finding]:
@@ -101,7 +111,7 @@ def _tests(session: Session, iteration: Iteration) -> Iterator[Finding]:
     """
     if session.plan.meets_no_target:
         return
-    suites = iteration.of_kind(Kind.SUITE)
+    suites = [r for r in iteration.of_kind(Kind.SUITE) if not session.plan.only_observes(r.act.step)]
     proven = [r.act.subject for r in suites if count_proofs(results_of(session, r)).counted]
     if not proven:
         yield Colour.INCOMPLETE, "no test passed with proof"
@@ -142,5 +152,6 @@ def degraded(iteration: Iteration) -> bool:
 def failing(session: Session, iteration: Iteration) -> frozenset[str]:
     """What an iteration must do better than the one before: its acts without a pass, and its red tests by name."""
     looking = (r for r in iteration.acts.values() if r.act.kind not in AFTERMATH | {Kind.VERIFY})
-    acts = {r.act.step for r in looking if r.result and r.result.outcome in _COLOURS}
-    return frozenset(acts | {f"{name.suite}::{name.test}" for name in red_tests(session, iteration)})
+    acts = {r.act.step for r in looking if _counts_against(session, r)}
+    red = (name for name in red_tests(session, iteration) if not session.plan.only_observes(name.suite))
+    return frozenset(acts | {f"{name.suite}::{name.test}" for name in red})

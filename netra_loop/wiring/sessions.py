@@ -21,6 +21,7 @@ from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
 from netra_loop.wiring.reports import before_of, rebuild_worklog, write_views
 from netra_loop.wiring.runners import runners
+from netra_loop.wiring.selection import last_collected
 from netra_loop.wiring.streams import open_stream
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
             previous,
             netra_loop.__version__,
             before_of(place, previous),
+            {suite: last.collected for suite, last in last_collected(place, plan).items()},
         )
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
             write_views(place, stream.emit(opening))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import uuid
 from collections.abc import Iterable
@@ -257,7 +258,9 @@ def test_a_flood_is_cut_with_a_note_and_ends_with_its_last_lines(tmp_path: Path)
 
     written = output.path.read_bytes()
     total = sum(map(len, chunks))
-    head, _, tail = written.partition(f"\n[{total - OUTPUT_CAP} bytes cut here; the last lines follow]\n".encode())
+    digest = hashlib.sha256(b"".join(chunks)).hexdigest()
+    note = f"\n[{total - OUTPUT_CAP} bytes cut here, sha256 of all {digest}; the last lines follow]\n"
+    head, _, tail = written.partition(note.encode())
     assert head == (line * count)[:OUTPUT_CAP]
     assert tail.splitlines() == [line.strip()] * (TAIL_LINES - 1) + [b"the very last line"]
     assert output.evidence("it", SessionFolder(tmp_path)).truncated

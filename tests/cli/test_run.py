@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from netra_loop.adapters.files import SessionFolder
-from netra_loop.adapters.supervise import marked_processes
 from tests.adapters.children import wait_until
 from tests.small_project import Project, clean_environment
 
@@ -26,62 +24,6 @@ def iterations(project: Project) -> list[dict[str, Any]]:
 def count(project: Project, outcome: str) -> int:
     """How many tests of the newest session have ended so by now."""
     return sum(suite["counts"][outcome] for i in iterations(project) for suite in i["suites"])
-
-
-CASES = {
-    "a suite that is cut by its timeout": (
-        "\nimport time\ndef test_zz_hangs():\n    get('/health')\n    time.sleep(600)\ndef test_zzz_never(): pass\n",
-        {"collected": 5, "passed": 3, "timeout": 1, "not_run": 1},
-        ["timed_out", "partial"],
-    ),
-    "a suite that skips everything": (
-        "\npytestmark = pytest.mark.skip(reason='not today')\n",
-        {"collected": 3, "skipped": 3},
-        ["all_skipped"],
-    ),
-    "a suite that never touches the target": (
-        "\ndef get(path):\n    return {'status': 'healthy', 'items': [1, 2, 3]}\n"
-        "def test_unknown_path():\n    assert True\n",
-        {"collected": 3, "passed": 3},
-        ["unproven"],
-    ),
-    "a suite that exits by itself in the middle": (
-        "\nimport os\ndef test_zz_leaves():\n    get('/health')\n    os._exit(0)\n",
-        {"collected": 4, "passed": 3, "error": 1},
-        ["disagreement", "failed_tests"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("added", "expected", "reasons"), CASES.values(), ids=CASES)
-def test_what_was_not_seen_to_pass_is_never_green(
-    project: Project, added: str, expected: dict[str, int], reasons: list[str]
-) -> None:
-    project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + added)
-    if "timed_out" in reasons:
-        project.change("config/suites.yaml", "timeout: 60s", "timeout: 10s")
-
-    red = "failed_tests" in reasons
-    assert project.run().code == (1 if red else 3)
-    suite = project.suite
-    counts = {name: number for name, number in suite["counts"].items() if number}
-    assert (counts, suite["outcome"], suite["reasons"]) == (expected, "failed" if red else "incomplete", reasons)
-    assert sum(number for name, number in counts.items() if name != "collected") == counts["collected"]
-    assert marked_processes(SessionFolder(project.sessions[-1])) == []
-
-
-def test_a_suite_that_collects_nothing_is_incomplete(project: Project) -> None:
-    project.write("e2e/test_basics.py", "")
-
-    assert project.run().code == 3
-    assert (project.suite["outcome"], project.suite["reasons"]) == ("incomplete", ["empty"])
-
-
-def test_a_suite_whose_runner_cannot_start_is_an_error(project: Project) -> None:
-    project.change("config/suites.yaml", "runner: pytest", "runner: pytest\n    python: /bin/false")
-
-    assert project.run().code == 4
-    assert (project.suite["outcome"], project.suite["reasons"][0]) == ("errored", "not_started")
 
 
 def test_a_service_that_does_not_start_is_red_and_nothing_is_tested(project: Project) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Gate, Tolerance
+from netra_loop.core.plan import Gate, GateMode, Tolerance
 from netra_loop.core.suites import Counts, Proofs, count, count_proofs, judge, judge_verification
 from tests.stories import ended_test, suite
 
 P, F, S = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.SKIPPED
+PART = Outcome.INCOMPLETE
 N, T, X = TestOutcome.NOT_RUN, TestOutcome.TIMEOUT, TestOutcome.XFAILED
 E = TestOutcome.ERROR
 CLEAN = SuiteSeen("p1", 0, "itself", True, True, 0, {"backend": "r1"}, {"backend": "r1"})
@@ -125,6 +126,32 @@ TABLE: dict[str, tuple[list[TestOutcome], SuiteSeen, Gate, Outcome, tuple[str, .
         Outcome.INCOMPLETE,
         ("stopped", "disagreement"),
     ),
+    "cut by -x": ([P, F, N], replace(RED, cut="stopping after 1 failures"), Gate(Tolerance(1)), PART, ("cut_short",)),
+    "cut by an exit that a test asked for": (
+        [P, N],
+        replace(CLEAN, exit_code=2, cut="Exit: enough"),
+        Gate(),
+        PART,
+        ("cut_short",),
+    ),
+    "cut, and says that all is well": ([P, N], replace(CLEAN, cut="Exit: enough"), Gate(), PART, ("cut_short",)),
+    "told to stop after the last test": ([P, F], replace(RED, cut="stopping"), Gate(Tolerance(1)), Outcome.PASSED, ()),
+    "ended by its timeout, as it says itself": (
+        [P, N],
+        replace(CUT, cut="KeyboardInterrupt: "),
+        Gate(),
+        PART,
+        ("timed_out", "partial"),
+    ),
+    "silent for too long": ([P, T], replace(CUT, ended_by="idle"), Gate(), PART, ("idle",)),
+    "its tests were rewritten": ([P], replace(CLEAN, changed=("a.py",)), Gate(), PART, ("tests_changed",)),
+    "its target was changed and is as it was": (
+        [P],
+        replace(CLEAN, moved=("backend",)),
+        Gate(),
+        PART,
+        ("invalidated",),
+    ),
     "one deselected": ([P], replace(CLEAN, deselected=1), Gate(), Outcome.INCOMPLETE, ("deselected",)),
     "none deselected": ([P], replace(CLEAN, deselected=0), Gate(), Outcome.PASSED, ()),
     "exactly what the gate asks for": ([P, P], CLEAN, Gate(min_tests=2), Outcome.PASSED, ()),
@@ -199,6 +226,20 @@ def test_with_a_declared_number_only_that_number_matters_and_not_what_was_left_o
     )
 
 
+@pytest.mark.parametrize(
+    ("declared", "last", "reasons"),
+    [(None, 3, ("fewer_than_last_time",)), (None, 2, ()), (None, 1, ()), (None, None, ()), (2, 3, ())],
+    ids=["fewer", "as many", "more", "nothing to compare with", "fewer, but as many as declared"],
+)
+def test_fewer_tests_than_last_time_are_never_green(
+    declared: int | None, last: int | None, reasons: tuple[str, ...]
+) -> None:
+    tests = [ended_test("a"), ended_test("b")]
+    told = judge(suite("p1", declared=declared), Gate(), CLEAN, tests, 5.0, last)
+
+    assert told == (Outcome.INCOMPLETE if reasons else Outcome.PASSED, reasons)
+
+
 def test_a_pass_that_nobody_graded_is_unproven() -> None:
     tests = [replace(ended_test("a"), proof=None), ended_test("b")]
 
@@ -222,6 +263,13 @@ def test_only_a_pass_has_a_proof() -> None:
 @pytest.mark.parametrize(("outcome", "attempt", "flaky"), [(P, 1, 0), (P, 2, 1), (P, 3, 1), (F, 2, 0), (E, 2, 0)])
 def test_only_a_pass_after_the_first_attempt_is_flaky(outcome: TestOutcome, attempt: int, flaky: int) -> None:
     assert count([replace(ended_test("a", outcome), attempt=attempt)]).flaky == flaky
+
+
+def test_a_gate_that_only_observes_tells_the_same_and_says_so() -> None:
+    gate, failed = Gate(mode=GateMode.OBSERVE), ended_test("a", F)
+
+    assert judge(suite("p1"), gate, RED, [failed], 5.0) == (Outcome.FAILED, ("failed_tests", "observed"))
+    assert judge(suite("p1"), gate, CLEAN, [ended_test("a")], 5.0) == (Outcome.PASSED, ())
 
 
 @pytest.mark.parametrize("proof", [Proof.UNPROVEN, Proof.SUSPECT, Proof.BYPASSED])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import DependencyState, HealthSeen
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome, Proof, TestOutcome, worst
-from netra_loop.core.plan import Kind, Phase
+from netra_loop.core.plan import Gate, GateMode, Kind, Phase, Plan
+from netra_loop.core.policy import Start, decide
 from netra_loop.core.verdict import conclude, failing, stopped
-from tests.stories import BACKEND, FRONTEND, NEW, Story, plan_of, step, suite, two_services, usual_plan
+from tests.stories import BACKEND, FRONTEND, NEW, Story, fail_fast, plan_of, step, suite, two_services, usual_plan
 
 
 def up_to_health() -> Story:
@@ -94,6 +96,42 @@ def test_the_worst_of_nothing_is_incomplete() -> None:
 def test_every_colour_has_an_exit_code_of_its_own() -> None:
     assert sorted(EXIT_CODES.values()) == [0, 1, 3, 4, 30]
     assert set(EXIT_CODES) == set(Colour)
+
+
+def observing(suite_id: str) -> Plan:
+    """The usual plan, in which this suite's gate only observes."""
+    plan = usual_plan()
+    gate = Gate(mode=GateMode.OBSERVE)
+    return replace(
+        plan,
+        phases=tuple(
+            replace(phase, steps=tuple(replace(s, gate=gate) if s.id == suite_id else s for s in phase.steps))
+            for phase in plan.phases
+        ),
+    )
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ERRORED, Outcome.INCOMPLETE])
+def test_a_suite_that_is_only_observed_decides_nothing_and_is_named(outcome: Outcome) -> None:
+    story = Story(observing("events")).begin().deploys().is_healthy().tests("p1", ["a"])
+    story.tests("events", {"b": TestOutcome.FAILED}, outcome, "observed").does("logs-backend").promotes()
+    told = f"every suite within its gate, every pass proven; only observed: events {outcome.value}"
+
+    assert verdict_of(story) == ("GREEN", told)
+    assert failing(story.session, story.session.iterations[0]) == frozenset()
+
+
+def test_a_suite_that_is_only_observed_stands_in_nobody_s_way() -> None:
+    story = Story(fail_fast(observing("p1"))).begin().deploys().is_healthy().tests("p1", ["a"], Outcome.FAILED)
+
+    assert [move.act.id for move in decide(story.session).moves if isinstance(move, Start)] == ["1/events"]
+
+
+def test_what_is_only_observed_proves_nothing_of_a_service() -> None:
+    story = Story(observing("p1")).begin().deploys().is_healthy().tests("p1", ["a"])
+    story.tests("events", {"b": TestOutcome.PASSED}, proof=Proof.BYPASSED).does("logs-backend")
+
+    assert verdict_of(story) == ("INCOMPLETE", "no test passed with proof")
 
 
 def all_proven() -> Story:

@@ -58,6 +58,7 @@ def test_a_candidate_is_deployed_tested_and_promoted(cloud: Cloud, echo: str, na
     assert [(status.revision, status.percent) for status in promoted.traffic_statuses] == [(f"{name}-two", 100)]
     assert cloud.http.get(promoted.uri).json()["version"] == "2"
     assert len(cloud.revisions(name)) == 2
+    assert (first.generation, candidate.generation, promoted.generation) == (1, 2, 3), "a change leaves its mark"
 
 
 def test_what_was_read_can_be_written_back_and_changes_nothing(cloud: Cloud, echo: str, name: str) -> None:

@@ -10,7 +10,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from netra_loop.adapters.planfile import servicevalues, values
 from netra_loop.adapters.planfile.yamldocument import Scalar
 from netra_loop.core.knowledge import Derivation, RemedyKind
-from netra_loop.core.plan import Deployer, Network, RemedyMode, ResumeClass, SuiteRunner, Tolerance, UserMode, When
+from netra_loop.core.plan import (
+    Deployer,
+    GateMode,
+    Network,
+    RemedyMode,
+    ResumeClass,
+    SuiteRunner,
+    Tolerance,
+    UserMode,
+    When,
+)
 from netra_loop.core.plan import Scalar as JsonScalar
 
 Line = Annotated[str, PlainValidator(values.line)]
@@ -119,6 +129,8 @@ class GateModel(Model):
     min_tests: PositiveCount = 1
     max_skipped: Count = 0
     min_duration: Duration = 0.0
+    proof: Annotated[str, PlainValidator(values.one_of("proven"))] = "proven"  # every gate asks for it, none for less
+    mode: Annotated[GateMode, PlainValidator(values.member_of(GateMode))] = GateMode.ENFORCE
 
 
 class EnvironmentModel(Model):
@@ -210,6 +222,7 @@ class SuiteModel(Model):
     exclusive: Lines = ()
     value: Name = ""
     timeout: Duration = 600.0
+    idle_timeout: Annotated[float | None, PlainValidator(values.duration)] = None
 
 
 class KnowledgeModel(Model):

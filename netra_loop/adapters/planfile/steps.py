@@ -149,7 +149,7 @@ class StepReader:
         if priority and _share(chosen) > _share(tolerance):
             message = f"'allowed_failures' {chosen} forgives more than {suite.priority} does, which is {tolerance}"
             self._document.report((*place, "allowed_failures"), message, "a gate may only be stricter")
-        return Gate(chosen, gate.min_tests, gate.max_skipped, gate.min_duration)
+        return Gate(chosen, gate.min_tests, gate.max_skipped, gate.min_duration, gate.mode)
 
     def _claim(self, step: Step, place: Location) -> None:
         """Take the id of a step, and the service that it deploys; report what is taken or reserved."""

@@ -106,6 +106,7 @@ class _SuiteReader:
             targets=model.targets or tuple(self._services),
             exclusive=model.exclusive,
             value=model.value or self._value_of(priority),
+            idle_timeout=model.idle_timeout,
         )
 
     def _value_of(self, priority: str) -> str:

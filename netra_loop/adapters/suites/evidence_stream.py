@@ -80,6 +80,7 @@ class EvidenceStream:
         self.greeted = False
         self.asserts_counted = False
         self.told_exit: int | None = None
+        self.cut = ""
         self.deselected: int | None = None
         self.collection_errors: list[str] = []
         self.strange_lines = 0
@@ -157,6 +158,7 @@ class EvidenceStream:
             case "ended":
                 self._order.end()
                 self.told_exit = int(record["exit"])
+                self.cut = str(record.get("cut", ""))
             case other:
                 raise ValueError(other)
 

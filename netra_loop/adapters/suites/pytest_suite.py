@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import shlex
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
+from anyio import to_thread
 
 import netra_loop
 from netra_loop.adapters.cloudrun import CloudRun
@@ -25,10 +27,11 @@ from netra_loop.adapters.locks import lease
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.telling import Teller
+from netra_loop.adapters.suites.testcode import changed, suite_files
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.adapters.websocket import websocket_url
 from netra_loop.core.errors import LockedError
-from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen
+from netra_loop.core.events import Act, Event, HandleKnown, Result, SuiteSeen
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Network, Suite
 from netra_loop.core.proof import Control
@@ -39,7 +42,7 @@ from netra_loop.ports import Say
 
 PLUGIN = "netra_loop_evidence"
 PLUGIN_FOLDER = Path(netra_loop.__file__).parent / "evidence"
-_INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
+INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,12 @@ class PytestRunner:
             write_whole(attempt.selection, json.dumps(attempt.only).encode(), 0o600)
         say(HandleKnown(attempt.act.id, {"command": shlex.join(argv)}))
         output = Output(attempt.folder / "output.txt", self._redactor)
+        files = await to_thread.run_sync(suite_files, attempt.suite, self._project)
         with contextlib.closing(EvidenceStream(attempt.stream, attempt.nonce)) as stream:
             ended = await self.follow(attempt, argv, output, stream, say)
             with anyio.CancelScope(shield=True):
-                return await self._judged(attempt, ended, output, stream, say)
+                now = await to_thread.run_sync(suite_files, attempt.suite, self._project)
+                return await self._judged(attempt, ended, changed(files, now), output, stream, say)
         raise AssertionError("a shield swallows nothing")
 
     async def follow(
@@ -140,8 +145,14 @@ class PytestRunner:
             timeout=attempt.act.timeout,
             output=output,
             kids=self._folder.kids,
+            idle=attempt.suite.idle_timeout or math.inf,
         )
-        teller = Teller(attempt.act.id, stream, attempt.control, self._redactor.text, say)
+
+        def heard(event: Event) -> Session:
+            supervision.heard()
+            return say(event)
+
+        teller = Teller(attempt.act.id, stream, attempt.control, self._redactor.text, heard)
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(teller.follow)
@@ -152,7 +163,7 @@ class PytestRunner:
 
     def _environment(self, attempt: Attempt) -> dict[str, str]:
         """What CONTRACTS section 6 promises, and nothing of ours or of the cloud beyond it."""
-        env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        env = {name: os.environ[name] for name in INHERITED if name in os.environ}
         asked = {name: os.environ.get(name) if value is None else value for name, value in attempt.suite.env.items()}
         env |= {name: value for name, value in asked.items() if value is not None}
         interpreter = str(Path(python_of(attempt.suite, self._project)).parent)
@@ -185,9 +196,17 @@ class PytestRunner:
             env[f"{variable}_WS_URL"] = websocket_url(address.url)
         return {**env, **attempt.variables}
 
-    async def _judged(self, attempt: Attempt, ended: Ended, output: Output, stream: EvidenceStream, say: Say) -> Result:
+    async def _judged(
+        self,
+        attempt: Attempt,
+        ended: Ended,
+        files_changed: tuple[str, ...],
+        output: Output,
+        stream: EvidenceStream,
+        say: Say,
+    ) -> Result:
         session = say(HandleKnown(attempt.act.id, {"ended_by": ended.ended_by}))
-        after = await self._revisions_after(attempt, session)
+        after = await self._after(attempt, session)
         seen = SuiteSeen(
             suite=attempt.suite.id,
             exit_code=ended.exit_code,
@@ -196,10 +215,13 @@ class PytestRunner:
             finished=stream.finished,
             leaked=ended.leaked,
             revisions={name: address.revision for name, address in attempt.addresses.items()},
-            revisions_after=after,
+            revisions_after={name: address.revision for name, address in after.items()},
             collection_errors=tuple(stream.collection_errors),
             deselected=stream.deselected,
             strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
+            cut=self._redactor.text(stream.cut),
+            changed=files_changed,
+            moved=tuple(name for name in after if after[name].generation != attempt.addresses[name].generation),
         )
         outcome, reasons = _outcome(attempt, session, seen)
         self.mask_stream(attempt, stream)
@@ -207,12 +229,14 @@ class PytestRunner:
             shutil.rmtree(self._pycache, ignore_errors=True)  # a broken compiled file would break every later session
         return Result(outcome, reasons, seen, (output.evidence(f"output of {attempt.suite.id}", self._folder),))
 
-    async def _revisions_after(self, attempt: Attempt, session: Session) -> dict[str, str]:
+    async def _after(self, attempt: Attempt, session: Session) -> dict[str, Address]:
+        """Where the targets are now; what cannot be looked at is not known, and not known is never the same."""
+        unknown = Address("", "")
         try:
             addresses = await self._locate(attempt.act, session, attempt.suite)
-        except Exception:  # what cannot be looked at is not known, and not known is never the same
-            return dict.fromkeys(attempt.addresses, "")
-        return {name: address.revision if address else "" for name, address in addresses.items()}
+        except Exception:
+            return dict.fromkeys(attempt.addresses, unknown)
+        return {name: address or unknown for name, address in addresses.items()}
 
     def mask_stream(self, attempt: Attempt, stream: EvidenceStream) -> None:
         """The plugin knows no secrets: what it wrote is masked once nobody writes any more."""
@@ -226,7 +250,8 @@ def _outcome(attempt: Attempt, session: Session, seen: SuiteSeen) -> tuple[Outco
     if attempt.only:
         return judge_verification(attempt.only, seen, tests)
     step = next(step for step in session.plan.steps if step.id == attempt.act.step)
-    return judge(attempt.suite, step.gate, seen, tests, (session.at - record.begun).total_seconds())
+    duration, last = (session.at - record.begun).total_seconds(), session.last_collected.get(attempt.suite.id)
+    return judge(attempt.suite, step.gate, seen, tests, duration, last)
 
 
 def python_of(suite: Suite, project: Path) -> str:

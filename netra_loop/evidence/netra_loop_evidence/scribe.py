@@ -37,6 +37,7 @@ class Scribe:
         self._collection_told = False
         self._collection_errors: dict[str, str] = {}
         self._deselected = 0
+        self._interrupted = ""
         self._reports: dict[str, list[pytest.TestReport]] = {}
         self._attempts: dict[str, int] = {}
 
@@ -75,6 +76,10 @@ class Scribe:
         """Tell what a worker collected; they all collect the same, and none says how many it deselected."""
         self._tell_collection(list(ids), None)
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember why pytest stopped: a signal, ``pytest.exit``, a plugin, errors while it collected."""
+        self._interrupted = f"{excinfo.typename}: {excinfo.value}"
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Announce the test before anything of it runs."""
         self._stream.write("started", id=nodeid, at=time.time())
@@ -91,9 +96,10 @@ class Scribe:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, None]:
-        """Write the last line with the exit code the other plugins left."""
+        """Write the last line with the exit code the other plugins left, and why not every test was run."""
         yield
-        self._stream.write("ended", exit=int(session.exitstatus))
+        cut = self._interrupted or str(session.shouldfail or "")
+        self._stream.write("ended", exit=int(session.exitstatus), cut=cut[:_ERROR_MESSAGE_LIMIT])
 
     def _write_result(self, node: str, reports: Sequence[pytest.TestReport]) -> None:
         attempt = self._attempts[node] = self._attempts.get(node, 0) + 1
