@@ -28,15 +28,17 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.health import HealthRunner
     from netra_loop.adapters.suites.control import ControlRunner
     from netra_loop.adapters.suites.control_cache import ControlCache
-    from netra_loop.adapters.suites.pytest_suite import PytestRunner
+    from netra_loop.adapters.suites.pytest_suite import PytestSuites
     from netra_loop.adapters.suites.rehearsal import PytestRehearsal
+    from netra_loop.adapters.suites.runner import SuitesRunner
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
     cloud = CloudRun(endpoint.plan.environment, endpoint.url)
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
-    suites = PytestRunner(cloud, place.project, folder, place.state, redactor)
-    rehearse = {SuiteRunner.PYTEST: PytestRehearsal(suites, place.project, folder, redactor)}
+    pytest = PytestSuites(place.project, folder, place.state, redactor)
+    suites = SuitesRunner(cloud, {SuiteRunner.PYTEST: pytest}, place.project, folder, place.state.locks)
+    rehearse = {SuiteRunner.PYTEST: PytestRehearsal(pytest, place.project, folder, redactor)}
     known = cloud if endpoint.is_up else None
     return {
         Kind.DEPLOY: DeployRunner(cloud, _publisher(cloud, place, folder, endpoint, redactor), folder),

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
-from netra_loop.adapters.suites.pytest_suite import Attempt, PytestRunner, command_line
+from netra_loop.adapters.suites.pytest_suite import PytestSuites, command_line
 from netra_loop.adapters.supervise import Output
 from netra_loop.core.control import Rehearsal
 from netra_loop.core.events import Event, TestsCollected, TestsObserved
@@ -27,7 +28,7 @@ _EVERY_TEST = "--maxfail=0"  # a suite that stops at its first failure would tel
 class PytestRehearsal:
     """The same process as when the suite counts, told elsewhere."""
 
-    def __init__(self, suites: PytestRunner, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
+    def __init__(self, suites: PytestSuites, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
         self._suites = suites
         self._project = project
         self._folder = folder
