@@ -118,7 +118,7 @@ def _outcome(attempt: Attempt, session: Session, seen: SuiteSeen) -> tuple[Outco
     record = session.record(attempt.act.id)
     tests = results_of(session, record)
     if attempt.only:
-        return judge_verification(attempt.only, seen, tests)
+        return judge_verification(attempt.suite.runner, attempt.only, seen, tests)
     step = next(step for step in session.plan.steps if step.id == attempt.act.step)
     duration, last = (session.at - record.begun).total_seconds(), session.last_collected.get(attempt.suite.id)
     return judge(attempt.suite, step.gate, seen, tests, duration, last)

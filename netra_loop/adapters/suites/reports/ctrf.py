@@ -103,7 +103,7 @@ def _compare(draft: Draft, summary: dict[str, Any]) -> None:
         counts[name] = sum(test.outcome is _OUTCOMES[name] for test in draft.tests)
     for name, count in counts.items():
         if name in summary and summary[name] != count:
-            draft.problem(f"the summary declares {name}={str(summary[name])[:40]}, the report has {count}")
+            draft.contradiction(f"the summary declares {name}={str(summary[name])[:40]}, the report has {count}")
 
 
 def _dict(value: Any) -> dict[str, Any]:

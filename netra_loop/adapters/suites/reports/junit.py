@@ -232,7 +232,7 @@ class _Reader:
         if self._suites:
             self._suites[-1].whole.update(suite.whole)
         for problem in _disagreements(suite):
-            self.draft.problem(problem)
+            self.draft.contradiction(problem)
 
     def _path(self) -> tuple[str, ...]:
         return tuple(suite.name for suite in self._suites)

@@ -30,7 +30,8 @@ class Report:
     """The tests of a report, one result each; `attempt` is the number of its last one, so a flaky pass has more than 1.
 
     producer: who seems to have written it, empty where nothing tells. whole: False where the report breaks off, is
-    refused or cannot be read at some point; what was read before is kept. problems: what a reader should know of it.
+    refused or cannot be read at some point; what was read before is kept. problems: what a reader should know of it;
+    contradictions: how many of them say that it contradicts itself.
     """
 
     format: ReportFormat
@@ -38,6 +39,7 @@ class Report:
     tests: tuple[TestResult, ...]
     whole: bool
     problems: tuple[str, ...]
+    contradictions: int = 0
 
 
 class RefusedError(Exception):
@@ -53,11 +55,17 @@ class Draft:
         self.tests: list[TestResult] = []
         self._format = report_format
         self._problems: list[str] = []
+        self._contradictions = 0
         self._numbers: dict[str, int] = {}
         self._repeated = 0
 
     def problem(self, text: str) -> None:
         self._problems.append(text[:LONGEST_ID])
+
+    def contradiction(self, text: str) -> None:
+        """The report says one thing here and another there."""
+        self._contradictions += 1
+        self.problem(text)
 
     def broken(self, text: str) -> None:
         """The report is not whole, and why."""
@@ -76,7 +84,7 @@ class Draft:
         named = self._problems[:MOST_PROBLEMS]
         if len(self._problems) > MOST_PROBLEMS:
             named.append(f"and {len(self._problems) - MOST_PROBLEMS} more")
-        return Report(self._format, self.producer, tuple(self.tests), self.whole, tuple(named))
+        return Report(self._format, self.producer, tuple(self.tests), self.whole, tuple(named), self._contradictions)
 
     def _unique(self, name: str) -> str:
         name = name[:LONGEST_ID]
