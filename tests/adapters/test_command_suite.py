@@ -18,12 +18,15 @@ from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.command_suite import CommandSuites
+from netra_loop.adapters.suites.control import ControlRunner
+from netra_loop.adapters.suites.control_cache import ControlCache
 from netra_loop.adapters.suites.proxy import Passed, recording_proxy
+from netra_loop.adapters.suites.rehearsal import CommandRehearsal
 from netra_loop.adapters.suites.runner import SuitesRunner
 from netra_loop.adapters.supervise import marked_processes
-from netra_loop.core.events import ActEnded, Event, Result, Share
+from netra_loop.core.events import ActEnded, ControlSeen, Event, Result, Share
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Kind, Network, Phase, Suite, SuiteRunner
+from netra_loop.core.plan import Kind, Network, Phase, Step, Suite, SuiteRunner
 from netra_loop.core.proof import Facts
 from netra_loop.core.session import Session, results_of
 from tests.stories import Story, plan_of, step, usual_plan
@@ -72,28 +75,36 @@ class Commands:
     url: str
     story: Story = field(default_factory=lambda: Story(usual_plan()))
 
-    def run(self, *argv: str, report: str = "report.xml", timeout: float = 60.0, alone: bool = False) -> Result:
+    def suite(self, *argv: str, report: str = "report.xml", timeout: float = 60.0, alone: bool = False) -> Suite:
         network = Network.ALONE if alone else Network.SHARED
-        suite = Suite(
+        return Suite(
             "shop", "Shop", "P1", "e2e", (), timeout, SuiteRunner.COMMAND, network, argv, report, targets=("backend",)
         )
-        asked = replace(step(Kind.SUITE, "shop", step_id="shop"), timeout=timeout)
+
+    def begin(self, suite: Suite) -> None:
+        asked = replace(step(Kind.SUITE, "shop", step_id="shop"), timeout=suite.timeout)
         self.story = Story(plan_of(Phase("suites", "Suites", (asked,)), suites=(suite,))).begin().start("shop")
+
+    async def go(self) -> Result:
         act = self.story.session.record("1/shop").act
-        commands = CommandSuites(self.project, self.folder, Redactor(("geheim-12345678",)))
+        suites = {SuiteRunner.COMMAND: CommandSuites(self.project, self.folder, Redactor(("geheim-12345678",)))}
         cloud = cast(CloudRun, OneService(self.url))
-        runner = SuitesRunner(cloud, {SuiteRunner.COMMAND: commands}, self.project, self.folder, self.state.locks)
-        result = anyio.run(runner.run, act, self.story.session, self._say)
+        runner = SuitesRunner(cloud, suites, self.project, self.folder, self.state.locks)
+        result = await runner.run(act, self.story.session, self._say)
         self._say(ActEnded(act.id, result))
         assert not marked_processes(self.folder)
         return result
 
+    def run(self, *argv: str, **settings: object) -> Result:
+        self.begin(self.suite(*argv, **settings))  # type: ignore[arg-type]
+        return anyio.run(self.go)
+
     def script(self, text: str, **settings: object) -> Result:
         """The same, with a script of the shell."""
-        return self.run("/bin/sh", "-c", text, **settings)  # type: ignore[arg-type]
+        return self.run("/bin/sh", "-c", text, **settings)
 
     def python(self, text: str, **settings: object) -> Result:
-        return self.run(sys.executable, "-c", text, **settings)  # type: ignore[arg-type]
+        return self.run(sys.executable, "-c", text, **settings)
 
     def _say(self, event: Event) -> Session:
         return self.story.emit(event).session
@@ -291,6 +302,57 @@ def test_a_suite_of_node_is_seen_by_the_kernel(commands: Commands) -> None:
     assert (result.outcome, result.reasons) == (Outcome.INCOMPLETE, ("skipped_tests", "unproven"))
     if "kernel" in commands.facts.instruments:
         assert commands.facts.suite_bytes_in > 100
+
+
+HONEST = """
+import os, urllib.request
+try:
+    ended = "" if urllib.request.urlopen(os.environ["BACKEND_URL"], timeout=20).read() == b"here" else "<failure/>"
+except OSError as error:
+    ended = "<failure/>"
+cases = f'<testcase name="meets it">{ended}</testcase><testcase name="meets nobody"/>'
+open("report.xml", "w").write(f'<testsuite name="s">{cases}</testsuite>')
+raise SystemExit(bool(ended))
+"""
+
+
+def test_a_control_says_which_tests_of_a_command_notice_their_target(commands: Commands) -> None:
+    suite = commands.suite(sys.executable, "-c", HONEST)
+    control = replace(Step.of_control(suite), timeout=60.0)
+    story = Story(plan_of(Phase("control", "Control", (control,)), suites=(suite,))).begin().start(control.id)
+    rehearse = CommandRehearsal(CommandSuites(commands.project, commands.folder, Redactor()))
+    cache = ControlCache(commands.state.control)
+    runner = ControlRunner(None, {SuiteRunner.COMMAND: rehearse}, commands.project, commands.folder, cache)
+    act = story.session.record(f"1/{control.id}").act
+    seen = anyio.run(runner.run, act, story.session, lambda event: story.session).seen
+
+    assert isinstance(seen, ControlSeen)
+    assert seen.dead == seen.sabotaged == {"s::meets it": TestOutcome.FAILED, "s::meets nobody": TestOutcome.PASSED}
+
+
+async def _stopped(commands: Commands) -> Result:
+    """The suite's result when it is stopped as soon as it has written its report."""
+    result: list[Result] = []
+
+    async def run(scope: anyio.CancelScope) -> None:
+        with scope:
+            result.append(await commands.go())
+
+    async with anyio.create_task_group() as tasks:
+        scope = anyio.CancelScope()
+        tasks.start_soon(run, scope)
+        while not (commands.e2e / "written").exists():
+            await anyio.sleep(0.01)
+        scope.cancel()
+    return result[0]
+
+
+def test_a_command_that_is_stopped_keeps_what_it_wrote(commands: Commands) -> None:
+    commands.begin(commands.suite("/bin/sh", "-c", writes(GREEN[:70], "touch written; sleep 100"), alone=True))
+    result = anyio.run(_stopped, commands)
+
+    assert (result.outcome, "stopped" in result.reasons) == (Outcome.INCOMPLETE, True)
+    assert len(commands.ends) == 1
 
 
 async def _through(url: str, targets: Sequence[str], asked: str) -> tuple[int, Passed]:
