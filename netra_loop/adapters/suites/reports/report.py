@@ -90,11 +90,15 @@ class Draft:
 
 
 def identity(path: Iterable[str], name: str) -> str:
-    """`suite/suite/class::name`, without empty parts and without a part that only repeats the one before."""
+    """`suite/suite/class::name`, without empty parts and without a part that begins with the next.
+
+    unittest-xml-reporting calls the suite of a class by its name and the time, which must not become a test's name.
+    """
     parts: list[str] = []
-    for part in path:
-        if part and part != (parts[-1] if parts else ""):
-            parts.append(part)
+    for part in filter(None, path):
+        if parts and parts[-1].startswith(part):
+            parts.pop()
+        parts.append(part)
     return f"{'/'.join(parts)}::{name or '(unnamed)'}"
 
 
