@@ -24,8 +24,8 @@ MEGABYTE = 1024 * 1024
 
 
 def suite(*cases: str, **declared: object) -> bytes:
-    attributes = "".join(f' {name}="{value}"' for name, value in declared.items())
-    return f"<testsuite name='s'{attributes}>{''.join(cases)}</testsuite>".encode()
+    attributes = "".join(f' {name}="{value}"' for name, value in ({"name": "s"} | declared).items())
+    return f"<testsuite{attributes}>{''.join(cases)}</testsuite>".encode()
 
 
 def case(inner: str = "", **attributes: str) -> str:
@@ -98,6 +98,9 @@ HOSTILE = {
     "many attributes": b"<testsuite " + b" ".join(b'a%d=""' % number for number in range(50_000)) + b"/>",
     "a tag without an end": b"<testsuite name='" + b"a" * (32 * MEGABYTE),
     "a comment without an end": b"<testsuite><!--" + b"a" * (32 * MEGABYTE),
+    "many suites": b"<testsuites>" + b"<testsuite tests='9'/>" * 1_000_000,
+    "many properties": suite("<testcase><properties>" + "<property name='x'/>" * 1_000_000),
+    "many failures": suite("<testcase>" + "<failure/>" * 1_000_000),
     "too much": b"<testsuite>" + b" " * MOST_BYTES,
     "another root": b"<test-run><test-case/></test-run>",
     "JSON depth": b'{"results": ' + b"[" * 10_000_000,
@@ -119,6 +122,14 @@ def test_hostile_reports_are_refused_in_little_memory(name: str) -> None:
     assert report.problems
     assert passed(report) == 0
     assert peak < 16 * MEGABYTE + (len(data) if name.endswith("JSON") or name.startswith("JSON") else 0)
+
+
+def test_of_many_problems_the_first_are_named_and_the_break_before_all() -> None:
+    report = read_report(suite(*[suite(name=number, tests=1).decode() for number in range(80)])[:-3])
+
+    assert len(report.problems) == 52
+    assert report.problems[0].startswith("the XML breaks off in line 1")
+    assert report.problems[-1] == "and 30 more"
 
 
 def test_what_a_test_printed_is_passed_over_in_little_memory() -> None:

@@ -55,14 +55,18 @@ class Draft:
         self._problems: list[str] = []
         self._numbers: dict[str, int] = {}
         self._repeated = 0
+        self._unnamed = 0
 
     def problem(self, text: str) -> None:
-        self._problems.append(text[:LONGEST_ID])
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(text[:LONGEST_ID])
+        else:
+            self._unnamed += 1
 
     def broken(self, text: str) -> None:
-        """The report is not whole, and why."""
+        """The report is not whole, and why; that is named first."""
         self.whole = False
-        self.problem(text)
+        self._problems.insert(0, text[:LONGEST_ID])
 
     def add(self, test: TestResult) -> None:
         """One more test, under a name of its own. Raises RefusedError for more than anyone can have."""
@@ -73,10 +77,8 @@ class Draft:
     def finish(self) -> Report:
         if self._repeated:
             self.problem(f"tests that share their name with another and were numbered: {self._repeated}")
-        named = self._problems[:MOST_PROBLEMS]
-        if len(self._problems) > MOST_PROBLEMS:
-            named.append(f"and {len(self._problems) - MOST_PROBLEMS} more")
-        return Report(self._format, self.producer, tuple(self.tests), self.whole, tuple(named))
+        more = (f"and {self._unnamed} more",) if self._unnamed else ()
+        return Report(self._format, self.producer, tuple(self.tests), self.whole, (*self._problems, *more))
 
     def _unique(self, name: str) -> str:
         name = name[:LONGEST_ID]
