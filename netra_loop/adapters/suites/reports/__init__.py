@@ -6,7 +6,7 @@ import codecs
 import re
 
 from netra_loop.adapters.suites.reports.ctrf import read_ctrf
-from netra_loop.adapters.suites.reports.gotest import read_gotest
+from netra_loop.adapters.suites.reports.gotest import NOT_BUILT, read_gotest
 from netra_loop.adapters.suites.reports.junit import read_junit
 from netra_loop.adapters.suites.reports.report import MOST_BYTES, Draft, Report, ReportFormat
 
@@ -24,7 +24,7 @@ def read_report(data: bytes) -> Report:
         return _unreadable(f"more than {MOST_BYTES:,} bytes")
     if head.startswith((b"<", codecs.BOM_UTF16_LE + b"<\0", codecs.BOM_UTF16_BE + b"\0<")):
         return read_junit(data.lstrip(_BLANK))
-    if _GO_EVENT.search(head):
+    if _GO_EVENT.search(head) or NOT_BUILT.search(head):
         return read_gotest(data)
     if head.startswith(b"{"):
         return read_ctrf(data)

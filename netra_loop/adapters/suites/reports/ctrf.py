@@ -17,6 +17,8 @@ _OUTCOMES = {
     "failed": TestOutcome.FAILED,
     "skipped": TestOutcome.SKIPPED,
     "pending": TestOutcome.SKIPPED,
+    "todo": TestOutcome.SKIPPED,  # a raw status, as the next one
+    "disabled": TestOutcome.SKIPPED,
 }
 _TESTS = re.compile(r'"tests"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
@@ -73,7 +75,7 @@ def _add(draft: Draft, test: Any) -> None:
     if not isinstance(test, dict):
         draft.broken("a test that is no object")
         return
-    status = str(test.get("status"))
+    status = str(test.get("rawStatus") if test.get("status") == "other" else test.get("status"))
     retries = test.get("retries")
     attempt = 1 + retries if isinstance(retries, int) and 0 <= retries < 1000 else 1
     told = TestResult(

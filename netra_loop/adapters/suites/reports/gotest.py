@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, TestOutcome
 
 LONGEST_LINE = 1024 * 1024  # bytes
+NOT_BUILT = re.compile(rb"^FAIL\t(\S{1,500}) \[(?:build|setup) failed\]", re.MULTILINE)
+"""What go before 1.24 writes between the events for a package that does not compile."""
 _ENDS = {"pass": TestOutcome.PASSED, "fail": TestOutcome.FAILED, "skip": TestOutcome.SKIPPED}
 
 
@@ -56,6 +59,12 @@ def _events(data: bytes, draft: Draft) -> Iterator[dict[str, Any]]:
             event = None
         if isinstance(event, dict) and isinstance(event.get("Action"), str):
             yield event
+        elif not_built := NOT_BUILT.match(line):
+            yield {
+                "Action": "fail",
+                "Package": not_built.group(1).decode(errors="replace"),
+                "Output": "it does not build",
+            }
         elif line.lstrip().startswith(b"{"):
             draft.broken(f"line {number} is no event of go test")
         else:
@@ -100,6 +109,7 @@ class _Reader:
         self._leave(name, package, "its package ended before it did")
         if package.ended == "fail" and not package.red:
             output = self._build.get(str(event.get("FailedBuild")), "") + package.output.get("", "")
+            output = output or str(event.get("Output") or "")
             self._add(package, name, "(package)", TestOutcome.ERROR, output, seconds(event.get("Elapsed")))
 
     def end(self) -> None:

@@ -58,9 +58,13 @@ class Draft:
         self._contradictions = 0
         self._numbers: dict[str, int] = {}
         self._repeated = 0
+        self._unnamed = 0
 
     def problem(self, text: str) -> None:
-        self._problems.append(text[:LONGEST_ID])
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(text[:LONGEST_ID])
+        else:
+            self._unnamed += 1
 
     def contradiction(self, text: str) -> None:
         """The report says one thing here and another there."""
@@ -68,9 +72,9 @@ class Draft:
         self.problem(text)
 
     def broken(self, text: str) -> None:
-        """The report is not whole, and why."""
+        """The report is not whole, and why; that is named first."""
         self.whole = False
-        self.problem(text)
+        self._problems.insert(0, text[:LONGEST_ID])
 
     def add(self, test: TestResult) -> None:
         """One more test, under a name of its own. Raises RefusedError for more than anyone can have."""
@@ -81,10 +85,9 @@ class Draft:
     def finish(self) -> Report:
         if self._repeated:
             self.problem(f"tests that share their name with another and were numbered: {self._repeated}")
-        named = self._problems[:MOST_PROBLEMS]
-        if len(self._problems) > MOST_PROBLEMS:
-            named.append(f"and {len(self._problems) - MOST_PROBLEMS} more")
-        return Report(self._format, self.producer, tuple(self.tests), self.whole, tuple(named), self._contradictions)
+        more = (f"and {self._unnamed} more",) if self._unnamed else ()
+        problems = (*self._problems, *more)
+        return Report(self._format, self.producer, tuple(self.tests), self.whole, problems, self._contradictions)
 
     def _unique(self, name: str) -> str:
         name = name[:LONGEST_ID]
@@ -98,11 +101,15 @@ class Draft:
 
 
 def identity(path: Iterable[str], name: str) -> str:
-    """`suite/suite/class::name`, without empty parts and without a part that only repeats the one before."""
+    """`suite/suite/class::name`, without empty parts and without a part that begins with the next.
+
+    unittest-xml-reporting calls the suite of a class by its name and the time, which must not become a test's name.
+    """
     parts: list[str] = []
-    for part in path:
-        if part and part != (parts[-1] if parts else ""):
-            parts.append(part)
+    for part in filter(None, path):
+        if parts and parts[-1].startswith(part):
+            parts.pop()
+        parts.append(part)
     return f"{'/'.join(parts)}::{name or '(unnamed)'}"
 
 
