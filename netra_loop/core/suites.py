@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from netra_loop.core.events import SuiteSeen, TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
-from netra_loop.core.plan import Gate, GateMode, Suite
+from netra_loop.core.plan import Gate, GateMode, Suite, SuiteRunner
 from netra_loop.core.proof import Control, grade
 from netra_loop.core.selection import selection_reasons
 
@@ -76,7 +77,7 @@ def judge(
     """
     counts = count(tests)
     findings = [
-        *_process(seen, counts),
+        *_process(suite.runner, seen, counts),
         *((Outcome.INCOMPLETE, r) for r in selection_reasons(suite, counts.collected, seen.deselected, last)),
         *_collection(gate, seen, counts),
         *_tests(gate, counts, count_proofs(tests)),
@@ -89,13 +90,13 @@ def judge(
 
 
 def judge_verification(
-    wanted: Sequence[str], seen: SuiteSeen, tests: Sequence[TestResult]
+    runner: SuiteRunner, wanted: Sequence[str], seen: SuiteSeen, tests: Sequence[TestResult]
 ) -> tuple[Outcome, tuple[str, ...]]:
-    """The outcome of exactly these tests, run alone: PASSED when every one passed with proof."""
+    """The outcome of exactly these tests, run alone where the runner can: PASSED when every one passed with proof."""
     ended = {test.id: test for test in tests}
     red = [name for name in wanted if name in ended and ended[name].outcome in RED_OUTCOMES]
     proofs = [ended[name].proof for name in wanted if name in ended and ended[name].outcome is TestOutcome.PASSED]
-    findings = [*_process(seen, count(tests))]
+    findings = [*_process(runner, seen, count(tests))]
     if red:
         findings.append((Outcome.FAILED, "failed_tests"))
     if len(red) + len(proofs) < len(wanted):
@@ -108,7 +109,7 @@ def judge_verification(
 Findings = Iterator[tuple[Outcome, str]]
 
 
-def _process(seen: SuiteSeen, counts: Counts) -> Findings:
+def _process(runner: SuiteRunner, seen: SuiteSeen, counts: Counts) -> Findings:
     if not seen.began and seen.ended_by == "itself":
         yield Outcome.ERRORED, "not_started"
     if seen.collection_errors:
@@ -121,7 +122,7 @@ def _process(seen: SuiteSeen, counts: Counts) -> Findings:
         yield Outcome.INCOMPLETE, "idle"
     if seen.ended_by == "stop":
         yield Outcome.INCOMPLETE, "stopped"
-    if seen.strange or (seen.ended_by == "itself" and not seen.collection_errors and _disagrees(seen, counts)):
+    if seen.strange or (seen.ended_by == "itself" and not seen.collection_errors and _disagrees(runner, seen, counts)):
         yield Outcome.INCOMPLETE, "disagreement"
     if seen.revisions != seen.revisions_after or seen.moved:
         yield Outcome.INCOMPLETE, "invalidated"
@@ -129,10 +130,20 @@ def _process(seen: SuiteSeen, counts: Counts) -> Findings:
         yield Outcome.INCOMPLETE, "tests_changed"
 
 
-def _disagrees(seen: SuiteSeen, counts: Counts) -> bool:
-    """Whether exit code, end of the stream and tests tell different stories (pytest: 0 clean, 1 red, 2 cut, 5 none)."""
+def _disagrees(runner: SuiteRunner, seen: SuiteSeen, counts: Counts) -> bool:
+    """Whether exit code, end of the stream or report, and tests tell different stories."""
     if not seen.finished:
         return True
+    match runner:
+        case SuiteRunner.PYTEST:
+            return _disagrees_with_pytest(seen, counts)
+        case SuiteRunner.COMMAND:
+            return (seen.exit_code == 0) is bool(counts.failed + counts.error)
+    assert_never(runner)
+
+
+def _disagrees_with_pytest(seen: SuiteSeen, counts: Counts) -> bool:
+    """By the exit codes of pytest: 0 clean, 1 red, 2 cut, 5 none."""
     if counts.collected == 0:
         return seen.exit_code != 5
     if _cut_short(seen, counts) and seen.exit_code == 2:

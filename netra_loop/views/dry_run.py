@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netra_loop.core.plan import Kind, Phase, Plan, Step
+from netra_loop.core.plan import Kind, Phase, Plan, Step, Suite
 from netra_loop.views.encode import visible
 from netra_loop.views.table import columns
 
@@ -20,7 +20,7 @@ def dry_run(plan: Plan) -> str:
 
 def _row(plan: Plan, phase: Phase, step: Step) -> tuple[str, ...]:
     chosen = step.id in plan.selected
-    what = " ".join(plan.suite(step.subject).paths) if step.kind is Kind.SUITE else step.subject or " ".join(step.argv)
+    what = _tests(plan.suite(step.subject)) if step.kind is Kind.SUITE else step.subject or " ".join(step.argv)
     return (
         phase.id,
         step.id,
@@ -30,3 +30,8 @@ def _row(plan: Plan, phase: Phase, step: Step) -> tuple[str, ...]:
         "yes" if chosen else "no",
         what,
     )
+
+
+def _tests(suite: Suite) -> str:
+    """Where its tests are; of a command that does not say so, the command."""
+    return " ".join(suite.paths or suite.argv)

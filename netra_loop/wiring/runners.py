@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from netra_loop.adapters.files import SessionFolder
     from netra_loop.adapters.publish import Publisher
     from netra_loop.adapters.redact import Redactor
+    from netra_loop.adapters.suites.rehearsal import Rehearse
+    from netra_loop.adapters.suites.runner import Suites
     from netra_loop.ports import Runner
     from netra_loop.wiring.cloud import Endpoint
 
@@ -26,18 +28,26 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.deploy import DeployRunner
     from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
+    from netra_loop.adapters.suites.command_suite import CommandSuites
     from netra_loop.adapters.suites.control import ControlRunner
     from netra_loop.adapters.suites.control_cache import ControlCache
-    from netra_loop.adapters.suites.pytest_suite import PytestRunner
-    from netra_loop.adapters.suites.rehearsal import PytestRehearsal
+    from netra_loop.adapters.suites.pytest_suite import PytestSuites
+    from netra_loop.adapters.suites.rehearsal import CommandRehearsal, PytestRehearsal
+    from netra_loop.adapters.suites.runner import SuitesRunner
     from netra_loop.adapters.suites.witness import Witness
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
     cloud = CloudRun(endpoint.plan.environment, endpoint.url)
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
-    suites = PytestRunner(cloud, Witness(logs), place.project, folder, place.state, redactor)
-    rehearse = {SuiteRunner.PYTEST: PytestRehearsal(suites, place.project, folder, redactor)}
+    pytest = PytestSuites(place.project, folder, place.state, redactor)
+    commands = CommandSuites(place.project, folder, redactor)
+    by_runner: dict[SuiteRunner, Suites] = {SuiteRunner.PYTEST: pytest, SuiteRunner.COMMAND: commands}
+    suites = SuitesRunner(cloud, by_runner, Witness(logs), place.project, folder, place.state.locks)
+    rehearse: dict[SuiteRunner, Rehearse] = {
+        SuiteRunner.PYTEST: PytestRehearsal(pytest, place.project, folder, redactor),
+        SuiteRunner.COMMAND: CommandRehearsal(commands),
+    }
     known = cloud if endpoint.is_up else None
     return {
         Kind.DEPLOY: DeployRunner(cloud, _publisher(cloud, place, folder, endpoint, redactor), folder),

@@ -16,7 +16,7 @@ from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.control import ControlRunner, Services
 from netra_loop.adapters.suites.control_cache import ControlCache, digest
-from netra_loop.adapters.suites.pytest_suite import PytestRunner
+from netra_loop.adapters.suites.pytest_suite import PytestSuites
 from netra_loop.adapters.suites.rehearsal import PytestRehearsal
 from netra_loop.core.control import StillPassing, still_passing
 from netra_loop.core.events import ControlSeen, Result, Share
@@ -133,7 +133,7 @@ class Controls:
         story = Story(replace(plan, environment=environment)).begin().start("control-shop")
         folder = self.folder = self.state.new_session("control", START)
         redactor = Redactor(("geheim-12345678",))
-        suites = PytestRunner(None, None, self.project, folder, self.state, redactor)  # type: ignore[arg-type]
+        suites = PytestSuites(self.project, folder, self.state, redactor)
         rehearse = {SuiteRunner.PYTEST: PytestRehearsal(suites, self.project, folder, redactor)}
         runner = ControlRunner(self.cloud, rehearse, self.project, folder, self.cache)
         act = story.session.record("1/control-shop").act

@@ -22,11 +22,12 @@ import yaml
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.suites.pytest_suite import PytestRunner
+from netra_loop.adapters.suites.pytest_suite import PytestSuites
+from netra_loop.adapters.suites.runner import SuitesRunner
 from netra_loop.adapters.supervise import marked_processes
 from netra_loop.core.events import ActEnded, Event, Share
 from netra_loop.core.outcome import Proof
-from netra_loop.core.plan import Gate, Kind, Phase, Suite, Tolerance
+from netra_loop.core.plan import Gate, Kind, Phase, Suite, SuiteRunner, Tolerance
 from netra_loop.core.session import Session, results_of
 from tests.stories import Story, plan_of, step
 
@@ -101,7 +102,8 @@ class Run:
         self.folder = SessionFolder(base / "session")
         self.story = _story(settings)
         cloud = cast(CloudRun, OneService(url, self.project))
-        self._runner = PytestRunner(cloud, self.project, self.folder, state, Redactor())
+        suites = {SuiteRunner.PYTEST: PytestSuites(self.project, self.folder, state, Redactor())}
+        self._runner = SuitesRunner(cloud, suites, self.project, self.folder, state.locks)
 
     async def go(self) -> None:
         act = self.story.session.running[0].act

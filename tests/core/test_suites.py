@@ -9,7 +9,7 @@ import pytest
 
 from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Gate, GateMode, Tolerance
+from netra_loop.core.plan import Gate, GateMode, SuiteRunner, Tolerance
 from netra_loop.core.proof import Control, Facts
 from netra_loop.core.suites import Counts, Proofs, count, count_proofs, graded, judge, judge_verification
 from tests.stories import ended_test, suite
@@ -341,14 +341,40 @@ def test_how_the_tests_that_remedies_are_to_turn_green_are_judged(
 ) -> None:
     tests = [ended_test(name, end) for name, end in ends.items()]
 
-    assert judge_verification(("a", "b"), seen, tests) == (outcome, reasons)
+    assert judge_verification(SuiteRunner.PYTEST, ("a", "b"), seen, tests) == (outcome, reasons)
 
 
 @pytest.mark.parametrize("proof", [None, Proof.UNPROVEN, Proof.SUSPECT, Proof.BYPASSED])
 def test_a_pass_without_proof_verifies_nothing(proof: Proof | None) -> None:
     tests = [ended_test("a"), replace(ended_test("b"), proof=proof)]
 
-    assert judge_verification(("a", "b"), CLEAN, tests) == (Outcome.INCOMPLETE, ("unproven",))
+    assert judge_verification(SuiteRunner.PYTEST, ("a", "b"), CLEAN, tests) == (Outcome.INCOMPLETE, ("unproven",))
+
+
+COMMANDS = {
+    "exit 0, none red": ([P, S], CLEAN, ()),
+    "exit 0, one red": ([P, F], CLEAN, ("disagreement",)),
+    "exit 1, none red": ([P], RED, ("disagreement",)),
+    "exit 1, one red": ([P, F], RED, ()),
+    "an exit code that pytest does not know": ([P, E], replace(CLEAN, exit_code=7), ()),
+    "exit 0, no tests": ([], CLEAN, ()),
+    "the report is not whole": ([P], replace(CLEAN, finished=False), ("disagreement",)),
+    "the report contradicts itself": ([P], replace(CLEAN, strange=1), ("disagreement",)),
+    "no exit code is known": ([P], replace(CLEAN, exit_code=None), ("disagreement",)),
+    "no report": ([], replace(CLEAN, began=False, finished=False), ("not_started", "disagreement")),
+}
+
+
+@pytest.mark.parametrize(("ends", "seen", "reasons"), COMMANDS.values(), ids=COMMANDS)
+def test_how_exit_code_and_report_of_a_command_are_held_against_each_other(
+    ends: list[TestOutcome], seen: SuiteSeen, reasons: tuple[str, ...]
+) -> None:
+    tests = [ended_test(f"test_{number}", end) for number, end in enumerate(ends)]
+    command = replace(suite("p1"), runner=SuiteRunner.COMMAND)
+
+    told = judge(command, Gate(max_skipped=9), seen, tests, 1.0)[1]
+
+    assert tuple(reason for reason in told if reason in ("not_started", "disagreement")) == reasons
 
 
 def test_a_pass_is_graded_by_its_facts_and_its_control() -> None:

@@ -204,7 +204,9 @@ class PriorityModel(Model):
 
 
 class SuiteModel(Model):
-    stand_ins = {"id": _SOMETHING, "priority": _SOMETHING, "paths": [Scalar(".", plain=True)]}
+    """Which of python, args, paths, argv and report there must be, its runner decides."""
+
+    stand_ins = {"id": _SOMETHING, "priority": _SOMETHING}
 
     id: Id
     title: Name = ""
@@ -213,7 +215,9 @@ class SuiteModel(Model):
     network: Annotated[Network, PlainValidator(values.member_of(Network))] = Network.SHARED
     python: Line = ""
     cwd: Line = "."
-    paths: Annotated[Lines, Field(min_length=1)]
+    paths: Annotated[Lines, Field(min_length=1)] = ()
+    argv: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
+    report: Line = ""
     args: tuple[Annotated[str, PlainValidator(values.written)], ...] = ()
     env: SuiteVariables = Field(default_factory=dict)
     declared_tests: Annotated[int | None, PlainValidator(values.whole(1, 1_000_000))] = None

@@ -30,6 +30,15 @@ def path_below(base: Path, written: str) -> Path:
     return path
 
 
+def output_below(project: Path, folder: Path, written: str) -> None:
+    """Whether a command may leave a file there, which need not exist. Raises Wrong outside the project."""
+    path = folder / written
+    if not path.resolve().is_relative_to(project.resolve()):
+        raise Wrong(f"{quoted(written)} leads out of the project")
+    if path.is_dir():
+        raise Wrong(f"{quoted(written)} is a folder")
+
+
 def _nearest(path: Path) -> str:
     """A suggestion from the names that are where the path leads."""
     if not path.parent.is_dir():

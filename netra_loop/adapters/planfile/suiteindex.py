@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netra_loop.adapters.planfile.models import PriorityModel, SuiteModel, SuitesModel
-from netra_loop.adapters.planfile.paths import folder_below, path_below
-from netra_loop.adapters.planfile.structure import read, report_unknown, with_places
+from netra_loop.adapters.planfile.paths import folder_below, output_below, path_below
+from netra_loop.adapters.planfile.structure import has_unknown_keys, read, report_unknown, with_places
 from netra_loop.adapters.planfile.values import Wrong
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Suite, Tolerance
+from netra_loop.core.plan import Environment, Suite, SuiteRunner, Tolerance
 
 MAX_SUITES = 1000
+STANDARD_OUTPUT = "-"  # as the report of a suite
+_MUST = {SuiteRunner.PYTEST: ("paths",), SuiteRunner.COMMAND: ("argv", "report")}
+_MUST_NOT = {SuiteRunner.PYTEST: ("argv", "report"), SuiteRunner.COMMAND: ("python", "args")}
 _PRIORITY = re.compile(r"P[1-9]")
 
 
@@ -88,6 +91,7 @@ class _SuiteReader:
         self._check_id(place, suite_id)
         self._check_priority(place, priority)
         self._check_targets(place, model.targets)
+        self._check_runner(place)
         self._check_paths(place, model)
         return Suite(
             id=suite_id,
@@ -100,6 +104,8 @@ class _SuiteReader:
             network=model.network,
             python=model.python,
             args=model.args,
+            argv=model.argv,
+            report=model.report,
             env=model.env,
             declared_tests=model.declared_tests,
             focus=model.focus,
@@ -128,12 +134,31 @@ class _SuiteReader:
             if self._services and target not in self._services:
                 report_unknown(self._document, where, "service", target, self._services)
 
+    def _check_runner(self, place: Location) -> None:
+        """Each runner has keys that it needs, and some that it does not know; one that is unknown was reported."""
+        given = {str(each[-1]) for each in self._document.entries(place)}
+        word = self._document.text((*place, "runner")) if "runner" in given else SuiteRunner.PYTEST.value
+        if word not in {runner.value for runner in SuiteRunner}:
+            return
+        for key in _MUST_NOT[SuiteRunner(word)]:
+            if key in given:
+                self._document.report((*place, key), f"a suite of runner {quoted(word)} has no {quoted(key)}", key=True)
+        if not has_unknown_keys(SuiteModel, self._document, place):
+            for key in _MUST[SuiteRunner(word)]:
+                if key not in given:
+                    self._document.report(place, f"missing key {quoted(key)}")
+
     def _check_paths(self, place: Location, model: SuiteModel) -> None:
         try:
             folder = folder_below(self._project, model.cwd)
         except Wrong as wrong:
             self._document.report((*place, "cwd"), str(wrong), wrong.hint)
             return
+        if model.report not in ("", STANDARD_OUTPUT):
+            try:
+                output_below(self._project, folder, model.report)
+            except Wrong as wrong:
+                self._document.report((*place, "report"), str(wrong), wrong.hint)
         for number, path in enumerate(model.paths):
             try:
                 path_below(folder, path.partition("::")[0])

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import anyio
 
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.suites.environment import asked_for
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
-from netra_loop.adapters.suites.pytest_suite import INHERITED, PLUGIN_FOLDER, command_line, python_of
+from netra_loop.adapters.suites.pytest_suite import PLUGIN_FOLDER, command_line, python_of
 from netra_loop.adapters.supervise import Output, Supervision
 from netra_loop.core.plan import Environment, Suite, SuiteRunner
 from netra_loop.core.selection import Collection
@@ -80,9 +81,7 @@ class Collector:
 
     def _environment(self, suite: Suite, nowhere: str, folder: Path, nonce: str) -> dict[str, str]:
         """As when it runs, but for its targets and what belongs to a session."""
-        env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        asked = {name: os.environ.get(name) if value is None else value for name, value in suite.env.items()}
-        env |= {name: value for name, value in asked.items() if value is not None}
+        env = asked_for(suite)
         interpreter = str(Path(python_of(suite, self._project)).parent)
         env |= {
             "PATH": os.pathsep.join((interpreter, os.environ.get("PATH", os.defpath))),

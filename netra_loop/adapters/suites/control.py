@@ -16,9 +16,9 @@ from netra_loop.adapters.falsetarget import false_targets
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import Address
+from netra_loop.adapters.suites.attempt import Attempt, host_port
 from netra_loop.adapters.suites.control_cache import ControlCache, digest
 from netra_loop.adapters.suites.diversion import Diversion
-from netra_loop.adapters.suites.pytest_suite import Attempt, host_port
 from netra_loop.adapters.suites.rehearsal import Rehearse
 from netra_loop.core.control import Rehearsal, is_whole, judge_control, judge_rehearsals, still_passing
 from netra_loop.core.events import Act, ControlSeen, Result

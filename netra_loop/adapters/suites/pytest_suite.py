@@ -1,4 +1,4 @@
-"""Kind `suite`, runner `pytest`: the project's own pytest in a process of its own, watched by our plugin."""
+"""Runner `pytest`: the project's own pytest in a process of its own, watched by our plugin."""
 
 from __future__ import annotations
 
@@ -6,143 +6,71 @@ import contextlib
 import json
 import math
 import os
-import secrets
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anyio
-from anyio import to_thread
 
 import netra_loop
-from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.files import SessionFolder, State, write_whole
-from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.locate import Address, locate
-from netra_loop.adapters.locks import lease
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.suites.attempt import Attempt
+from netra_loop.adapters.suites.environment import suite_environment
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.telling import Teller
-from netra_loop.adapters.suites.testcode import changed, suite_files
-from netra_loop.adapters.suites.witness import Witness
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
-from netra_loop.adapters.websocket import websocket_url
-from netra_loop.core.errors import LockedError
-from netra_loop.core.events import Act, Event, HandleKnown, Result, SuiteSeen
-from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Network, Suite
-from netra_loop.core.proof import Control
-from netra_loop.core.remediation import to_verify
-from netra_loop.core.session import Session, control_of, results_of
-from netra_loop.core.suites import judge, judge_verification
+from netra_loop.adapters.supervise import Ended, Output, Supervision
+from netra_loop.core.events import Event, HandleKnown, SuiteSeen
+from netra_loop.core.plan import Network, Suite
+from netra_loop.core.problem import Evidence
+from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
 PLUGIN = "netra_loop_evidence"
 PLUGIN_FOLDER = Path(netra_loop.__file__).parent / "evidence"
-INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try to run a suite: where its files are and what it is pointed at."""
+class PytestSuites:
+    """Runs suites of pytest."""
 
-    act: Act
-    suite: Suite
-    number: int
-    folder: Path
-    nonce: str
-    addresses: Mapping[str, Address]
-    timeouts: Mapping[str, float]
-    only: tuple[str, ...] = ()
-    """The tests to run, all of them for none."""
-    control: Mapping[str, Control] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """What its process is given beyond what every suite's is; it outweighs that."""
-
-    @property
-    def selection(self) -> Path:
-        return self.folder / "selection.json"
-
-    @property
-    def stream(self) -> Path:
-        return self.folder / "evidence.jsonl"
-
-
-class PytestRunner:
-    """Runs suites, and of a suite only the tests that remedies are to turn green (kind `verify`)."""
-
-    def __init__(
-        self,
-        cloud: CloudRun,
-        witness: Witness,
-        project: Path,
-        folder: SessionFolder,
-        state: State,
-        redactor: Redactor,
-    ) -> None:
-        """state: compiled files of ours alone, since those of others may lack the assertion hook; and the locks."""
-        self._cloud = cloud
-        self._witness = witness
+    def __init__(self, project: Path, folder: SessionFolder, state: State, redactor: Redactor) -> None:
+        """state: compiled files of ours alone, since those of others may lack the assertion hook."""
         self._project = project
         self._folder = folder
         self._pycache = state.pycache
-        self._locks = state.locks
         self._redactor = redactor
 
-    async def run(self, act: Act, session: Session, say: Say) -> Result:
-        """The suite's outcome by the rules of `core.suites`; every finished test is kept however the process ends."""
-        environment = session.plan.environment.name
-        leased = act.user if act.user and f"user:{act.user}" in act.holds else ""
-        try:
-            async with lease(self._locks, environment, leased, session.id, act.timeout):
-                return await self._run(act, session, say)
-        except LockedError as error:
-            return Result(Outcome.ERRORED, (error.message,))
-
-    async def _run(self, act: Act, session: Session, say: Say) -> Result:
-        suite = session.plan.suite(act.subject)
-        try:
-            addresses = await self._locate(act, session, suite)
-        except Exception as error:
-            return errored(error, f"finding the targets of {suite.id}")
-        gone = [name for name, address in addresses.items() if address is None]
-        if gone:
-            return Result(Outcome.ERRORED, (f"not deployed: {', '.join(gone)}",))
-        number = session.record(act.id).attempt
-        attempt = Attempt(
-            act,
-            suite,
-            number,
-            self._folder.artifact_folder(act.id, number),
-            secrets.token_hex(8),
-            {name: address for name, address in addresses.items() if address},
-            session.plan.environment.timeouts,
-            to_verify(session, session.iterations[act.iteration - 1])[suite.id] if act.kind is Kind.VERIFY else (),
-            control_of(session, suite.id),
-        )
-        return await self._attempt(attempt, say)
-
-    async def _locate(self, act: Act, session: Session, suite: Suite) -> dict[str, Address | None]:
-        environment = session.plan.environment
-        return {name: await locate(self._cloud, session, act, environment.target(name)) for name in suite.targets}
-
-    async def _attempt(self, attempt: Attempt, say: Say) -> Result:
+    async def seen(self, attempt: Attempt, say: Say) -> tuple[SuiteSeen, tuple[Evidence, ...]]:
+        """How its process ended; every finished test is told, however that was."""
         argv = command_line(attempt.suite, self._project)
         if attempt.only:
             write_whole(attempt.selection, json.dumps(attempt.only).encode(), 0o600)
         say(HandleKnown(attempt.act.id, {"command": shlex.join(argv)}))
         output = Output(attempt.folder / "output.txt", self._redactor)
-        files = await to_thread.run_sync(suite_files, attempt.suite, self._project)
         with contextlib.closing(EvidenceStream(attempt.stream, attempt.nonce)) as stream:
             ended = await self.follow(attempt, argv, output, stream, say)
-            with anyio.CancelScope(shield=True):
-                now = await to_thread.run_sync(suite_files, attempt.suite, self._project)
-                return await self._judged(attempt, ended, changed(files, now), output, stream, say)
-        raise AssertionError("a shield swallows nothing")
+            self.mask_stream(attempt, stream)
+        if not stream.greeted:
+            shutil.rmtree(self._pycache, ignore_errors=True)  # a broken compiled file would break every later session
+        evidence = output.evidence(f"output of {attempt.suite.id}", self._folder)
+        return self._told(attempt, ended, stream), (evidence,)
+
+    def _told(self, attempt: Attempt, ended: Ended, stream: EvidenceStream) -> SuiteSeen:
+        return SuiteSeen(
+            suite=attempt.suite.id,
+            exit_code=ended.exit_code,
+            ended_by=ended.ended_by,
+            began=stream.greeted,
+            finished=stream.finished,
+            leaked=ended.leaked,
+            revisions={},
+            revisions_after={},
+            collection_errors=tuple(stream.collection_errors),
+            deselected=stream.deselected,
+            strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
+            cut=self._redactor.text(stream.cut),
+        )
 
     async def follow(
         self, attempt: Attempt, argv: list[str], output: Output, stream: EvidenceStream, say: Say
@@ -172,102 +100,27 @@ class PytestRunner:
         return supervision.ended
 
     def _environment(self, attempt: Attempt) -> dict[str, str]:
-        """What CONTRACTS section 6 promises, and nothing of ours or of the cloud beyond it."""
-        env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        asked = {name: os.environ.get(name) if value is None else value for name, value in attempt.suite.env.items()}
-        env |= {name: value for name, value in asked.items() if value is not None}
+        """What every suite is given, and what our plugin needs."""
+        env = suite_environment(attempt, self._folder)
         interpreter = str(Path(python_of(attempt.suite, self._project)).parent)
-        python_path = os.pathsep.join(filter(None, (str(PLUGIN_FOLDER), env.get("PYTHONPATH", ""))))
         env |= {
-            "PATH": os.pathsep.join((interpreter, os.environ.get("PATH", os.defpath))),
-            "PYTHONPATH": python_path,
+            "PATH": os.pathsep.join((interpreter, env["PATH"])),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PLUGIN_FOLDER), env.get("PYTHONPATH", "")))),
             "PYTHONPYCACHEPREFIX": str(self._pycache),
-            "CLOUDSDK_CONFIG": env.get("CLOUDSDK_CONFIG", str(attempt.folder / "no-cloud-credentials")),
-            "NETRA_LOOP_SESSION_ID": self._folder.id,
-            FOLDER_VARIABLE: str(self._folder.path),
-            "NETRA_LOOP_SUITE": attempt.suite.id,
-            "NETRA_LOOP_ATTEMPT": str(attempt.number),
             "NETRA_LOOP_EVIDENCE_STREAM": str(attempt.stream),
             "NETRA_LOOP_EVIDENCE_NONCE": attempt.nonce,
-            "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps([host_port(a.url) for a in attempt.addresses.values()]),
-            "TRACEPARENT": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+            "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps(attempt.targets),
         }
         if attempt.suite.network is Network.ALONE:
             env["NETRA_LOOP_EVIDENCE_ALONE"] = "1"
         if attempt.only:
             env["NETRA_LOOP_EVIDENCE_SELECT"] = str(attempt.selection)
-        if attempt.act.user:
-            env["NETRA_LOOP_USER"] = attempt.act.user
-        for name, seconds in attempt.timeouts.items():
-            env[f"NETRA_LOOP_TIMEOUT_{name.upper().replace('-', '_')}"] = f"{seconds:g}"
-        for name, address in attempt.addresses.items():
-            variable = name.upper().replace("-", "_")
-            env[f"{variable}_URL"] = address.url
-            env[f"{variable}_WS_URL"] = websocket_url(address.url)
         return {**env, **attempt.variables}
-
-    async def _judged(
-        self,
-        attempt: Attempt,
-        ended: Ended,
-        files_changed: tuple[str, ...],
-        output: Output,
-        stream: EvidenceStream,
-        say: Say,
-    ) -> Result:
-        session = say(HandleKnown(attempt.act.id, {"ended_by": ended.ended_by}))
-        after = await self._after(attempt, session)
-        record = session.record(attempt.act.id)
-        testimony = await self._witness.ask(results_of(session, record), attempt.addresses, record.begun)
-        if testimony.trouble:
-            session = say(HandleKnown(attempt.act.id, {"request log": testimony.trouble}))
-        seen = SuiteSeen(
-            suite=attempt.suite.id,
-            exit_code=ended.exit_code,
-            ended_by=ended.ended_by,
-            began=stream.greeted,
-            finished=stream.finished,
-            leaked=ended.leaked,
-            revisions={name: address.revision for name, address in attempt.addresses.items()},
-            revisions_after={name: address.revision for name, address in after.items()},
-            collection_errors=tuple(stream.collection_errors),
-            deselected=stream.deselected,
-            strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
-            cut=stream.cut,
-            changed=files_changed,
-            moved=tuple(name for name in after if after[name].generation != attempt.addresses[name].generation),
-            witness=testimony.log,
-            witnessed=testimony.requests,
-        )
-        outcome, reasons = _outcome(attempt, session, seen)
-        self.mask_stream(attempt, stream)
-        if not stream.greeted:
-            shutil.rmtree(self._pycache, ignore_errors=True)  # a broken compiled file would break every later session
-        return Result(outcome, reasons, seen, (output.evidence(f"output of {attempt.suite.id}", self._folder),))
-
-    async def _after(self, attempt: Attempt, session: Session) -> dict[str, Address]:
-        """Where the targets are now; what cannot be looked at is not known, and not known is never the same."""
-        unknown = Address("", "")
-        try:
-            addresses = await self._locate(attempt.act, session, attempt.suite)
-        except Exception:
-            return dict.fromkeys(attempt.addresses, unknown)
-        return {name: address or unknown for name, address in addresses.items()}
 
     def mask_stream(self, attempt: Attempt, stream: EvidenceStream) -> None:
         """The plugin knows no secrets: what it wrote is masked once nobody writes any more."""
         text = self._redactor.text(stream.content().decode("utf-8", "replace"))
         write_whole(attempt.stream, text.encode("utf-8", "replace"), 0o600)
-
-
-def _outcome(attempt: Attempt, session: Session, seen: SuiteSeen) -> tuple[Outcome, tuple[str, ...]]:
-    record = session.record(attempt.act.id)
-    tests = results_of(session, record)
-    if attempt.only:
-        return judge_verification(attempt.only, seen, tests)
-    step = next(step for step in session.plan.steps if step.id == attempt.act.step)
-    duration, last = (session.at - record.begun).total_seconds(), session.last_collected.get(attempt.suite.id)
-    return judge(attempt.suite, step.gate, seen, tests, duration, last)
 
 
 def python_of(suite: Suite, project: Path) -> str:
@@ -281,9 +134,3 @@ def command_line(suite: Suite, project: Path) -> list[str]:
     """How the suite is run; the plugin itself is configured by the environment only."""
     plugin = ["-p", PLUGIN, "-p", "no:cacheprovider", "-o", "enable_assertion_pass_hook=true"]
     return [python_of(suite, project), "-m", "pytest", *plugin, *suite.args, *suite.paths]
-
-
-def host_port(url: str) -> str:
-    """Whom the URL names, the port said also where the scheme implies it."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

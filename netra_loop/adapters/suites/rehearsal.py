@@ -9,8 +9,10 @@ from pathlib import Path
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.suites.attempt import Attempt
+from netra_loop.adapters.suites.command_suite import CommandSuites
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
-from netra_loop.adapters.suites.pytest_suite import Attempt, PytestRunner, command_line
+from netra_loop.adapters.suites.pytest_suite import PytestSuites, command_line
 from netra_loop.adapters.supervise import Output
 from netra_loop.core.control import Rehearsal
 from netra_loop.core.events import Event, TestsCollected, TestsObserved
@@ -27,7 +29,7 @@ _EVERY_TEST = "--maxfail=0"  # a suite that stops at its first failure would tel
 class PytestRehearsal:
     """The same process as when the suite counts, told elsewhere."""
 
-    def __init__(self, suites: PytestRunner, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
+    def __init__(self, suites: PytestSuites, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
         self._suites = suites
         self._project = project
         self._folder = folder
@@ -46,6 +48,21 @@ class PytestRehearsal:
         broken = tuple(stream.collection_errors)
         told = Rehearsal(tests, ended.ended_by, stream.greeted, broken, missing)
         return told, output.evidence(f"output of {attempt.suite.id} against {attempt.folder.name}", self._folder)
+
+
+class CommandRehearsal:
+    """The same command as when the suite counts; its report tells how each test ended."""
+
+    def __init__(self, suites: CommandSuites) -> None:
+        self._suites = suites
+
+    async def __call__(self, attempt: Attempt, session: Session) -> tuple[Rehearsal, Evidence]:
+        """Every test's end under the name that a suite's act tells it by; a report that breaks off is named."""
+        heard = _Heard(session)
+        seen, evidence = await self._suites.seen(attempt, heard.hear)
+        tests = heard.tests(TestOutcome.ERROR)
+        broken = () if seen.finished or not seen.began else ("the report is not whole",)
+        return Rehearsal(tests, seen.ended_by, seen.began, broken), evidence[0]
 
 
 @dataclass

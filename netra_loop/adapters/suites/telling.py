@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import anyio
 
-from netra_loop.adapters.suites.evidence_stream import EvidenceStream, News
+from netra_loop.adapters.suites.evidence_stream import News
 from netra_loop.core.events import TestResult, TestsCollected, TestsObserved
 from netra_loop.core.proof import Control
 from netra_loop.core.suites import graded
@@ -17,13 +18,23 @@ BEAT = 0.25  # seconds between two looks at the stream
 BATCH = 100  # tests in one event
 
 
+class Source(Protocol):
+    def look(self) -> News:
+        """What is new since the last look, as much as one look takes."""
+        ...
+
+    def look_at_all(self) -> News:
+        """All of it that is new."""
+        ...
+
+
 class Teller:
     """Follows one stream and records what is new, in batches."""
 
     def __init__(
         self,
         act_id: str,
-        stream: EvidenceStream,
+        stream: Source,
         control: Mapping[str, Control],
         mask: Callable[[str], str],
         say: Say,
