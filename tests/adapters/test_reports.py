@@ -24,14 +24,15 @@ MEGABYTE = 1024 * 1024
 
 
 def suite(*cases: str, **declared: object) -> bytes:
-    attributes = "".join(f' {name}="{value}"' for name, value in ({"name": "s"} | declared).items())
+    declared = {"name": "s"} | declared
+    attributes = "".join(f' {name}="{value}"' for name, value in declared.items())
     return f"<testsuite{attributes}>{''.join(cases)}</testsuite>".encode()
 
 
 def case(inner: str = "", **attributes: str) -> str:
     told = {"classname": "c", "name": "a", "time": "1"} | attributes
-    attributes = " ".join(f'{name}="{value}"' for name, value in told.items())
-    return f"<testcase {attributes}>{inner}</testcase>"
+    written = " ".join(f'{name}="{value}"' for name, value in told.items())
+    return f"<testcase {written}>{inner}</testcase>"
 
 
 def only(report: Report) -> TestResult:
