@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from netra_loop.core.events import ControlSeen
 from netra_loop.core.outcome import Outcome, TestOutcome, worst
 
+_ENDED = {"timeout": "timed_out", "idle": "idle", "stop": "stopped"}
 _SAYS_NOTHING = frozenset({TestOutcome.SKIPPED, TestOutcome.NOT_RUN})
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """A suite's tests against one false target. ended_by: `itself`, `timeout` or `stop`.
+    """A suite's tests against one false target. ended_by: `itself`, `timeout`, `idle` or `stop`.
 
     began: the suite told anything at all; broken: what could not be collected; missing: collected tests without an end.
     """
@@ -70,10 +71,8 @@ def is_whole(rehearsal: Rehearsal) -> bool:
 
 
 def _cut(rehearsal: Rehearsal) -> Iterator[tuple[Outcome, str]]:
-    if rehearsal.ended_by == "timeout":
-        yield Outcome.INCOMPLETE, "timed_out"
-    elif rehearsal.ended_by == "stop":
-        yield Outcome.INCOMPLETE, "stopped"
+    if rehearsal.ended_by != "itself":
+        yield Outcome.INCOMPLETE, _ENDED[rehearsal.ended_by]
     elif not rehearsal.began:
         yield Outcome.ERRORED, "not_started"
     elif rehearsal.broken:

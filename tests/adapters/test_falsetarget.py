@@ -132,6 +132,21 @@ def test_a_websocket_gets_the_subprotocol_it_wants(targets: FalseTargets) -> Non
         assert connection.subprotocol == "graphql-ws"
 
 
+UPGRADE = b"GET / HTTP/1.1\r\nHost: target\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+BROKEN_HANDSHAKES = {
+    "no key": UPGRADE + b"13\r\n\r\n",
+    "another version": UPGRADE + b"9\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    "one after the other": (UPGRADE + b"13\r\n\r\n") * 2,
+    "another method": UPGRADE.replace(b"GET", b"PUT") + b"13\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_", BROKEN_HANDSHAKES.values(), ids=BROKEN_HANDSHAKES)
+def test_a_broken_handshake_harms_nobody_else(raw: Raw, http: httpx.Client, request_: bytes) -> None:
+    assert b" 101 " not in raw.ask(request_, 1000)
+    assert http.get("/").status_code == 503
+
+
 def test_a_client_that_only_waits_is_taken_leave_of(targets: FalseTargets) -> None:
     with connect(f"ws://{targets.sabotaged}", proxy=None) as connection:
         connection.recv(20)
@@ -179,6 +194,7 @@ ENDED_WITHOUT_A_WORD = {
     "no HTTP after all": b"GET is what I want\r\n\r\n",
     "a head without end": b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 200_000,
     "Redis with a length that is none": b"*1\r\n$many\r\n",
+    "Redis with a length beyond measure": b"*1\r\n$" + b"9" * 5000 + b"\r\n",
     "a Redis line without end": b"*1" * 100_000,
     "a frame of HTTP/2 that is too long": PREFACE + b"\xff\xff\xff\0\0\0\0\0\1",
 }

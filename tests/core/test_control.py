@@ -63,6 +63,7 @@ def test_whoever_still_passes_is_named_with_what_it_passes_against() -> None:
 WHOLE = Rehearsal({"a": FAILED}, "itself", began=True)
 CUT = {
     "it timed out": (replace(WHOLE, ended_by="timeout"), Outcome.INCOMPLETE, "timed_out"),
+    "it said nothing for long": (replace(WHOLE, ended_by="idle"), Outcome.INCOMPLETE, "idle"),
     "it was stopped": (replace(WHOLE, ended_by="stop"), Outcome.INCOMPLETE, "stopped"),
     "it never began": (Rehearsal({}, "itself", began=False), Outcome.ERRORED, "not_started"),
     "a file is broken": (replace(WHOLE, broken=("test_a.py",)), Outcome.ERRORED, "collection_error"),

@@ -19,8 +19,8 @@ async def answer_http1(wire: Wire) -> None:
         event = await _next_event(connection, wire)
         match event:
             case h11.Request() if _asks_for_websocket(event):
-                wire.put_back(_head(event) + connection.trailing_data[0])
-                return await answer_websocket(wire)
+                wire.put_back(connection.trailing_data[0])
+                return await answer_websocket(wire, _head(event))
             case h11.Request():
                 request = event
             case h11.EndOfMessage():
@@ -53,7 +53,7 @@ def _asks_for_websocket(request: h11.Request) -> bool:
 
 
 def _head(request: h11.Request) -> bytes:
-    """The request as it came, for whoever reads it once more."""
+    """The request as it came, for who reads it once more."""
     lines = [b" ".join((request.method, request.target, b"HTTP/1.1"))]
     lines += [name + b": " + value for name, value in request.headers.raw_items()]
     return b"\r\n".join((*lines, b"", b""))

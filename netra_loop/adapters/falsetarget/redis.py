@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netra_loop.adapters.falsetarget.wire import Wire
 
+_LONGEST = 12  # characters of a line with a number
 _ERROR = b"-ERR sabotaged\r\n"
 
 
@@ -18,5 +19,5 @@ async def answer_redis(wire: Wire) -> None:
 
 
 def _number(line: bytes, mark: bytes) -> int | None:
-    """The number behind the mark; None for any other line."""
-    return int(line[1:]) if line[:1] == mark and line[1:].isdigit() else None
+    """The number behind the mark; None for any other line, and for a number that no command has."""
+    return int(line[1:]) if line[:1] == mark and line[1:].isdigit() and len(line) < _LONGEST else None

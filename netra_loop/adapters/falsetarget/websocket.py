@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -16,29 +17,30 @@ _LARGEST = 16 * 1024 * 1024  # bytes of one message
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
-async def answer_websocket(wire: Wire) -> None:
-    """Serve one connection from its handshake on; a client that only waits is taken leave of in good order."""
+async def answer_websocket(wire: Wire, request: bytes) -> None:
+    """Serve one connection from its request on; a client that only waits is taken leave of in good order."""
     protocol = ServerProtocol(select_subprotocol=_first_offered, max_size=_LARGEST)
-    while data := await wire.receive():
+    protocol.receive_data(request)
+    for event in protocol.events_received():
+        assert isinstance(event, Request)
+        protocol.send_response(protocol.accept(event))
+    if protocol.state is State.OPEN:
+        protocol.send_text(NONSENSE)
+    await _flush(protocol, wire)
+    while protocol.state is State.OPEN and (data := await wire.receive()):
         protocol.receive_data(data)
-        for event in protocol.events_received():
-            _answer(protocol, event)
+        _answer(protocol)
         await _flush(protocol, wire)
-        if protocol.close_expected():
-            return
-    if protocol.handshake_exc is None:
+    if protocol.state is State.OPEN:
         protocol.send_close(1000)
         await _flush(protocol, wire)
 
 
-def _answer(protocol: ServerProtocol, event: object) -> None:
-    if isinstance(event, Request):
-        response = protocol.accept(event)
-        protocol.send_response(response)
-        if response.status_code == 101:
+def _answer(protocol: ServerProtocol) -> None:
+    """Nonsense for each message that has come, unless the client has closed after it."""
+    for event in protocol.events_received():
+        if isinstance(event, Frame) and event.opcode in _DATA and event.fin and protocol.state is State.OPEN:
             protocol.send_text(NONSENSE)
-    elif isinstance(event, Frame) and event.opcode in _DATA and event.fin:
-        protocol.send_text(NONSENSE)
 
 
 async def _flush(protocol: ServerProtocol, wire: Wire) -> None:

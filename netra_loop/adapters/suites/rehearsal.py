@@ -43,7 +43,7 @@ class PytestRehearsal:
             argv = [*command_line(attempt.suite, self._project), _EVERY_TEST]
             ended = await self._suites.follow(attempt, argv, output, stream, heard.hear)
             self._suites.mask_stream(attempt, stream)
-        tests = heard.tests(TestOutcome.TIMEOUT if ended.ended_by == "timeout" else TestOutcome.ERROR)
+        tests = heard.tests(TestOutcome.ERROR if ended.ended_by == "itself" else TestOutcome.TIMEOUT)
         missing = len(heard.collected.keys() - tests.keys())
         broken = tuple(stream.collection_errors)
         told = Rehearsal(tests, ended.ended_by, stream.greeted, broken, missing)
