@@ -109,11 +109,14 @@ def test_a_socket_is_found_again_by_its_inode_in_the_family_that_holds_it() -> N
 
 def test_lost_events_are_known_to_be_lost(destroyed: DestroyedSockets) -> None:
     destroyed._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-    for _ in range(100):
-        socket.socket().close()
 
-    assert not destroyed.told()[1]
-    assert destroyed.told()[1]
+    def loses() -> bool:
+        for _ in range(100):
+            socket.socket().close()
+        return not destroyed.told()[1]
+
+    assert any(loses() for _ in range(100))  # a busy kernel tells so late that we read along
+    assert any(destroyed.told()[1] for _ in range(100))
 
 
 def test_a_descriptor_that_somebody_closed_is_not_read_when_it_belongs_to_another(destroyed: DestroyedSockets) -> None:
