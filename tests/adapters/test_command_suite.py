@@ -29,6 +29,7 @@ from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Network, Phase, Step, Suite, SuiteRunner
 from netra_loop.core.proof import Facts
 from netra_loop.core.session import Session, results_of
+from tests.adapters.silent import silent_witness
 from tests.stories import Story, plan_of, step, usual_plan
 
 from .servers import Running, answer, answering, tcp
@@ -89,7 +90,7 @@ class Commands:
         act = self.story.session.record("1/shop").act
         suites = {SuiteRunner.COMMAND: CommandSuites(self.project, self.folder, Redactor(("geheim-12345678",)))}
         cloud = cast(CloudRun, OneService(self.url))
-        runner = SuitesRunner(cloud, suites, self.project, self.folder, self.state.locks)
+        runner = SuitesRunner(cloud, suites, silent_witness(), self.project, self.folder, self.state.locks)
         result = await runner.run(act, self.story.session, self._say)
         self._say(ActEnded(act.id, result))
         assert not marked_processes(self.folder)

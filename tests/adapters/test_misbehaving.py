@@ -29,6 +29,7 @@ from netra_loop.core.events import ActEnded, Event, Share
 from netra_loop.core.outcome import Proof
 from netra_loop.core.plan import Gate, Kind, Phase, Suite, SuiteRunner, Tolerance
 from netra_loop.core.session import Session, results_of
+from tests.adapters.silent import silent_witness
 from tests.stories import Story, plan_of, step
 
 CASES = {path.stem: path for path in sorted((Path(__file__).parents[1] / "cases" / "misbehaving").glob("*.txt"))}
@@ -103,7 +104,7 @@ class Run:
         self.story = _story(settings)
         cloud = cast(CloudRun, OneService(url, self.project))
         suites = {SuiteRunner.PYTEST: PytestSuites(self.project, self.folder, state, Redactor())}
-        self._runner = SuitesRunner(cloud, suites, self.project, self.folder, state.locks)
+        self._runner = SuitesRunner(cloud, suites, silent_witness(), self.project, self.folder, state.locks)
 
     async def go(self) -> None:
         act = self.story.session.running[0].act
