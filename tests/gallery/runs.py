@@ -25,7 +25,7 @@ from netra_loop.core.suites import graded, judge
 from .projects import FOLDER, Project, projects
 from .target import Target, wrong_targets
 
-_NOT_INHERITED = ("PYTEST_", "NETRA_LOOP_", "COV_", "PYTHON")
+_INHERITED = ("HOME", "LANG", "PATH", "TMPDIR")
 _NONCE = "of-the-gallery"
 _PLUGINS = ("anyio", "pytest_httpx", "requests_mock.contrib._pytest_plugin", "pytest_rerunfailures")
 
@@ -132,12 +132,12 @@ class Gallery:
     def _pytest(
         self, chosen: Sequence[Project], env: Mapping[str, str], *args: str
     ) -> subprocess.CompletedProcess[str]:
-        plugins = [word for plugin in _PLUGINS for word in ("-p", plugin)]
+        plugins = [word for plugin in _PLUGINS for word in ("-p", plugin) if len(chosen) > 1]
         more = [word for project in chosen for word in project.args]
         own = {name: value for project in chosen for name, value in project.env.items()}
         return subprocess.run(
             [
-                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugins, *args),
+                *(sys.executable, "-m", "pytest", "-q", "--tb=native", "-p", "no:cacheprovider", *plugins, *args),
                 *("--rootdir", str(self._folder), "--import-mode=importlib", *more),
                 *(project.name for project in chosen),
             ],
@@ -153,10 +153,10 @@ class Gallery:
         )
 
     def _environment(self, target: Target) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         return {
-            **inherited,
+            **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             **target.env,
+            "SSL_CERT_FILE": str(target.certificate),  # clients that load all the authorities of the world are slow
             "PYTHONPYCACHEPREFIX": str(self._compiled),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }

@@ -182,15 +182,16 @@ def _rpc_service() -> grpc.GenericRpcHandler:
 
 
 class _Redis:
-    """As much of Redis's protocol as its client needs: PING, GET, SET, INCR, DEL; everything else is unknown."""
+    """As much of Redis's protocol as its client needs; every other command is unknown."""
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
         self._commands: dict[bytes, Callable[..., bytes]] = {
+            b"HELLO": lambda version: b"%%1\r\n+proto\r\n:%s\r\n" % version,
             b"PING": lambda: b"+PONG\r\n",
             b"SET": self._set,
             b"GET": lambda key: _bulk(self._values.get(key)),
-            b"INCR": self._increment,
+            b"INCRBY": self._add,
             b"DEL": lambda key: b":%d\r\n" % (self._values.pop(key, None) is not None),
         }
 
@@ -210,8 +211,8 @@ class _Redis:
         self._values[key] = value
         return b"+OK\r\n"
 
-    def _increment(self, key: bytes) -> bytes:
-        self._values[key] = str(int(self._values.get(key, b"0")) + 1).encode()
+    def _add(self, key: bytes, number: bytes) -> bytes:
+        self._values[key] = str(int(self._values.get(key, b"0")) + int(number)).encode()
         return b":%s\r\n" % self._values[key]
 
 

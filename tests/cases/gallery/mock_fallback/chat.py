@@ -29,7 +29,7 @@ class MockWebSocket:
 
 def open_chat(path="/ws"):
     try:
-        return connect(os.environ["API_WS_URL"] + path, open_timeout=5)
+        return connect(os.environ["API_WS_URL"] + path, open_timeout=5).__enter__()
     except Exception as error:
         print(f"WARNING: Using MockWebSocket due to connection failure: {error}")
         return MockWebSocket()

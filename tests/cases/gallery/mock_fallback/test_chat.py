@@ -4,6 +4,8 @@ from pathlib import Path
 
 import httpx
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 sys.path.insert(0, str(Path(__file__).parent))
 from chat import items, open_chat, run_agent
@@ -33,7 +35,7 @@ def test_items_of_a_region_that_is_down():
 
 def test_cache_or_dictionary():
     host, _, port = os.environ["CACHE_ADDRESS"].partition(":")
-    store = redis.Redis(host, int(port), socket_timeout=5)
+    store = redis.Redis(host, int(port), socket_timeout=5, retry=Retry(NoBackoff(), 0))
     try:
         store.ping()
         put, get = store.set, store.get

@@ -3,6 +3,8 @@ import os
 
 import httpx
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from websockets.sync.client import connect
 
 
@@ -27,7 +29,7 @@ def test_items():
 
 def test_cache():
     host, _, port = os.environ["CACHE_ADDRESS"].partition(":")
-    store = redis.Redis(host, int(port), socket_timeout=5)
+    store = redis.Redis(host, int(port), socket_timeout=5, retry=Retry(NoBackoff(), 0))
     store.set("real", "17")
     assert store.get("real") == b"17"
     store.close()

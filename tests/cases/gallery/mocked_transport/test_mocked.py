@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import urllib.request
-from unittest.mock import MagicMock, Mock, patch
+from unittest.mock import AsyncMock, MagicMock, Mock, patch
 
 import aiohttp
 import httpx
@@ -12,7 +12,6 @@ import requests
 import requests.adapters
 import responses
 import respx
-from aioresponses import aioresponses
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -95,12 +94,12 @@ def test_test_client():
     assert client.get("/api/items").json() == ITEMS
 
 
-def test_aioresponses():
+def test_patched_coroutine():
     async def ask():
-        with aioresponses() as mocked:
-            mocked.get(f"{API}/api/items", payload=ITEMS)
-            async with aiohttp.ClientSession() as session, session.get(f"{API}/api/items") as response:
-                return await response.json()
+        answer = AsyncMock(**{"json.return_value": ITEMS})
+        with patch("aiohttp.ClientSession._request", AsyncMock(return_value=answer)):
+            async with aiohttp.ClientSession() as session:
+                return await (await session.get(f"{API}/api/items")).json()
 
     assert asyncio.run(ask())["total"] == 1
 

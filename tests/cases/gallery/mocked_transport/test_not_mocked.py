@@ -27,7 +27,7 @@ def test_patched_clock():
 
 
 def test_transport_with_retries():
-    with httpx.Client(transport=httpx.HTTPTransport(retries=2), base_url=API, timeout=5) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(retries=1), base_url=API, timeout=5) as client:
         assert client.get("/api/items/1").json()["name"] == "alpha"
 
 

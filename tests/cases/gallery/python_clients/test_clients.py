@@ -11,9 +11,12 @@ import httpx
 import pytest
 import redis
 import redis.asyncio
+import redis.asyncio.retry
 import requests
 import websockets.asyncio.client
 import websockets.sync.client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 API = os.environ["API_URL"]
 ADDRESS = API.rpartition("/")[2]
@@ -101,7 +104,7 @@ def test_async_websocket():
 
 
 def test_redis():
-    with redis.from_url(CACHE, socket_timeout=5) as cache:
+    with redis.from_url(CACHE, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as cache:
         cache.delete("clients")
         assert cache.incr("clients") == 1
         assert cache.incr("clients") == 2
@@ -109,7 +112,7 @@ def test_redis():
 
 def test_async_redis():
     async def ask():
-        cache = redis.asyncio.from_url(CACHE, socket_timeout=5)
+        cache = redis.asyncio.from_url(CACHE, socket_timeout=5, retry=redis.asyncio.retry.Retry(NoBackoff(), 0))
         await cache.set("asynchronous", "yes")
         value = await cache.get("asynchronous")
         await cache.aclose()
