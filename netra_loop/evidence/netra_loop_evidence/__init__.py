@@ -12,6 +12,8 @@ search for the root directory, so it is told what to do by its environment alone
     A random string, echoed in the first line, that shows the stream is of this run.
 ``NETRA_LOOP_EVIDENCE_SELECT``
     A file with a JSON list of test ids: nothing else is run. Without it everything is.
+``NETRA_LOOP_EVIDENCE_REDIRECT``
+    A JSON object of ``host:port`` or ``host`` to ``ip:port``: who connects to one meets the other. Stream or not.
 
 Lines, in this order: ``hello``, ``collected`` (several), ``collection_ended``, then ``started`` and ``result`` of each
 test, and ``ended`` unless the process was killed. Under pytest-xdist the controller alone writes; what a worker saw
@@ -26,6 +28,7 @@ import os
 import pytest
 
 from .observer import Observer
+from .redirect import Redirect
 from .scribe import Scribe
 from .selection import Selection
 from .sockets import Targets
@@ -35,6 +38,14 @@ _STREAM = "NETRA_LOOP_EVIDENCE_STREAM"
 _TARGETS = "NETRA_LOOP_EVIDENCE_TARGETS"
 _NONCE = "NETRA_LOOP_EVIDENCE_NONCE"
 _SELECT = "NETRA_LOOP_EVIDENCE_SELECT"
+_REDIRECT = "NETRA_LOOP_EVIDENCE_REDIRECT"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Lead connections elsewhere before the first line of the suite runs; its ``conftest.py`` may connect already."""
+    if elsewhere := os.environ.get(_REDIRECT):
+        Redirect(json.loads(elsewhere)).install()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,84 @@
+"""What a negative control says of a suite: whether its tests notice that their target is gone, or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from netra_loop.core.events import ControlSeen
+from netra_loop.core.outcome import Outcome, TestOutcome, worst
+
+_SAYS_NOTHING = frozenset({TestOutcome.SKIPPED, TestOutcome.NOT_RUN})
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A suite's tests against one false target. ended_by: `itself`, `timeout` or `stop`.
+
+    began: the suite told anything at all; broken: what could not be collected; missing: collected tests without an end.
+    """
+
+    tests: Mapping[str, TestOutcome]
+    ended_by: str
+    began: bool
+    broken: tuple[str, ...] = ()
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StillPassing:
+    """A test that passes without its target; against: `dead`, `sabotaged`, or both."""
+
+    test: str
+    against: tuple[str, ...]
+
+
+def still_passing(seen: ControlSeen) -> tuple[StillPassing, ...]:
+    """The tests that noticed nothing, in the order of their running."""
+    tests = dict.fromkeys((*seen.dead, *seen.sabotaged))
+    found = (StillPassing(test, _passes_against(seen, test)) for test in tests)
+    return tuple(each for each in found if each.against)
+
+
+def _passes_against(seen: ControlSeen, test: str) -> tuple[str, ...]:
+    each = {"dead": seen.dead, "sabotaged": seen.sabotaged}
+    return tuple(name for name, tests in each.items() if tests.get(test) is TestOutcome.PASSED)
+
+
+def judge_control(seen: ControlSeen) -> tuple[Outcome, tuple[str, ...]]:
+    """FAILED when a test still passes, INCOMPLETE when none said anything, else PASSED."""
+    count = len(still_passing(seen))
+    if count:
+        return Outcome.FAILED, (f"{count} {'test still passes' if count == 1 else 'tests still pass'}",)
+    if not {*seen.dead.values(), *seen.sabotaged.values()} - _SAYS_NOTHING:
+        return Outcome.INCOMPLETE, ("all_skipped",)
+    return Outcome.PASSED, ()
+
+
+def judge_rehearsals(seen: ControlSeen, rehearsals: Mapping[str, Rehearsal]) -> tuple[Outcome, tuple[str, ...]]:
+    """The same, and worse for whatever kept the tests from being told to their end."""
+    outcome, reasons = judge_control(seen)
+    findings = [(each, f"{name}: {why}") for name, rehearsal in rehearsals.items() for each, why in _cut(rehearsal)]
+    if findings and outcome is Outcome.INCOMPLETE:
+        reasons = ()  # that nothing was told has its reason
+    return worst((outcome, *(each for each, _ in findings))), (*reasons, *(why for _, why in findings))
+
+
+def is_whole(rehearsal: Rehearsal) -> bool:
+    """Whether every collected test was told to its end, so that the same again would say the same."""
+    return not any(_cut(rehearsal))
+
+
+def _cut(rehearsal: Rehearsal) -> Iterator[tuple[Outcome, str]]:
+    if rehearsal.ended_by == "timeout":
+        yield Outcome.INCOMPLETE, "timed_out"
+    elif rehearsal.ended_by == "stop":
+        yield Outcome.INCOMPLETE, "stopped"
+    elif not rehearsal.began:
+        yield Outcome.ERRORED, "not_started"
+    elif rehearsal.broken:
+        yield Outcome.ERRORED, "collection_error"
+    elif not rehearsal.tests and not rehearsal.missing:
+        yield Outcome.ERRORED, "empty"
+    elif rehearsal.missing:
+        yield Outcome.INCOMPLETE, "partial"
