@@ -20,12 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
 
 
+collect_ignore = ["cases"]  # test projects among them that are run by tests
+
 TOGETHER = (
     "tests/cli/test_green.py",
     "tests/day/test_repair.py",
     "tests/evidence/test_assertions.py",
     "tests/evidence/test_contact.py",
     "tests/evidence/test_results.py",
+    "tests/gallery/test_gallery.py",
     "tests/localrun/test_gcloud_services.py",
     "tests/localrun/test_jobs_gcloud.py",
     "tests/localrun/test_source_gcloud.py",

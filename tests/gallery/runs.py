@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -55,25 +55,26 @@ class Run:
         return tuple(result for name, result in self.results.items() if name.startswith(f"{project.name}/"))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """One project as it was seen: its tests by evidence alone, with the control, and by what Python alone saw."""
+    """One project as it was seen: its tests by evidence alone, with the control, and with what Python alone saw."""
 
     project: Project
     exit_code: int
-    alone: dict[str, TestResult]
-    controlled: dict[str, TestResult]
-    without_kernel: dict[str, TestResult]
+    alone: Mapping[str, TestResult]
+    controlled: Mapping[str, TestResult]
+    without_kernel: Mapping[str, TestResult]
     outcome: Outcome
-    reasons: tuple[str, ...] = field(default=())
+    reasons: tuple[str, ...]
 
 
 class Gallery:
     """A copy of the projects, ready to be run. Whoever runs them must be the only one who talks to the target."""
 
-    def __init__(self, folder: Path, target: Target) -> None:
+    def __init__(self, folder: Path, target: Target, compiled: Path) -> None:
+        """compiled: where the compiled files of what suites import are kept."""
         self._folder = folder / "projects"
-        self._compiled = folder / "compiled"
+        self._compiled = compiled
         self._streams = folder / "streams"
         self._target = target
         self._projects = [project for project in projects() if not project.missing]
@@ -117,10 +118,8 @@ class Gallery:
             "NETRA_LOOP_EVIDENCE_NONCE": _NONCE,
             "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps(sorted(set(target.addresses.values()))),
             "NETRA_LOOP_EVIDENCE_ALONE": "1",
-            "NETRA_LOOP_EVIDENCE_KERNEL": "off" if mode is Mode.WITHOUT_KERNEL else "",
+            **({"NETRA_LOOP_EVIDENCE_KERNEL": "off"} if mode is Mode.WITHOUT_KERNEL else {}),
         }
-        if not env["NETRA_LOOP_EVIDENCE_KERNEL"]:
-            del env["NETRA_LOOP_EVIDENCE_KERNEL"]
         with closing(EvidenceStream(stream, _NONCE)) as reader:
             done = self._pytest(chosen, env, "-p", PLUGIN, "-o", "enable_assertion_pass_hook=true")
             return _told(reader, done)

@@ -49,8 +49,8 @@ class Target:
 
 
 @contextmanager
-def real_target(certificate: Path, authority: Path) -> Iterator[Target]:
-    """The gallery's server in a process of its own. certificate: of localhost, with its key; authority: who signed it."""
+def real_target(certificate: Path) -> Iterator[Target]:
+    """The gallery's server in a process of its own. certificate: a file with key and certificate of localhost."""
     command = [sys.executable, "-m", "tests.gallery.server", str(certificate)]
     with (
         socket.socket() as closed,
@@ -61,7 +61,7 @@ def real_target(certificate: Path, authority: Path) -> Iterator[Target]:
         ports = json.loads(server.stdout.readline())
         ports["down"] = closed.getsockname()[1]
         addresses = {name: f"{'localhost' if name == 'secure' else '127.0.0.1'}:{ports[name]}" for name in SERVICES}
-        yield Target(addresses, f"127.0.0.1:{ports['decoy']}", authority)
+        yield Target(addresses, f"127.0.0.1:{ports['decoy']}", certificate)
         server.stdin.close()
 
 

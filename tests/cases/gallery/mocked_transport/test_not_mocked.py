@@ -61,7 +61,9 @@ def test_transport_that_counts():
 
 def test_event_hooks():
     seen = []
-    with httpx.Client(base_url=API, timeout=5, event_hooks={"response": [lambda r: seen.append(r.status_code)]}) as client:
+    with httpx.Client(
+        base_url=API, timeout=5, event_hooks={"response": [lambda r: seen.append(r.status_code)]}
+    ) as client:
         body = client.get("/health").json()
     assert seen == [200]
     assert body["revision"] == "api-00042"

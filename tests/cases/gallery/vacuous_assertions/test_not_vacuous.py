@@ -43,7 +43,11 @@ def test_length():
 
 
 def test_only_a_schema():
-    schema = {"type": "object", "required": ["items", "total"], "properties": {"items": {"type": "array", "minItems": 1}}}
+    schema = {
+        "type": "object",
+        "required": ["items", "total"],
+        "properties": {"items": {"type": "array", "minItems": 1}},
+    }
     jsonschema.validate(items().json(), schema)
 
 
