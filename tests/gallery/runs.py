@@ -112,7 +112,8 @@ class Gallery:
     def _run(self, mode: Mode, target: Target, *chosen: Project) -> Run:
         stream = self._streams / f"{mode.name}-{chosen[0].name}-{len(chosen)}.jsonl"
         env = {
-            **self._environment(target),
+            **self._environment(target, self._compiled),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # what else is installed would cost each process a second
             "PYTHONPATH": str(PLUGIN_FOLDER),
             "NETRA_LOOP_EVIDENCE_STREAM": str(stream),
             "NETRA_LOOP_EVIDENCE_NONCE": _NONCE,
@@ -125,8 +126,8 @@ class Gallery:
             return _told(reader, done)
 
     def plain(self, project: Project) -> subprocess.CompletedProcess[str]:
-        """The project in plain pytest, without anything of ours."""
-        return self._pytest((project,), self._environment(self._target))
+        """The project in plain pytest, without anything of ours: compiled files of its own, for they lack our hook."""
+        return self._pytest((project,), self._environment(self._target, self._compiled.with_name("compiled-plainly")))
 
     def _pytest(
         self, chosen: Sequence[Project], env: Mapping[str, str], *args: str
@@ -151,13 +152,12 @@ class Gallery:
             check=False,
         )
 
-    def _environment(self, target: Target) -> dict[str, str]:
+    def _environment(self, target: Target, compiled: Path) -> dict[str, str]:
         return {
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
             **target.env,
             "SSL_CERT_FILE": str(target.certificate),  # clients that load all the authorities of the world are slow
-            "PYTHONPYCACHEPREFIX": str(self._compiled),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONPYCACHEPREFIX": str(compiled),
         }
 
 
