@@ -19,13 +19,15 @@ _HEAD = (
 
 def table(seen: Iterable[Seen]) -> str:
     """Markdown: the projects in the order of what they show, and their sum."""
-    rows = [_numbers(each) for each in seen]
     ordered = sorted(seen, key=lambda each: (_order(each.project.shows), each.project.name))
-    total = [sum(column) for column in zip(*rows, strict=True)]
-    lines = [
-        _row(each.project.shows, _about(each.project), f"{each.project.plain}", _numbers(each)) for each in ordered
-    ]
-    return _HEAD + "".join((*lines, _row("", "**all**", "", total)))
+    total = [sum(column) for column in zip(*map(_numbers, ordered), strict=True)]
+    return _HEAD + "".join((*map(row, ordered), _row("", "**all**", "", total)))
+
+
+def row(seen: Seen) -> str:
+    """The line of one project."""
+    project = seen.project
+    return _row(project.shows, f"`{project.name}` {project.does}", str(project.plain), _numbers(seen))
 
 
 def proven(tests: Mapping[str, TestResult], project: Project, *, honest: bool) -> list[str]:
@@ -57,10 +59,6 @@ def _row(shows: str, about: str, exit_code: str, numbers: list[int]) -> str:
     return (
         f"| {shows} | {about} | {honest}, {others} | {plain} | {proofs[0]}, {proofs[1]} | {proofs[2]}, {proofs[3]} |\n"
     )
-
-
-def _about(project: Project) -> str:
-    return f"`{project.name}` {project.does}"
 
 
 def _order(shows: str) -> tuple[int, str]:

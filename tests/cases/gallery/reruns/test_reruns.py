@@ -38,11 +38,11 @@ def test_own_retries():
 
 
 def test_polls_until_done():
-    deadline = time.monotonic() + 0.5
+    deadline = time.monotonic() + 1
     state = "unknown"
     while state != "done" and time.monotonic() < deadline:
         state = httpx.get(f"{API}/api/jobs/polled-{RUN}", timeout=5).json().get("state")
-        time.sleep(0.005)
+        time.sleep(0.05)
     assert state == "done"
 
 
