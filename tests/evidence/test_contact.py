@@ -31,6 +31,7 @@ NOTHING: dict[str, Any] = {
     "shared_bytes_in": 0,
     "others": [],
     "refused": [],
+    "unverified": [],
     "asserts": 0,
     "asserts_after": 0,
     "replaced": [],
@@ -288,6 +289,55 @@ PHASES = [
         def test_it(answer):
             assert answer == b"ok"
         """,
+        {"shared_bytes_in": SOME, "asserts": 1},
+    ),
+    Case(
+        "a shared fixture that a shared fixture uses, and that the test before set up",
+        """
+        @pytest.fixture(scope="session")
+        def answer():
+            return get(TARGET)
+
+        @pytest.fixture(scope="module", autouse=True)
+        def used_by_all(answer):
+            return answer
+
+        def test_before():
+            assert True
+
+        def test_it():
+            assert True
+        """,
+        {"shared_bytes_in": SOME, "asserts": 1},
+    ),
+    Case(
+        "a shared fixture that the test asks for while it runs",
+        """
+        @pytest.fixture(scope="session")
+        def answer():
+            return get(TARGET)
+
+        def test_before(answer):
+            assert answer == b"ok"
+
+        def test_it(request):
+            assert request.getfixturevalue("answer") == b"ok"
+        """,
+        {"shared_bytes_in": SOME, "asserts": 1},
+    ),
+    Case(
+        "a shared fixture that only the test before uses",
+        """
+        @pytest.fixture(scope="module")
+        def answer():
+            return get(TARGET)
+
+        def test_before(answer):
+            assert answer == b"ok"
+
+        def test_it():
+            assert True
+        """,
         BYPASSED,
     ),
     Case(
@@ -319,6 +369,69 @@ PHASES = [
             get(TARGET)
         """,
         {**PROVEN, "asserts": 0, "asserts_after": 0},
+    ),
+]
+
+UNVERIFIED = {**PROVEN, "unverified": ["encrypted"]}
+STRANGERS = [
+    Case(
+        "requests that verify nothing",
+        """
+        @pytest.mark.filterwarnings("ignore::Warning")
+        def test_it():
+            assert requests.get("https://" + ENCRYPTED, verify=False).text == "ok"
+        """,
+        UNVERIFIED,
+    ),
+    Case(
+        "a certificate that is verified, but for no name",
+        """
+        def test_it():
+            encryption = ssl.create_default_context(cafile=os.environ["CERTIFICATE"])
+            encryption.check_hostname = False
+            assert httpx.get("https://" + ENCRYPTED, verify=encryption).text == "ok"
+        """,
+        UNVERIFIED,
+    ),
+    Case(
+        "an unverified connection kept alive since the test before",
+        """
+        @pytest.fixture(scope="session")
+        def client():
+            with httpx.Client(verify=False) as client:
+                yield client
+
+        def test_before(client):
+            assert client.get("https://" + ENCRYPTED).text == "ok"
+
+        def test_it(client):
+            assert client.get("https://" + ENCRYPTED).text == "ok"
+        """,
+        UNVERIFIED,
+    ),
+    Case(
+        "a shared fixture that verifies nothing",
+        """
+        @pytest.fixture(scope="session")
+        def answer():
+            return httpx.get("https://" + ENCRYPTED, verify=False).text
+
+        def test_it(answer):
+            assert answer == "ok"
+        """,
+        {"shared_bytes_in": SOME, "asserts": 1, "unverified": ["encrypted"]},
+    ),
+    Case(
+        "asyncio without verification: every target of that host name",
+        """
+        async def fetch():
+            async with httpx.AsyncClient(verify=False) as client:
+                return await client.get("https://" + ENCRYPTED)
+
+        def test_it():
+            assert asyncio.run(fetch()).text == "ok"
+        """,
+        {**PROVEN, "unverified": ["target", "encrypted", "websocket", "closed"]},
     ),
 ]
 
@@ -525,7 +638,7 @@ REPLACED = [
     ),
 ]
 
-CASES = [*CLIENTS, *PHASES, *PEERS, *REPLACED]
+CASES = [*CLIENTS, *PHASES, *STRANGERS, *PEERS, *REPLACED]
 
 
 def _module(case: Case) -> str:
@@ -552,8 +665,9 @@ def test_the_facts_say_what_crossed_the_network_and_what_stood_in_its_way(
 
     facts = everything.result(f"{_module(case)}.py::test_it")["facts"]
 
-    for listed in ("others", "refused"):
-        facts = {**facts, listed: [names.get(address, address) for address in facts[listed]]}
+    for listed in ("others", "refused", "unverified"):
+        met = {names.get(address, address) for address in facts[listed]}
+        facts = {**facts, listed: [name for name in vars(servers) if name in met]}
     facts["replaced"] = [name.replace(_module(case), "test_case") for name in facts["replaced"]]
     assert facts == {**NOTHING, **case.facts}
 

@@ -17,7 +17,7 @@ _BLIND = (
 
 
 class Attempt:
-    """One try of one test: its own book, the book of wider fixtures set up on its way, and what it asserted."""
+    """One try of one test: its own book, what the wider fixtures it uses did, and what it asserted."""
 
     def __init__(self) -> None:
         self.own = Book()
@@ -36,8 +36,9 @@ class Attempt:
         """The facts of a result, made of what JSON knows.
 
         ``bytes_in``, ``bytes_out``: from and to targets, in the call and the test's own fixtures; ``shared_bytes_in``:
-        from targets to wider fixtures set up on the way; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
-        targets a connect failed for; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
+        from targets to wider fixtures that the test uses; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
+        targets a connect failed for; ``unverified``: targets whose encrypted connections nobody verified for their host
+        name; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
         the first of ``bytes_in``; ``replaced``: transports that were; ``children``: processes started; ``blind``:
         imported libraries that no counter sees. Lists are sorted and end after ten.
         """
@@ -47,6 +48,7 @@ class Attempt:
             "shared_bytes_in": self.shared.bytes_in,
             "others": sorted(self.own.others)[:_LISTED],
             "refused": sorted(self.own.refused),
+            "unverified": sorted(self.own.unverified | self.shared.unverified)[:_LISTED],
             "asserts": self.asserts,
             "asserts_after": self.asserts_after,
             "replaced": sorted(self.replaced)[:_LISTED],

@@ -10,6 +10,7 @@ import pytest
 
 from . import assertions
 from .attempt import Attempt
+from .fixturebooks import FixtureBooks
 from .reports import FACTS
 from .sockets import SocketCounters, Targets
 from .transports import TransportWatch
@@ -28,6 +29,7 @@ class Observer:
         self._facts: dict[str, Any] = {}
         self._reports: list[pytest.TestReport] = []
         self._counters = SocketCounters(targets)
+        self._fixtures = FixtureBooks()
         self._transports = TransportWatch(self._note_replaced)
         self._counters.install()
         self._transports.install()
@@ -48,11 +50,10 @@ class Observer:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
         """Keep what a wider fixture does apart: the tests after this one share it without doing it."""
-        attempt = self._attempt
-        if attempt is None or fixturedef.scope == "function":
+        if self._attempt is None or fixturedef.scope == "function":
             yield
         else:
-            with self._counters.writing(attempt.shared):
+            with self._counters.writing(self._fixtures.open(fixturedef)):
                 yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -64,8 +65,10 @@ class Observer:
             self._attempt.replaced.update(self._transports.in_force())
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, Any, None]:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Close the attempt before any finaliser runs."""
+        if self._attempt is not None:
+            self._attempt.shared = self._fixtures.shared_by(item)
         self._close()
         yield
 

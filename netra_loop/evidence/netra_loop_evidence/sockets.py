@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .identity import TlsIdentity
 from .wrapping import note_after
 
 Endpoint = tuple[str, int]
@@ -43,13 +44,20 @@ class Peer:
 class Book:
     """What crossed the network during one stretch of a test."""
 
-    __slots__ = ("bytes_in", "bytes_out", "others", "refused")
+    __slots__ = ("bytes_in", "bytes_out", "others", "refused", "unverified")
 
     def __init__(self) -> None:
         self.bytes_in = 0
         self.bytes_out = 0
         self.others: set[str] = set()
         self.refused: set[str] = set()
+        self.unverified: set[str] = set()
+
+    def add(self, other: Book) -> None:
+        """Enter what another book says of targets."""
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.unverified |= other.unverified
 
 
 class Targets:
@@ -88,6 +96,7 @@ class SocketCounters:
     def __init__(self, targets: Targets) -> None:
         self.book: Book | None = None
         self._targets = targets
+        self._identity = TlsIdentity(targets.resolved)
         self._peers: dict[int, tuple[weakref.ref[socket.socket], Peer | None]] = {}
 
     def install(self) -> None:
@@ -134,6 +143,7 @@ class SocketCounters:
     def _wrap_tls(self) -> None:
         """An encrypted socket reads and writes below Python's sockets; before its handshake it is a plain one."""
         note_after(ssl.SSLSocket, "read", self._note_tls_read)
+        note_after(ssl.SSLObject, "read", self._note_identity)
         note_after(ssl.SSLSocket, "write", self._note_sent)
         note_after(ssl.SSLSocket, "send", self._note_tls_send)
 
@@ -145,7 +155,17 @@ class SocketCounters:
             self._received(count, self._targets.peer(sender) or self._peer_of(sock))
 
     def _note_tls_read(self, result: Any, sock: ssl.SSLSocket, *_: Any) -> None:
-        self._received(result if isinstance(result, int) else len(result), self._peer_of(sock))
+        peer = self._peer_of(sock)
+        self._received(result if isinstance(result, int) else len(result), peer)
+        book = self.book
+        if book is not None and peer is not None and peer.target is not None:
+            book.unverified.update(self._identity.of_socket(sock, peer.target))
+
+    def _note_identity(self, _: Any, encrypted: ssl.SSLObject, *__: Any) -> None:
+        """Encryption without a socket, of asyncio and its like: its bytes are counted where they leave it."""
+        book = self.book
+        if book is not None:
+            book.unverified.update(self._identity.of_object(encrypted))
 
     def _received(self, count: int, peer: Peer | None) -> None:
         book = self.book
