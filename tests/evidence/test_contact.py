@@ -37,8 +37,12 @@ NOTHING: dict[str, Any] = {
     "replaced": [],
     "children": 0,
     "blind": [],
+    "instruments": [],
+    "unattributed": 0,
+    "visible": False,
+    "too_near": [],
 }
-PROVEN = {"bytes_in": SOME, "bytes_out": SOME, "asserts": 1, "asserts_after": 1}
+PROVEN = {"bytes_in": SOME, "bytes_out": SOME, "asserts": 1, "asserts_after": 1, "instruments": ["python"]}
 BYPASSED = {"asserts": 1}
 
 PRELUDE = """\
@@ -274,7 +278,7 @@ PHASES = [
         def test_it(answer):
             assert answer == b"ok"
         """,
-        {"shared_bytes_in": SOME, "asserts": 1},
+        {"shared_bytes_in": SOME, "asserts": 1, "instruments": ["python"]},
     ),
     Case(
         "a shared fixture that was set up for the test before",
@@ -651,7 +655,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, compiled: Path, servers
     suite = Suite(tmp_path_factory.mktemp("contact") / "project", compiled)
     for case in CASES:
         suite.write(f"{_module(case)}.py", PRELUDE + textwrap.dedent(case.source))
-    env = {**servers.env, "CERTIFICATE": str(certificate)}
+    env = {**servers.env, "CERTIFICATE": str(certificate), "NETRA_LOOP_EVIDENCE_KERNEL": "off"}
     told = suite.run("-p", "anyio", targets=servers.targets, env=env)
     assert told.exit_code == 0, told.output
     return told

@@ -31,7 +31,7 @@ def test_the_first_line_says_who_speaks_and_what_it_watches(told: Callable[..., 
         "asserts": "counted",
         "optimised": False,
         "xdist": False,
-        "instruments": ["python_sockets"],
+        "instruments": ["python", "kernel"],
         "targets": {target: [target] for target in servers.targets},
     }
 

@@ -30,7 +30,7 @@ from netra_loop.adapters.websocket import websocket_url
 from netra_loop.core.errors import LockedError
 from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Suite
+from netra_loop.core.plan import Kind, Network, Suite
 from netra_loop.core.proof import Control
 from netra_loop.core.remediation import to_verify
 from netra_loop.core.session import Session, control_of, results_of
@@ -169,6 +169,8 @@ class PytestRunner:
             "NETRA_LOOP_EVIDENCE_TARGETS": json.dumps([_host_port(a.url) for a in attempt.addresses.values()]),
             "TRACEPARENT": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
         }
+        if attempt.suite.network is Network.ALONE:
+            env["NETRA_LOOP_EVIDENCE_ALONE"] = "1"
         if attempt.only:
             env["NETRA_LOOP_EVIDENCE_SELECT"] = str(attempt.selection)
         if attempt.act.user:

@@ -10,6 +10,10 @@ search for the root directory, so it is told what to do by its environment alone
     A JSON list of ``host:port``: whose bytes count as contact.
 ``NETRA_LOOP_EVIDENCE_NONCE``
     A random string, echoed in the first line, that shows the stream is of this run.
+``NETRA_LOOP_EVIDENCE_ALONE``
+    ``1`` if nobody else talks to the targets while the suite runs: what the kernel sees of children then counts.
+``NETRA_LOOP_EVIDENCE_KERNEL``
+    ``off`` to do without the kernel's facts.
 ``NETRA_LOOP_EVIDENCE_SELECT``
     A file with a JSON list of test ids: nothing else is run. Without it everything is.
 ``NETRA_LOOP_EVIDENCE_REDIRECT``
@@ -26,17 +30,18 @@ import json
 import os
 
 import pytest
+from netra_loop_sockets import Targets
 
 from .observer import Observer
 from .redirect import Redirect
 from .scribe import Scribe
 from .selection import Selection
-from .sockets import Targets
 from .stream import Stream
 
 _STREAM = "NETRA_LOOP_EVIDENCE_STREAM"
 _TARGETS = "NETRA_LOOP_EVIDENCE_TARGETS"
 _NONCE = "NETRA_LOOP_EVIDENCE_NONCE"
+_ALONE = "NETRA_LOOP_EVIDENCE_ALONE"
 _SELECT = "NETRA_LOOP_EVIDENCE_SELECT"
 _REDIRECT = "NETRA_LOOP_EVIDENCE_REDIRECT"
 
@@ -60,7 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
         nonce = os.environ.get(_NONCE, "")
         config.pluginmanager.register(Scribe(Stream(stream_path), targets, nonce, has_workers))
     if is_worker or not has_workers:
-        config.pluginmanager.register(Observer(targets))
+        # Workers share the network with one another.
+        config.pluginmanager.register(Observer(targets, alone=os.environ.get(_ALONE) == "1" and not is_worker))
         if chosen := os.environ.get(_SELECT):
             config.pluginmanager.register(Selection(chosen))
         # A pytest session that a test starts in turn would mix its results into ours.

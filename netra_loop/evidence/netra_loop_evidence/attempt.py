@@ -16,6 +16,11 @@ _BLIND = (
 )  # fmt: skip
 
 
+def blind_libraries() -> list[str]:
+    """Those of them that have been imported."""
+    return [library for library in _BLIND if library in sys.modules]
+
+
 class Attempt:
     """One try of one test: its own book, what the wider fixtures it uses did, and what it asserted."""
 
@@ -26,6 +31,7 @@ class Attempt:
         self.asserts_after = 0
         self.children = 0
         self.replaced: set[str] = set()
+        self.kernel_was_on = False
 
     def count_assertion(self) -> None:
         """One more assertion held; an assertion made after a target's first byte may be about the answer."""
@@ -40,7 +46,9 @@ class Attempt:
         targets a connect failed for; ``unverified``: targets whose encrypted connections nobody verified for their host
         name; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
         the first of ``bytes_in``; ``replaced``: transports that were; ``children``: processes started; ``blind``:
-        imported libraries that no counter sees. Lists are sorted and end after ten.
+        imported libraries that no counter of Python sees; ``instruments``: who saw bytes from targets;
+        ``unattributed``: bytes from targets that may be another's; ``visible``: whether no socket was out of sight;
+        ``too_near``: public targets that answered faster than any can. Lists are sorted and end after ten.
         """
         return {
             "bytes_in": self.own.bytes_in,
@@ -53,5 +61,21 @@ class Attempt:
             "asserts_after": self.asserts_after,
             "replaced": sorted(self.replaced)[:_LISTED],
             "children": self.children,
-            "blind": [library for library in _BLIND if library in sys.modules],
+            "blind": blind_libraries(),
+            "instruments": self._instruments(),
+            "unattributed": self.own.unattributed + self.shared.unattributed,
+            "visible": self._is_visible(),
+            "too_near": sorted(self.own.too_near | self.shared.too_near),
         }
+
+    def _instruments(self) -> list[str]:
+        books = (self.own, self.shared)
+        seen = {
+            "kernel": any(book.kernel_bytes_in for book in books),
+            "python": any(book.bytes_in > book.kernel_bytes_in for book in books),
+        }
+        return [name for name, has_seen in seen.items() if has_seen]
+
+    def _is_visible(self) -> bool:
+        doubtful = any(book.doubtful or book.unattributed for book in (self.own, self.shared))
+        return self.kernel_was_on and not doubtful

@@ -7,12 +7,14 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from netra_loop_sockets import Targets
 
 from . import assertions
 from .attempt import Attempt
 from .fixturebooks import FixtureBooks
+from .kernel import KernelWatch
 from .reports import FACTS
-from .sockets import SocketCounters, Targets
+from .sockets import SocketCounters
 from .transports import TransportWatch
 
 _CHILD_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
@@ -24,13 +26,15 @@ class Observer:
     What happens outside, the finalisers of shared fixtures among it, belongs to nobody.
     """
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, *, alone: bool) -> None:
+        """alone: whether nobody else talks to the targets while the suite runs."""
         self._attempt: Attempt | None = None
         self._facts: dict[str, Any] = {}
         self._reports: list[pytest.TestReport] = []
         self._counters = SocketCounters(targets)
         self._fixtures = FixtureBooks()
         self._transports = TransportWatch(self._note_replaced)
+        self._kernel = KernelWatch(targets, self._counters.counted, alone=alone)
         self._counters.install()
         self._transports.install()
         self._transports.look_for_imports()
@@ -44,6 +48,7 @@ class Observer:
         attempt = Attempt()
         attempt.replaced.update(self._transports.in_force())
         self._attempt, self._facts, self._reports = attempt, {}, []
+        self._kernel.begin()
         self._counters.book = attempt.own
         yield
 
@@ -53,8 +58,11 @@ class Observer:
         if self._attempt is None or fixturedef.scope == "function":
             yield
         else:
-            with self._counters.writing(self._fixtures.open(fixturedef)):
+            self._kernel.look(self._counters.book)
+            book = self._fixtures.open(fixturedef)
+            with self._counters.writing(book):
                 yield
+                self._kernel.look(book)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, Any, None]:
@@ -87,14 +95,19 @@ class Observer:
             self._count_assertion()
 
     def _close(self) -> None:
-        if self._attempt is not None:
-            self._facts = self._attempt.facts()
+        attempt = self._attempt
+        if attempt is not None:
+            self._kernel.look(attempt.own)
+            attempt.kernel_was_on = self._kernel.is_on
+            self._facts = attempt.facts()
         self._attempt = None
         self._counters.book = None
 
     def _count_assertion(self) -> None:
         attempt = self._attempt
         if attempt is not None and self._counters.book is attempt.own:
+            if not attempt.own.bytes_in:
+                self._kernel.glance(attempt.own)
             attempt.count_assertion()
 
     def _note_replaced(self, name: str) -> None:
@@ -103,8 +116,11 @@ class Observer:
             attempt.replaced.add(name)
 
     def _note_audit_event(self, event: str, _: Any) -> None:
+        if event not in _CHILD_EVENTS or _is_inside_popen(event):
+            return
+        self._kernel.expect_children(self._counters.book)
         attempt = self._attempt
-        if event in _CHILD_EVENTS and attempt is not None and not _is_inside_popen(event):
+        if attempt is not None:
             attempt.children += 1
 
 

@@ -10,14 +10,14 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
+from netra_loop_sockets import Targets
 
 from . import assertions
+from .kernel import instruments
 from .reports import ends_attempt, failure_text, is_leftover, result_of
-from .sockets import Targets
 from .stream import Stream
 
 _VERSION = 1
-_INSTRUMENTS = ["python_sockets"]
 
 # A line stays well below 64 KiB, though JSON may spell one character in twelve bytes.
 _IDS_IN_A_LINE = 200
@@ -52,7 +52,7 @@ class Scribe:
             asserts="counted" if assertions.are_counted(session.config) else "not_counted",
             optimised=sys.flags.optimize > 0,
             xdist=self._has_workers,
-            instruments=_INSTRUMENTS,
+            instruments=instruments(),
             targets=self._targets.resolved,
         )
 

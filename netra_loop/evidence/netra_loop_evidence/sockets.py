@@ -5,18 +5,18 @@ from __future__ import annotations
 import _socket
 import errno
 import functools
-import ipaddress
 import socket
 import ssl
+import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from netra_loop_sockets import SO_COOKIE, Peer, Targets
 
 from .identity import TlsIdentity
 from .wrapping import note_after
-
-Endpoint = tuple[str, int]
 
 _PENDING = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
 
@@ -31,57 +31,39 @@ _RECEIVED: dict[str, Callable[[Any], tuple[int, object]]] = {
 }
 
 
-class Peer:
-    """The other end of a connection: ``ip:port``, and the declared target it is, if it is one."""
-
-    __slots__ = ("label", "target")
-
-    def __init__(self, label: str, target: str | None) -> None:
-        self.label = label
-        self.target = target
-
-
 class Book:
-    """What crossed the network during one stretch of a test."""
+    """What crossed the network during one stretch of a test.
 
-    __slots__ = ("bytes_in", "bytes_out", "others", "refused", "unverified")
+    kernel_bytes_in: those of ``bytes_in`` that only the kernel saw. unattributed: bytes from targets in its time that
+    may be another's. asked: cookies of the connections something was sent on. doubtful: something may be missing.
+    """
+
+    __slots__ = (
+        "asked", "bytes_in", "bytes_out", "doubtful", "kernel_bytes_in", "others", "refused", "too_near",
+        "unattributed", "unverified",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.bytes_in = 0
         self.bytes_out = 0
         self.others: set[str] = set()
         self.refused: set[str] = set()
+        self.kernel_bytes_in = 0
+        self.unattributed = 0
+        self.asked: set[int] = set()
+        self.too_near: set[str] = set()
         self.unverified: set[str] = set()
+        self.doubtful = False
 
     def add(self, other: Book) -> None:
         """Enter what another book says of targets."""
         self.bytes_in += other.bytes_in
         self.bytes_out += other.bytes_out
+        self.kernel_bytes_in += other.kernel_bytes_in
+        self.unattributed += other.unattributed
+        self.too_near |= other.too_near
         self.unverified |= other.unverified
-
-
-class Targets:
-    """The declared targets and the addresses their names have at the start.
-
-    On loopback a target is address and port, since everything on this machine shares the address; elsewhere it is the
-    address. A name that does not resolve has no addresses, and nothing counts for it.
-    """
-
-    def __init__(self, declared: Iterable[str]) -> None:
-        endpoints = {name: _resolve(name) for name in declared}
-        self.resolved = {name: [_label(*endpoint) for endpoint in found] for name, found in endpoints.items()}
-        self._by_endpoint = {endpoint: name for name, found in endpoints.items() for endpoint in found}
-        self._by_endpoint.update({_split(name): name for name in endpoints})
-        self._by_address = {
-            ip: name for name, found in endpoints.items() for ip, _ in found if not ipaddress.ip_address(ip).is_loopback
-        }
-
-    def peer(self, address: object) -> Peer | None:
-        """Who has this socket address; None for whatever is not a host and a port."""
-        if not isinstance(address, tuple) or len(address) < 2 or not isinstance(address[0], str):
-            return None
-        ip, port = _plain(address[0]), address[1]
-        return Peer(_label(ip, port), self._by_endpoint.get((ip, port)) or self._by_address.get(ip))
+        self.doubtful |= other.doubtful
 
 
 class SocketCounters:
@@ -95,6 +77,8 @@ class SocketCounters:
 
     def __init__(self, targets: Targets) -> None:
         self.book: Book | None = None
+        self.counted: set[int] = set()
+        """The kernel's cookies of the connections that are counted here, or not to be counted at all."""
         self._targets = targets
         self._identity = TlsIdentity(targets.resolved)
         self._peers: dict[int, tuple[weakref.ref[socket.socket], Peer | None]] = {}
@@ -142,21 +126,33 @@ class SocketCounters:
 
     def _wrap_tls(self) -> None:
         """An encrypted socket reads and writes below Python's sockets; before its handshake it is a plain one."""
+        self._wrap_handshake()
         note_after(ssl.SSLSocket, "read", self._note_tls_read)
         note_after(ssl.SSLObject, "read", self._note_identity)
         note_after(ssl.SSLSocket, "write", self._note_sent)
         note_after(ssl.SSLSocket, "send", self._note_tls_send)
+
+    def _wrap_handshake(self) -> None:
+        handshake = ssl.SSLSocket.do_handshake
+
+        @functools.wraps(handshake)
+        def noted(sock: ssl.SSLSocket, *args: Any, **kwargs: Any) -> None:
+            __tracebackhide__ = True
+            self._claim(sock, self._peer_of(sock))
+            handshake(sock, *args, **kwargs)
+
+        setattr(ssl.SSLSocket, handshake.__name__, noted)
 
     def _note_received(
         self, measure: Callable[[Any], tuple[int, object]], result: Any, sock: socket.socket, *_: Any
     ) -> None:
         if self.book is not None:
             count, sender = measure(result)
-            self._received(count, self._targets.peer(sender) or self._peer_of(sock))
+            self._received(count, self._targets.peer(sender) or self._peer_of(sock), sock)
 
     def _note_tls_read(self, result: Any, sock: ssl.SSLSocket, *_: Any) -> None:
         peer = self._peer_of(sock)
-        self._received(result if isinstance(result, int) else len(result), peer)
+        self._received(result if isinstance(result, int) else len(result), peer, sock)
         book = self.book
         if book is not None and peer is not None and peer.target is not None:
             book.unverified.update(self._identity.of_socket(sock, peer.target))
@@ -167,7 +163,7 @@ class SocketCounters:
         if book is not None:
             book.unverified.update(self._identity.of_object(encrypted))
 
-    def _received(self, count: int, peer: Peer | None) -> None:
+    def _received(self, count: int, peer: Peer | None, sock: socket.socket) -> None:
         book = self.book
         if book is None or peer is None or not count:
             return
@@ -175,6 +171,7 @@ class SocketCounters:
             book.others.add(peer.label)
         else:
             book.bytes_in += count
+            self._claim(sock, peer)
 
     def _note_tls_send(self, result: Any, sock: ssl.SSLSocket, *args: Any) -> None:
         if getattr(sock, "_sslobj", None) is not None:
@@ -188,9 +185,11 @@ class SocketCounters:
         peer = receiver or self._peer_of(sock)
         if peer is not None and peer.target is not None:
             book.bytes_out += memoryview(data).nbytes if result is None else result
+            self._claim(sock, peer)
 
     def _note_accepted(self, result: Any, *_: Any) -> None:
         self._remember(result[0], None)
+        self._keep_from_kernel(result[0])
 
     def _note_connect_code(self, code: int, sock: socket.socket, address: Any) -> None:
         self._peers.pop(id(sock), None)
@@ -215,6 +214,17 @@ class SocketCounters:
             return known[1]
         return self._look_up(sock)
 
+    def _claim(self, sock: socket.socket, peer: Peer | None) -> None:
+        """Count for this connection from now on, in place of the kernel."""
+        if peer is not None and peer.target is not None and not peer.claimed:
+            peer.claimed = True
+            self._keep_from_kernel(sock)
+
+    def _keep_from_kernel(self, sock: socket.socket) -> None:
+        with suppress(OSError):
+            cookie = _socket.socket.getsockopt(sock, socket.SOL_SOCKET, SO_COOKIE, 8)
+            self.counted.add(int.from_bytes(cookie, sys.byteorder))
+
     def _look_up(self, sock: socket.socket) -> Peer | None:
         try:
             address = _socket.socket.getpeername(sock)
@@ -227,27 +237,3 @@ class SocketCounters:
     def _remember(self, sock: socket.socket, peer: Peer | None) -> None:
         key = id(sock)
         self._peers[key] = weakref.ref(sock, lambda _: self._peers.pop(key, None)), peer
-
-
-def _resolve(name: str) -> list[Endpoint]:
-    host, port = _split(name)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return sorted({(_plain(str(address[0])), port) for *_, address in found})
-
-
-def _split(name: str) -> Endpoint:
-    host, _, port = name.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _plain(ip: str) -> str:
-    """The address without its zone, and an IPv4 address that came in IPv6's clothes as itself."""
-    ip = ip.partition("%")[0]
-    return ip[len("::ffff:") :] if ip.startswith("::ffff:") and "." in ip else ip
-
-
-def _label(ip: str, port: int) -> str:
-    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
