@@ -14,6 +14,8 @@ import pytest
 
 from .wrapping import note_after
 
+Count = Callable[[str, int], None]
+
 _PROBE = b"assert True"
 _INSTALLED = {"site-packages", "dist-packages"}
 
@@ -45,16 +47,17 @@ def are_counted(config: pytest.Config) -> bool:
     return "_call_assertion_pass" in ast.dump(tree)
 
 
-def statement_is_own() -> bool:
-    """Asked inside ``pytest_assertion_pass``: whether the assert stands in a file of the project, not of a package."""
+def own_file() -> str | None:
+    """Asked inside ``pytest_assertion_pass``: the project's file in which the assert stands; None for a package's."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_name != "_call_assertion_pass":
         frame = frame.f_back
-    return frame.f_back is not None and _is_own(frame.f_back.f_code.co_filename)
+    file = frame.f_back.f_code.co_filename if frame.f_back is not None else ""
+    return file if file and is_own(file) else None
 
 
-def watch_methods(count: Callable[[], None]) -> None:
-    """Call ``count`` for each unittest assertion and each ``pytest.raises`` that holds."""
+def watch_methods(count: Count) -> None:
+    """Call ``count(file, line)`` for each unittest assertion and each ``pytest.raises`` that holds."""
     for name in dir(unittest.TestCase):
         if name.startswith("assert") and name not in _CONTEXT_MAKERS:
             note_after(unittest.TestCase, name, functools.partial(_note_method, count))
@@ -64,17 +67,20 @@ def watch_methods(count: Callable[[], None]) -> None:
             note_after(context, "__exit__", functools.partial(_note_context, count))
 
 
-def _note_method(count: Callable[[], None], *_: Any) -> None:
+def _note_method(count: Count, *_: Any) -> None:
     """unittest's assertions are made of one another: only the one the test called is counted."""
-    if not str(sys._getframe(2).f_globals.get("__name__")).startswith("unittest."):
-        count()
+    caller = sys._getframe(2)
+    if not str(caller.f_globals.get("__name__")).startswith("unittest."):
+        count(caller.f_code.co_filename, caller.f_lineno)
 
 
-def _note_context(count: Callable[[], None], swallowed: Any, _context: Any, raised: Any, *_: Any) -> None:
-    if (swallowed or raised is None) and _is_own(sys._getframe(2).f_code.co_filename):
-        count()
+def _note_context(count: Count, swallowed: Any, _context: Any, raised: Any, *_: Any) -> None:
+    caller = sys._getframe(2)
+    if (swallowed or raised is None) and is_own(caller.f_code.co_filename):
+        count(caller.f_code.co_filename, caller.f_lineno)
 
 
 @functools.cache
-def _is_own(filename: str) -> bool:
+def is_own(filename: str) -> bool:
+    """Whether a file is of the project, not of an installed package."""
     return _INSTALLED.isdisjoint(PurePath(filename).parts)

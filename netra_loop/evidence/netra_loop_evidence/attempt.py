@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from .sockets import Book
+from .trail import Trail
 
 _LISTED = 10
 
@@ -24,7 +25,8 @@ def blind_libraries() -> list[str]:
 class Attempt:
     """One try of one test: its own book, what the wider fixtures it uses did, and what it asserted."""
 
-    def __init__(self) -> None:
+    def __init__(self, trail: Trail) -> None:
+        self.trail = trail
         self.own = Book()
         self.shared = Book()
         self.asserts = 0
@@ -33,10 +35,12 @@ class Attempt:
         self.replaced: set[str] = set()
         self.kernel_was_on = False
 
-    def count_assertion(self) -> None:
+    def count_assertion(self, file: str, line: int) -> None:
         """One more assertion held; an assertion made after a target's first byte may be about the answer."""
+        after = self.own.bytes_in > 0
         self.asserts += 1
-        self.asserts_after += self.own.bytes_in > 0
+        self.asserts_after += after
+        self.trail.assertion_held((file, line), after=after)
 
     def facts(self) -> dict[str, Any]:
         """The facts of a result, made of what JSON knows.
@@ -44,11 +48,12 @@ class Attempt:
         ``bytes_in``, ``bytes_out``: from and to targets, in the call and the test's own fixtures; ``shared_bytes_in``:
         from targets to wider fixtures that the test uses; ``others``: who else sent bytes, as ``ip:port``; ``refused``:
         targets a connect failed for; ``unverified``: targets whose encrypted connections nobody verified for their host
-        name; ``asserts``: own assertions that held; ``asserts_after``: those of them made after
-        the first of ``bytes_in``; ``replaced``: transports that were; ``children``: processes started; ``blind``:
-        imported libraries that no counter of Python sees; ``instruments``: who saw bytes from targets;
-        ``unattributed``: bytes from targets that may be another's; ``visible``: whether no socket was out of sight;
-        ``too_near``: public targets that answered faster than any can. Lists are sorted and end after ten.
+        name; ``asserts``: own assertions that held; ``asserts_after``: those of them made after the first of
+        ``bytes_in``; ``smells``: what its source and its run say against it; ``replaced``: transports that were;
+        ``children``: processes started; ``blind``: imported libraries that no counter of Python sees; ``instruments``:
+        who saw bytes from targets; ``unattributed``: bytes from targets that may be another's; ``visible``: whether no
+        socket was out of sight; ``too_near``: public targets that answered faster than any can. Lists are sorted and
+        end after ten.
         """
         return {
             "bytes_in": self.own.bytes_in,
@@ -59,6 +64,7 @@ class Attempt:
             "unverified": sorted(self.own.unverified | self.shared.unverified)[:_LISTED],
             "asserts": self.asserts,
             "asserts_after": self.asserts_after,
+            "smells": self.trail.smells(),
             "replaced": sorted(self.replaced)[:_LISTED],
             "children": self.children,
             "blind": blind_libraries(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Generator
 from typing import Any
@@ -13,9 +15,14 @@ from . import assertions
 from .attempt import Attempt
 from .fixturebooks import FixtureBooks
 from .kernel import KernelWatch
+from .linewatch import watching
+from .reading import Reading, read
 from .reports import FACTS
 from .sockets import SocketCounters
+from .trail import Trail
 from .transports import TransportWatch
+from .verifications import VerificationWatch
+from .wrapping import note_after
 
 _CHILD_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 
@@ -35,17 +42,23 @@ class Observer:
         self._fixtures = FixtureBooks()
         self._transports = TransportWatch(self._note_replaced)
         self._kernel = KernelWatch(targets, self._counters.counted, alone=alone)
+        self._verifications = VerificationWatch(
+            self._count_assertion, self._counters.is_target, self._counters.have_heard
+        )
         self._counters.install()
+        self._verifications.install()
         self._transports.install()
         self._transports.look_for_imports()
         assertions.watch_methods(self._count_assertion)
+        note_after(contextlib.suppress, "__exit__", self._note_suppressed)
         sys.addaudithook(self._note_audit_event)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, Any, None]:
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Open the attempt before any other plugin or fixture does its part."""
         self._transports.look_for_imports()
-        attempt = Attempt()
+        self._verifications.look_for_imports()
+        attempt = Attempt(Trail(_reading_of(item)))
         attempt.replaced.update(self._transports.in_force())
         self._attempt, self._facts, self._reports = attempt, {}, []
         self._kernel.begin()
@@ -68,9 +81,16 @@ class Observer:
     def pytest_runtest_call(self) -> Generator[None, Any, None]:
         """Look again where fixtures and the test itself import and replace."""
         self._transports.look_for_imports()
-        yield
-        if self._attempt is not None:
-            self._attempt.replaced.update(self._transports.in_force())
+        self._verifications.look_for_imports()
+        attempt = self._attempt
+        reading = attempt.trail.reading if attempt is not None else None
+        if attempt is None or reading is None or not reading.watched:
+            yield
+        else:
+            with watching(reading.watched, self._note_line) as attempt.trail.lines_are_told:
+                yield
+        if attempt is not None:
+            attempt.replaced.update(self._transports.in_force())
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
@@ -89,10 +109,11 @@ class Observer:
             for report in self._reports:
                 setattr(report, FACTS, self._facts)
 
-    def pytest_assertion_pass(self) -> None:
+    def pytest_assertion_pass(self, lineno: int) -> None:
         """Count an assert statement that held."""
-        if assertions.statement_is_own():
-            self._count_assertion()
+        file = assertions.own_file()
+        if file is not None:
+            self._count_assertion(file, lineno)
 
     def _close(self) -> None:
         attempt = self._attempt
@@ -103,12 +124,23 @@ class Observer:
         self._attempt = None
         self._counters.book = None
 
-    def _count_assertion(self) -> None:
+    def _count_assertion(self, file: str, line: int) -> None:
         attempt = self._attempt
         if attempt is not None and self._counters.book is attempt.own:
             if not attempt.own.bytes_in:
                 self._kernel.glance(attempt.own)
-            attempt.count_assertion()
+            attempt.count_assertion(file, line)
+
+    def _note_line(self, file: str, line: int) -> None:
+        attempt = self._attempt
+        if attempt is not None and attempt.trail.line_ran((file, line)):
+            self._count_assertion(file, line)
+
+    def _note_suppressed(self, swallowed: object, *_: Any) -> None:
+        attempt = self._attempt
+        if swallowed and attempt is not None:
+            caller = sys._getframe(2)
+            attempt.trail.suppressed((caller.f_code.co_filename, caller.f_lineno))
 
     def _note_replaced(self, name: str) -> None:
         attempt = self._attempt
@@ -122,6 +154,10 @@ class Observer:
         attempt = self._attempt
         if attempt is not None:
             attempt.children += 1
+
+
+def _reading_of(item: pytest.Item) -> Reading | None:
+    return read(getattr(item, "obj", None), getattr(item, "cls", None), f"{item.config.rootpath}{os.sep}")
 
 
 def _is_inside_popen(event: str) -> bool:

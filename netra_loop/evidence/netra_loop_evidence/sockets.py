@@ -97,6 +97,15 @@ class SocketCounters:
         self._wrap_connect()
         self._wrap_tls()
 
+    def is_target(self, host: str, port: int) -> bool:
+        """Whether a target was declared by this name, or has this address."""
+        peer = self._targets.peer((host, port))
+        return peer is not None and peer.target is not None
+
+    def have_heard(self) -> bool:
+        """Whether a target has answered in the time of this book."""
+        return self.book is not None and self.book.bytes_in > 0
+
     @contextmanager
     def writing(self, book: Book) -> Iterator[None]:
         """Count into this book until the block ends, then into the one before it."""
