@@ -16,8 +16,8 @@ from .runs import Gallery, Seen
 from .table import proven, row
 from .target import real_target
 
-PROJECTS = [pytest.param(project.name, id=project.name) for project in projects()]
-SETTLED = [pytest.param(project.name, id=project.name) for project in projects() if not project.needs]
+PROJECTS = [project.name for project in projects()]
+SETTLED = [project.name for project in projects() if not project.needs]
 """Those whose numbers do not depend on how soon the kernel tells of a child's connection."""
 TABLE = (FOLDER / "table.md").read_text("utf-8").splitlines(keepends=True)
 MISSED = yaml.safe_load((FOLDER / "missed.yaml").read_text("utf-8"))
@@ -82,9 +82,11 @@ def test_no_dishonest_test_is_proven_with_the_control(seen: Seen) -> None:
 
 
 def test_without_the_control_only_these_are_believed_wrongly(gallery: Mapping[str, Seen]) -> None:
-    believed = [name for each in gallery.values() for name in proven(each.alone, each.project, honest=False)]
+    believed = {name for each in gallery.values() for name in proven(each.alone, each.project, honest=False)}
+    named = set(MISSED["without_control"])
 
-    assert sorted(believed) == sorted(MISSED["without_control"])
+    assert believed <= named
+    assert {name for name in named if name.partition("/")[0] in SETTLED} <= believed
 
 
 def test_98_percent_of_the_honest_are_proven_and_the_rest_is_named(gallery: Mapping[str, Seen]) -> None:
