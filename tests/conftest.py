@@ -20,6 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
 
 
+collect_ignore = ["cases"]  # test projects among them that are run by tests
+
 TOGETHER = (
     "tests/adapters/test_misbehaving.py",
     "tests/cli/test_green.py",
@@ -28,6 +30,7 @@ TOGETHER = (
     "tests/evidence/test_contact.py",
     "tests/evidence/test_kernel.py",
     "tests/evidence/test_results.py",
+    "tests/gallery/test_gallery.py",
     "tests/localrun/test_gcloud_services.py",
     "tests/localrun/test_jobs_gcloud.py",
     "tests/localrun/test_source_gcloud.py",

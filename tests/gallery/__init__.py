@@ -1,0 +1,1 @@
+"""The gallery: labelled test projects, what plain pytest says of them and what we say."""
