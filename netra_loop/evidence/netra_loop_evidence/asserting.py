@@ -18,19 +18,8 @@ _PURE = {
     "print", "range", "repr", "round", "set", "sorted", "str", "sum", "tuple",
 }  # fmt: skip
 _READING = {
-    "count",
-    "endswith",
-    "get",
-    "index",
-    "items",
-    "keys",
-    "lower",
-    "split",
-    "startswith",
-    "strip",
-    "upper",
-    "values",
-}
+    "count", "endswith", "get", "index", "items", "keys", "lower", "split", "startswith", "strip", "upper", "values",
+}  # fmt: skip
 _LITERAL = (
     ast.BinOp, ast.BoolOp, ast.Compare, ast.Constant, ast.Dict, ast.FormattedValue, ast.IfExp, ast.JoinedStr, ast.List,
     ast.Set, ast.Slice, ast.Starred, ast.Subscript, ast.Tuple, ast.UnaryOp, ast.expr_context, ast.boolop, ast.operator,

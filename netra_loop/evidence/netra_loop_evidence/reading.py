@@ -19,13 +19,13 @@ Place = tuple[str, int]
 class Reading(NamedTuple):
     """Where things stand.
 
-    has_assertions: whether the test itself has any. weak: assertions that hold for any answer, and why. swallowing:
-    where a failure is being swallowed once it runs. suppressing: blocks that swallow when an error leaves them. guards:
-    conditions of failing by hand. watched: the code in which running lines tell more than the source does.
+    assertions: the lines of each that the test itself has. weak: assertions that hold for any answer, and why.
+    swallowing: where a failure is being swallowed once it runs. suppressing: blocks that swallow when an error leaves
+    them. guards: conditions of failing by hand. watched: the code in which running lines tell more than the source.
     """
 
     test: Function
-    has_assertions: bool
+    assertions: tuple[frozenset[Place], ...]
     weak: dict[Place, str]
     swallowing: frozenset[Place]
     suppressing: frozenset[Place]
@@ -58,7 +58,7 @@ def _read(key: _Key, owner: type | None, root: str) -> Reading:
     parts = [_Part(test, is_test=True), *(_Part(each, is_test=False) for each in helpers_of(test, owner, root))]
     return Reading(
         test=test,
-        has_assertions=any(True for _ in assertions_in(test.node)),
+        assertions=tuple(frozenset(parts[0].places([each])) for each in assertions_in(test.node)),
         weak={place: reason for part in parts for place, reason in part.weak()},
         swallowing=frozenset(place for part in parts for body in part.swallows.handlers for place in part.places(body)),
         suppressing=frozenset(place for part in parts for place in part.places(part.swallows.suppressions)),

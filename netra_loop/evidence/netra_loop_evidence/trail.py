@@ -60,7 +60,7 @@ class Trail:
         return not self.lines_are_told and self.reading is not None and bool(self.reading.swallowing)
 
     def _never_ran(self) -> bool:
-        if self.reading is None or not self.reading.has_assertions:
+        if self.reading is None or not any(self._held.isdisjoint(lines) for lines in self.reading.assertions):
             return False
         if not self._reasons:
             return True
