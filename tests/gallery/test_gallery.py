@@ -109,3 +109,9 @@ def test_what_is_missed_without_the_kernel_is_unproven(seen: Seen) -> None:
 @pytest.mark.parametrize("seen", SETTLED, indirect=True)
 def test_its_row_of_the_table_is_the_one_that_is_shown(seen: Seen) -> None:
     assert row(seen) in TABLE
+
+
+def test_the_readme_shows_the_table() -> None:
+    readme = (FOLDER.parents[2] / "README.md").read_text("utf-8")
+
+    assert "".join(TABLE).rstrip() in readme
