@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from netra_loop.core.agenda import Standing, phase_outcome, standing
 from netra_loop.core.codec import timestamp
-from netra_loop.core.events import LogsSeen, SuiteSeen
+from netra_loop.core.control import still_passing
+from netra_loop.core.events import ControlSeen, LogsSeen, SuiteSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
 from netra_loop.core.remediation import applied
@@ -55,7 +56,8 @@ def result_of(session: Session) -> Document:
         "resumed": list(session.resumed),
         "interrupted_by_signal": session.interrupted or None,
         "unplugged_readers": [asdict(reader) for reader in session.unplugged],
-        "headline": _headline(iterations) | {"applied_remedies": len(applied(session, len(iterations)))},
+        "headline": _headline(iterations)
+        | {"applied_remedies": len(applied(session, len(iterations))), "controlled": _controlled(session)},
         "selection": [_selected(session, step) for step in session.plan.steps],
         "services": [service_of(session, target) for target in session.plan.environment.targets],
         "iterations": iterations,
@@ -86,6 +88,18 @@ def _headline(iterations: Sequence[Document]) -> Document:
         "counted": counted,
         "counted_percent": _percent(counted / collected) if collected else None,
         "interval_percent": [_percent(end) for end in interval] if interval else None,
+    }
+
+
+def _controlled(session: Session) -> Document | None:
+    """Where controls are all that was asked for: how many tests they tried, and how many of them still pass."""
+    if not session.plan.meets_no_target or session.current is None:
+        return None
+    ended = [record.result.seen for record in session.current.of_kind(Kind.CONTROL) if record.result]
+    seen = [each for each in ended if isinstance(each, ControlSeen)]
+    return {
+        "tests": sum(len({*each.dead, *each.sabotaged}) for each in seen),
+        "still_passing": sum(len(still_passing(each)) for each in seen),
     }
 
 

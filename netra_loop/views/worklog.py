@@ -60,6 +60,9 @@ def headline(document: Document) -> str:
     word = document["verdict"] or "IN PROGRESS"
     if word == "GREEN" and document["reason"] == "degraded":
         word = "GREEN, DEGRADED"
+    if controlled := told["controlled"]:
+        tests, left = figure(controlled["tests"]), figure(controlled["still_passing"])
+        return f"{word}: {left} of {tests} tests still pass without their target"
     remedies = told["applied_remedies"]
     after = f", after {figure(remedies)} {'remedy' if remedies == 1 else 'remedies'}" if remedies else ""
     return f"{word}: {figure(told['counted'])} counted passes of {figure(told['collected'])} collected tests{after}"

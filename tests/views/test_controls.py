@@ -96,3 +96,20 @@ def test_a_control_that_could_not_run_is_something_to_do_too(outcome: Outcome) -
     ids = [action["id"] for action in result_of(story.session)["next_actions"]]
 
     assert ("step:control-p1" in ids) == (outcome is Outcome.ERRORED)
+
+
+@pytest.mark.parametrize(
+    ("seen", "headline"),
+    [
+        (UNNOTICED, "2 of 3 tests still pass without their target"),
+        (NOTICED, "0 of 1 tests still pass without their target"),
+        (None, "0 of 0 tests still pass without their target"),
+    ],
+    ids=["some still pass", "all noticed", "not ended"],
+)
+def test_a_session_of_controls_alone_begins_with_what_still_passes(seen: ControlSeen | None, headline: str) -> None:
+    assert worklog(result_of(controlled(seen).session)).splitlines()[0] == f"# IN PROGRESS: {headline}"
+
+
+def test_a_session_with_suites_begins_with_what_counts() -> None:
+    assert result_of(Story(usual_plan()).begin().session)["headline"]["controlled"] is None

@@ -122,6 +122,7 @@ def test_the_headline_counts_only_passes_with_proof() -> None:
         "counted_percent": 60.0,
         "interval_percent": [23.1, 88.2],
         "applied_remedies": 0,
+        "controlled": None,
     }
 
 
