@@ -43,6 +43,8 @@ class CommandRun:
     facts: Facts
     trouble: str = ""
     """Why it could not be started."""
+    others: tuple[str, ...] = ()
+    """Whom else it asked, as `host:port`."""
 
 
 class CommandSuites:
@@ -59,6 +61,8 @@ class CommandSuites:
         say(HandleKnown(attempt.act.id, {"command": shlex.join(attempt.suite.argv)}))
         output = Output(attempt.folder / "output.txt", self._redactor)
         run = await self.once(attempt, output, say)
+        if run.others:
+            say(HandleKnown(attempt.act.id, {"asked others": ", ".join(run.others)}))
         Teller(attempt.act.id, _Tests(run), attempt.control, self._redactor.text, say).finish()
         evidence = output.evidence(f"output of {attempt.suite.id}", self._folder)
         return _told(attempt, run), (evidence, *self._kept(attempt, run))
@@ -78,9 +82,9 @@ class CommandSuites:
             return CommandRun(Ended(None, 0, "itself"), None, Facts(), f"no report can be written: {error}")
         passed, totals, ended = Passed(), Totals(), Ended(None, 0, "stop")
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
-            async with recording_proxy(attempt.targets) as proxy, _kernel(attempt) as totals:
+            async with recording_proxy() as proxy, _kernel(attempt) as totals:
                 passed = proxy.passed
-                variables = suite_environment(attempt, self._folder) | proxy.variables
+                variables = proxy.variables | suite_environment(attempt, self._folder)
                 supervision = self._supervision(attempt, variables, output)
                 try:
                     await supervision.run(lambda pid: say(HandleKnown(attempt.act.id, {"pid": str(pid)})))
@@ -89,7 +93,8 @@ class CommandSuites:
         with anyio.CancelScope(shield=True):
             data = await to_thread.run_sync(file.data if file else output.path.read_bytes)
             report = await to_thread.run_sync(read, data)
-        return CommandRun(ended, report, _facts(attempt, passed, totals))
+        others = tuple(dict.fromkeys((*passed.others(attempt.targets), *totals.others)))
+        return CommandRun(ended, report, _facts(attempt, passed, totals), others=others)
 
     def _supervision(self, attempt: Attempt, variables: dict[str, str], output: Output) -> Supervision:
         return Supervision(
@@ -141,15 +146,11 @@ async def _kernel(attempt: Attempt) -> AsyncIterator[Totals]:
 def _facts(attempt: Attempt, passed: Passed, totals: Totals) -> Facts:
     """What goes through the proxy the kernel sees too, so that the larger number is the sum.
 
-    Others speak against a suite only where no target answered it.
+    That others answered speaks against no test: a client that asks them by the proxy may ask its target without it.
     """
     by_instrument = {"kernel": totals.bytes_in, "proxy": passed.came_from(attempt.targets)}
-    bytes_in = max(by_instrument.values())
-    return Facts(
-        suite_bytes_in=bytes_in,
-        instruments=tuple(name for name, count in by_instrument.items() if count),
-        others=() if bytes_in else tuple(sorted({*passed.undeclared, *totals.others})),
-    )
+    seen = tuple(name for name, count in by_instrument.items() if count)
+    return Facts(suite_bytes_in=max(by_instrument.values()), instruments=seen)
 
 
 def _told(attempt: Attempt, run: CommandRun) -> SuiteSeen:

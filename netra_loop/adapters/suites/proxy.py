@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from netra_loop.adapters.suites.attempt import host_port
 _HOST = "127.0.0.1"
 _LONGEST_HEAD = 64 * 1024  # bytes
 _PATIENCE = 30.0  # seconds for a head, and for a connection to a target
-_MOST_HOSTS = 100  # undeclared hosts that are named
+_MOST_HOSTS = 100  # of those that are named
 _NAMES = ("HTTP_PROXY", "HTTPS_PROXY")
 _BROKEN = (OSError, TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 _OF_PROXIES = re.compile(rb"(?im)^(?:proxy-[a-z-]+|connection|keep-alive):[^\n]*\n")
@@ -28,24 +27,26 @@ _UPGRADES = re.compile(rb"(?im)^upgrade:")
 
 @dataclass
 class Passed:
-    """What passed through, by `host:port`: bytes from there, bytes to there; and the hosts that were refused."""
+    """What passed through, by `host:port`: bytes from there, bytes to there."""
 
     bytes_in: dict[str, int] = field(default_factory=dict)
     bytes_out: dict[str, int] = field(default_factory=dict)
-    undeclared: dict[str, None] = field(default_factory=dict)
 
     def came_from(self, targets: Iterable[str]) -> int:
         """Bytes from these targets together."""
         return sum(self.bytes_in.get(target, 0) for target in set(targets))
 
+    def others(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """Whom else the suite asked, a hundred at most."""
+        return tuple(peer for peer in self.bytes_out if peer not in set(targets))[:_MOST_HOSTS]
+
 
 class Proxy:
     """Where it listens, and what passed."""
 
-    def __init__(self, port: int, targets: Iterable[str]) -> None:
+    def __init__(self, port: int) -> None:
         self.passed = Passed()
         self._url = f"http://{_HOST}:{port}"
-        self._targets = frozenset(targets)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -65,10 +66,6 @@ class Proxy:
         line, _, fields = head.partition(b"\r\n")
         method, url, version = line.decode("ascii").split(" ")
         peer = host_port(f"//{url}" if method == "CONNECT" else url)
-        if not self._allows(peer):
-            self._refuse(peer)
-            await client.send(_answer("403 Forbidden"))
-            return
         try:
             target = await _connected(peer)
         except _BROKEN:
@@ -81,13 +78,6 @@ class Proxy:
             else:
                 first = _forwarded(method, url, version, fields) + buffered.buffer
             await self._tunnel(client, target, peer, first)
-
-    def _allows(self, peer: str) -> bool:
-        return peer in self._targets or _is_loopback(peer.rpartition(":")[0])
-
-    def _refuse(self, peer: str) -> None:
-        if len(self.passed.undeclared) < _MOST_HOSTS:
-            self.passed.undeclared[peer] = None
 
     async def _tunnel(self, client: ByteStream, target: ByteStream, peer: str, first: bytes) -> None:
         """Both ways at once, until both have ended or one of them breaks."""
@@ -110,12 +100,10 @@ class Proxy:
 
 
 @asynccontextmanager
-async def recording_proxy(targets: Iterable[str]) -> AsyncIterator[Proxy]:
-    """A proxy until the block ends. It connects to loopback and to these targets, each `host:port`, and nowhere else:
-    whoever asks for another host is answered 403, and the host is recorded.
-    """
+async def recording_proxy() -> AsyncIterator[Proxy]:
+    """A proxy until the block ends. It leads wherever its client could have gone without it."""
     listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=0)
-    proxy = Proxy(listener.extra(SocketAttribute.local_port), targets)
+    proxy = Proxy(listener.extra(SocketAttribute.local_port))
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, proxy.serve, tasks)
         yield proxy
@@ -126,13 +114,6 @@ async def _connected(peer: str) -> SocketStream:
     host, _, port = peer.rpartition(":")
     with anyio.fail_after(_PATIENCE):
         return await anyio.connect_tcp(_HOST if _is_local_name(host) else host, int(port))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return _is_local_name(host)
 
 
 def _is_local_name(host: str) -> bool:
