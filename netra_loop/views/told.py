@@ -8,7 +8,7 @@ from typing import Any
 
 from netra_loop.core.codec import timestamp
 from netra_loop.core.control import still_passing
-from netra_loop.core.events import ControlSeen, TestResult
+from netra_loop.core.events import ControlSeen, SuiteSeen, TestResult
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.problem import Diagnosed, Evidence
 from netra_loop.core.proof import in_contact
@@ -51,6 +51,9 @@ def _seen(record: ActRecord) -> Document | None:
         }
     if isinstance(seen, ControlSeen):
         return control_told(seen)
+    if isinstance(seen, SuiteSeen):  # the query itself stands among the logs
+        told = {name: value for name, value in asdict(seen).items() if name != "witness"}
+        return told | {"witnessed": sum(seen.witnessed.values())}
     return asdict(seen) if seen else None
 
 

@@ -21,7 +21,8 @@ Document = dict[str, Any]
 _COUNTS = ("collected", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "timeout", "not_run", "flaky")
 _PROOFS = ("confirmed", "proven", "unproven", "suspect", "bypassed")
 _METRICS = ("Suite", "Collected", "Passed", "Counted", "Failed", "Error", "Skipped", "Timeout", "Not run", "Duration")
-_TEST_COLUMNS = ("Test", "Outcome", "Proof", "Duration", "Bytes from target", "Attempts", "Reasons")
+_TEST_COLUMNS = ("Test", "Outcome", "Proof", "Sensitive", "Duration", "Bytes from target", "Attempts", "Reasons")
+_YES_NO = {True: "yes", False: "no", None: "-"}
 _NOT_CONFIGURED = "not configured"
 
 
@@ -268,6 +269,7 @@ def _test(test: Document) -> tuple[str, ...]:
         code(test["id"]),
         test["outcome"],
         test["proof"] or test["contact"] or "-",
+        _YES_NO[test["sensitive"]],
         figure(test["duration_s"], "s"),
         figure(test["bytes_in"]),
         figure(test["attempts"]),

@@ -152,9 +152,9 @@ def test_it_has_a_row_for_every_test() -> None:
     rows = [line for line in text_of(red()).splitlines() if "::test_" in line and line.startswith("|")]
 
     assert rows == [
-        "| `a.py::test_a` | failed | contact | 0.125 s | 120 | 1 | - |",
-        "| `a.py::test_b` | passed | proven | 0.125 s | 120 | 1 | - |",
-        "| `b.py::test_c` | passed | proven | 0.125 s | 120 | 1 | - |",
+        "| `a.py::test_a` | failed | contact | - | 0.125 s | 120 | 1 | - |",
+        "| `a.py::test_b` | passed | proven | - | 0.125 s | 120 | 1 | - |",
+        "| `b.py::test_c` | passed | proven | - | 0.125 s | 120 | 1 | - |",
     ]
 
 
