@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -196,20 +195,8 @@ def _is_read(name: ast.Name) -> bool:
     return isinstance(name.ctx, ast.Load)
 
 
-class _Probe(ast.NodeTransformer):
-    """Puts a name of its own in the place of whatever looks like the status of an answer."""
-
-    found = False
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and _is_status(node):
-            self.found = True
-            return ast.copy_location(ast.Name("a status", ast.Load()), node)
-        visited: ast.AST = super().visit(node)
-        return visited
-
-
-def _is_status(node: ast.expr) -> bool:
+def _is_status(node: ast.AST) -> bool:
+    """Whether it looks like the status of an answer."""
     if isinstance(node, ast.Attribute):
         return node.attr in _STATUS
     if isinstance(node, ast.Call):
@@ -223,16 +210,14 @@ _TYPES = (int, tuple, list, set, frozenset, range)
 
 def _accepted(condition: ast.expr, names: dict[str, Any]) -> set[int]:
     """The statuses a condition on nothing but a status accepts; none for any other condition."""
-    probe = _Probe()
-    probed = probe.visit(copy.deepcopy(condition))
-    if not probe.found:
+    if not any(_is_status(each) for each in ast.walk(condition)):
         return set()
-    return {status for status in _PROBED if _holds(probed, {**names, "a status": status})}
+    return {status for status in _PROBED if _holds(condition, names, status)}
 
 
-def _holds(node: ast.AST, names: dict[str, Any]) -> bool:
+def _holds(node: ast.AST, names: dict[str, Any], status: int) -> bool:
     try:
-        return bool(_value(node, names))
+        return bool(_value(node, names, status))
     except (TypeError, LookupError):
         return False
 
@@ -243,22 +228,24 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def _value(node: ast.AST, names: dict[str, Any]) -> Any:
-    """The value of an expression of numbers, collections and comparisons; LookupError for any other."""
+def _value(node: ast.AST, names: dict[str, Any], status: int) -> Any:
+    """The value of an expression of a status, numbers, collections and comparisons; LookupError for any other."""
+    if _is_status(node):
+        return status
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name) and isinstance(names[node.id], _TYPES):
         return names[node.id]
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return [_value(each, names) for each in node.elts]
+        return [_value(each, names, status) for each in node.elts]
     if isinstance(node, ast.BoolOp):
-        values = [_value(each, names) for each in node.values]
+        values = [_value(each, names, status) for each in node.values]
         return all(values) if isinstance(node.op, ast.And) else any(values)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return not _value(node.operand, names)
+        return not _value(node.operand, names, status)
     if isinstance(node, ast.Compare):
-        values = [_value(each, names) for each in (node.left, *node.comparators)]
+        values = [_value(each, names, status) for each in (node.left, *node.comparators)]
         return all(_COMPARED[type(each)](values[n], values[n + 1]) for n, each in enumerate(node.ops))
     if isinstance(node, ast.Call) and called_name(node) == "range":
-        return range(*(_value(each, names) for each in node.args))
+        return range(*(_value(each, names, status) for each in node.args))
     raise LookupError(node)

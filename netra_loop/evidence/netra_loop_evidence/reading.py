@@ -58,7 +58,7 @@ def _read(key: _Key, owner: type | None, root: str) -> Reading:
     parts = [_Part(test, is_test=True), *(_Part(each, is_test=False) for each in helpers_of(test, owner, root))]
     return Reading(
         test=test,
-        assertions=tuple(frozenset(parts[0].places([each])) for each in assertions_in(test.node)),
+        assertions=tuple(frozenset(parts[0].places([each])) for each in parts[0].assertions),
         weak={place: reason for part in parts for place, reason in part.weak()},
         swallowing=frozenset(place for part in parts for body in part.swallows.handlers for place in part.places(body)),
         suppressing=frozenset(place for part in parts for place in part.places(part.swallows.suppressions)),
@@ -73,13 +73,14 @@ class _Part:
     def __init__(self, function: Function, *, is_test: bool) -> None:
         self.function = function
         self.file = function.code.co_filename
+        self.assertions = list(assertions_in(function.node))
         self._literals = literals_of(function.node)
         self.swallows = Swallows(function.node, self._literals, is_test=is_test)
         self.guards = [each for each in guards_in(function.node) if self._weakness(_negated(each.test)) is None]
         self.needs_watching = bool(self.swallows.handlers or self.guards)
 
     def weak(self) -> Iterator[tuple[Place, str]]:
-        for assertion in assertions_in(self.function.node):
+        for assertion in self.assertions:
             claimed = claim(assertion)
             reason = None if claimed is None else self._weakness(claimed)
             if reason is not None:

@@ -30,9 +30,10 @@ def function_of(test: object) -> Function | None:
 
 def helpers_of(function: Function, owner: type | None, root: str) -> Iterator[Function]:
     """The functions below this folder that the function calls directly, by name or on itself."""
-    for name in _called(function.node, "self"):
+    called = [each.func for each in ast.walk(function.node) if isinstance(each, ast.Call)]
+    for name in {each.attr for each in called if isinstance(each, ast.Attribute) and _is_self(each.value)}:
         yield from _below(root, inspect.getattr_static(owner, name, None) if owner else None)
-    for name in _called(function.node, ""):
+    for name in {each.id for each in called if isinstance(each, ast.Name)}:
         yield from _below(root, function.names.get(name))
 
 
@@ -52,16 +53,8 @@ def _below(root: str, helper: object) -> Iterator[Function]:
             yield found
 
 
-def _called(node: ast.AST, owner: str) -> set[str]:
-    """The names called on this owner, or on nothing."""
-    called = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
-    if not owner:
-        return {each.id for each in called if isinstance(each, ast.Name)}
-    return {
-        each.attr
-        for each in called
-        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == owner
-    }
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _function(function: object) -> Function | None:
