@@ -40,9 +40,10 @@ class Standing(Enum):
 def act_of(session: Session, iteration: int, step: Step) -> Act:
     """The act that runs a plan's step in an iteration."""
     holds = {f"service:{step.subject}"} if step.kind is Kind.DEPLOY else set()
-    if step.kind is Kind.SUITE:
+    if step.kind in (Kind.SUITE, Kind.CONTROL):
         suite = session.plan.suite(step.subject)
-        holds = {*suite.exclusive, *((NETWORK,) if suite.network is Network.ALONE else ())}
+        needs_network = step.kind is Kind.SUITE and suite.network is Network.ALONE  # a control meets no target
+        holds = {*suite.exclusive, *((NETWORK,) if needs_network else ())}
     return Act(
         id=f"{iteration}/{step.id}",
         kind=step.kind,

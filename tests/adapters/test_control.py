@@ -351,3 +351,25 @@ def test_what_was_kept_can_be_forgotten(still: Controls) -> None:
 
     assert still.cache.find("shop", "d" * 32) is None
     assert still.cache.find("shop-events", "d" * 32) == replace(second, cached=True)
+
+
+ALONE_WITH_ITSELF = """
+import os, time
+
+def test_that_cannot_run_twice_at_once():
+    os.close(os.open("taken", os.O_CREAT | os.O_EXCL))
+    time.sleep(0.5)
+    os.unlink("taken")
+    assert False, "it noticed"
+"""
+
+
+def test_a_suite_that_holds_something_alone_is_not_controlled_twice_at_once(tmp_path: Path, compiled: Path) -> None:
+    controls = controls_in(tmp_path, compiled)
+    controls.suite = replace(SUITE, exclusive=("taken",))
+    controls.write(ALONE_WITH_ITSELF)
+    result = controls.run()
+    outputs = [(controls.folder.path / each.ref).read_text() for each in result.evidence if controls.folder]
+
+    assert result.outcome is Outcome.PASSED
+    assert [("it noticed" in text, "FileExistsError" in text) for text in outputs] == [(True, False)] * 2

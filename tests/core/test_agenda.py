@@ -23,7 +23,7 @@ from netra_loop.core.agenda import (
 )
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, RemedyMode, ResumeClass, When
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, ResumeClass, When
 from netra_loop.core.policy import Start, decide
 from tests.stories import (
     BACKEND,
@@ -105,6 +105,16 @@ def test_a_suite_holds_what_it_declares_and_other_acts_hold_nothing() -> None:
     session = Story(plan).begin().session
 
     assert [act_of(session, 1, each).holds for each in plan.steps] == [{"user", "cart"}, frozenset()]
+
+
+def test_a_control_holds_what_its_suite_declares_but_not_the_network_for_it_meets_no_target() -> None:
+    one = replace(suite("one", exclusive=("cart",)), network=Network.ALONE)
+    session = (
+        Story(plan_of(Phase("a", "A", (step(Kind.SUITE, "one"),)), suites=[one]).controlled(["one"])).begin().session
+    )
+
+    assert act_of(session, 1, step(Kind.SUITE, "one")).holds == {"cart", "network"}
+    assert act_of(session, 1, step(Kind.CONTROL, "one")).holds == {"cart"}
 
 
 def test_deploys_of_one_service_run_one_after_the_other_and_those_of_several_together() -> None:

@@ -82,12 +82,15 @@ class ControlRunner:
     async def _rehearsals(
         self, act: Act, session: Session, suite: Suite, real: Iterable[str]
     ) -> tuple[dict[str, Rehearsal], list[Evidence]]:
+        """Side by side, unless the suite holds something that it cannot share with itself."""
         rehearse = self._rehearse[suite.runner]
         found: dict[str, tuple[Rehearsal, Evidence]] = {}
+        at_once = anyio.CapacityLimiter(1 if suite.exclusive else 2)
 
         async def one(name: str, false: str) -> None:
             attempt = self._attempt(act, session, suite, name, Diversion(false, tuple(real)))
-            found[name] = await rehearse(attempt, session)
+            async with at_once:
+                found[name] = await rehearse(attempt, session)
 
         async with false_targets() as targets, anyio.create_task_group() as tasks:
             tasks.start_soon(one, "dead", targets.dead)
