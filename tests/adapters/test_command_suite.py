@@ -184,6 +184,7 @@ LIES = {
         ("not_started", "disagreement", "empty"),
         0,
     ),
+    "a folder": ("mkdir report.xml", Outcome.ERRORED, ("not_started", "disagreement", "empty"), 0),
     "a pipe": ("mkfifo report.xml", Outcome.ERRORED, ("not_started", "disagreement", "empty"), 0),
     "a report of another day, put there": (
         writes(GREEN, "touch -d 2001-01-01 report.xml"),
