@@ -16,6 +16,7 @@ import pytest
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
+from netra_loop.adapters.locks import reserved
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.command_suite import CommandSuites
 from netra_loop.adapters.suites.control import ControlRunner
@@ -88,7 +89,8 @@ class Commands:
 
     async def go(self) -> Result:
         act = self.story.session.record("1/shop").act
-        suites = {SuiteRunner.COMMAND: CommandSuites(self.project, self.folder, Redactor(("geheim-12345678",)))}
+        redactor = Redactor(("geheim-12345678",))
+        suites = {SuiteRunner.COMMAND: CommandSuites(self.project, self.folder, self.state.locks, redactor)}
         cloud = cast(CloudRun, OneService(self.url))
         runner = SuitesRunner(cloud, suites, silent_witness(), self.project, self.folder, self.state.locks)
         result = await runner.run(act, self.story.session, self._say)
@@ -236,6 +238,20 @@ def test_a_place_that_cannot_be_cleared_is_an_error(commands: Commands) -> None:
     assert "no report can be written" in result.evidence[-1].excerpt
 
 
+def test_a_report_that_another_session_is_writing_is_not_read(commands: Commands) -> None:
+    async def go() -> Result:
+        async with reserved(commands.state.locks, commands.e2e / "report.xml", "another-session", 1.0):
+            return await commands.go()
+
+    (commands.e2e / "report.xml").write_text(GREEN, encoding="utf-8")
+    commands.begin(commands.suite("/bin/sh", "-c", "exit 0", timeout=0.2))
+    result = anyio.run(go)
+
+    assert (result.outcome, commands.ends) == (Outcome.ERRORED, {})
+    assert "report report.xml is held by session another-session" in result.evidence[-1].excerpt
+    assert (commands.e2e / "report.xml").read_text("utf-8") == GREEN
+
+
 def test_what_was_written_before_a_command_hangs_is_kept(commands: Commands) -> None:
     result = commands.script(writes(GREEN[:70], "sleep 100"), timeout=1.0)
 
@@ -322,7 +338,7 @@ def test_a_control_says_which_tests_of_a_command_notice_their_target(commands: C
     suite = commands.suite(sys.executable, "-c", HONEST)
     control = replace(Step.of_control(suite), timeout=60.0)
     story = Story(plan_of(Phase("control", "Control", (control,)), suites=(suite,))).begin().start(control.id)
-    rehearse = CommandRehearsal(CommandSuites(commands.project, commands.folder, Redactor()))
+    rehearse = CommandRehearsal(CommandSuites(commands.project, commands.folder, commands.state.locks, Redactor()))
     cache = ControlCache(commands.state.control)
     runner = ControlRunner(None, {SuiteRunner.COMMAND: rehearse}, commands.project, commands.folder, cache)
     act = story.session.record(f"1/{control.id}").act
