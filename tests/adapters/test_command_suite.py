@@ -277,6 +277,14 @@ def test_secrets_are_masked_in_the_names_of_tests(commands: Commands) -> None:
     assert not any("geheim" in name for name in commands.ends)
 
 
+def test_secrets_are_masked_in_the_names_of_a_test_s_properties(commands: Commands) -> None:
+    told = '"><properties><property name="geheim-12345678" value="1"/></properties></testcase>'
+    commands.script(writes(GREEN.replace('"/>', told)))
+    tests = results_of(commands.story.session, commands.story.session.record("1/shop"))
+
+    assert [dict(test.properties) for test in tests] == [{"[masked]": "1"}] * 2
+
+
 def test_a_command_is_given_what_every_suite_is(commands: Commands) -> None:
     commands.script("env > seen; " + writes(GREEN))
     seen = dict(line.split("=", 1) for line in (commands.e2e / "seen").read_text("utf-8").splitlines() if "=" in line)
