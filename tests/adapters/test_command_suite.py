@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 
+from netra_loop.adapters import supervise
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.locks import reserved
@@ -269,6 +270,18 @@ def test_a_report_may_be_the_standard_output(commands: Commands) -> None:
     commands.script(f"echo '{RED}'; exit 1", report="-")
 
     assert commands.ends == {"s::a": TestOutcome.PASSED, "s::b": TestOutcome.FAILED}
+
+
+def test_an_output_that_is_cut_between_two_tests_is_no_whole_report(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = [f'{{"Action":"pass","Package":"p","Test":"T{number:03}"}}\n' for number in range(300)]
+    monkeypatch.setattr(supervise, "OUTPUT_CAP", len(tests[0]))
+    (commands.e2e / "events").write_text("".join(tests) + '{"Action":"pass","Package":"p"}\n', encoding="utf-8")
+    result = commands.script("cat events", report="-")
+
+    assert (result.outcome, result.reasons) == (Outcome.INCOMPLETE, ("disagreement", "unproven"))
+    assert "the output is longer than what is kept" in result.evidence[-1].excerpt
 
 
 def test_secrets_are_masked_in_the_names_of_tests(commands: Commands) -> None:

@@ -97,8 +97,7 @@ class CommandSuites:
                 finally:
                     ended = supervision.ended
         with anyio.CancelScope(shield=True):
-            data = await to_thread.run_sync(file.data if file else output.path.read_bytes)
-            report = await to_thread.run_sync(read, data)
+            report = await to_thread.run_sync(_report, file, output)
         return CommandRun(ended, report, _facts(attempt, passed, totals))
 
     def _supervision(self, attempt: Attempt, variables: dict[str, str], output: Output) -> Supervision:
@@ -136,6 +135,14 @@ class _Tests:
         return News(collected=[test.id for test in self._results], results=self._results)
 
     look = look_at_all
+
+
+def _report(file: ReportFile | None, output: Output) -> Report | None:
+    """What was left. Of an output that is not kept whole the report is not whole, wherever the cut fell."""
+    report = read(file.data() if file else output.path.read_bytes())
+    if report and not file and output.is_cut:
+        return replace(report, whole=False, problems=("the output is longer than what is kept", *report.problems))
+    return report
 
 
 @asynccontextmanager
