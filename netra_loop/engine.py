@@ -113,7 +113,8 @@ class Engine:
         except Exception as error:
             if (storage := _storage_error(error)) is not None:
                 raise storage from error
-            return Result(Outcome.ERRORED, (f"bug in the runner of {act.kind.value}: {type(error).__name__}: {error}",))
+            bug = first_of(error) if isinstance(error, BaseExceptionGroup) else error
+            return Result(Outcome.ERRORED, (f"bug in the runner of {act.kind.value}: {type(bug).__name__}: {bug}",))
 
     async def _tell(self, seat: Seat) -> None:
         """Show a reader the news on its own beat."""

@@ -74,12 +74,30 @@ async def lease(locks: Path, environment: str, user: str, session_id: str, wait:
 
     Raises LockedError when another session keeps it for longer than `wait` seconds.
     """
-    name = hashlib.sha256(f"{environment}\n{user}".encode()).hexdigest()[:16]
-    lock = Lock(locks / f"user-{name}.lock")
+    if not user:
+        yield
+        return
+    async with _held(Lock(locks / f"user-{_digest(environment, user)}.lock"), f"test user {user}", session_id, wait):
+        yield
+
+
+@asynccontextmanager
+async def reserved(locks: Path, place: Path, session_id: str, wait: float) -> AsyncIterator[None]:
+    """The place of a report for ourselves, else one session would read what another has written there.
+
+    Raises LockedError when another session keeps it for longer than `wait` seconds.
+    """
+    lock = Lock(locks / f"report-{_digest(str(place.resolve()))}.lock")
+    async with _held(lock, f"report {place.name}", session_id, wait):
+        yield
+
+
+@asynccontextmanager
+async def _held(lock: Lock, what: str, session_id: str, wait: float) -> AsyncIterator[None]:
     deadline = time.monotonic() + wait
-    while user:
+    while True:
         try:
-            lock.acquire(f"test user {user}", session_id)
+            lock.acquire(what, session_id)
             break
         except LockedError:
             if time.monotonic() >= deadline:
@@ -89,6 +107,10 @@ async def lease(locks: Path, environment: str, user: str, session_id: str, wait:
         yield
     finally:
         lock.release()
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def environment_lock(locks: Path, project: str, region: str, environment: str) -> Lock:

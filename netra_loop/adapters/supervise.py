@@ -127,6 +127,11 @@ class Output:
             raise StorageError(f"cannot write {self.path}: {error.strerror}", "free space, then resume") from error
 
     @property
+    def is_cut(self) -> bool:
+        """Whether less is kept than came."""
+        return self._dropped > 0
+
+    @property
     def last_lines(self) -> list[str]:
         """The last lines, masked; of a command that has ended its last words."""
         return list(self._tail)[-EXCERPT_LINES:]
@@ -135,7 +140,7 @@ class Output:
         """The last lines as an excerpt, with the artifact's name and digest."""
         lines = self.last_lines
         excerpt = "\n".join(lines)[-EXCERPT_BYTES:]
-        cut = self._dropped > 0 or len(self._tail) > len(lines)
+        cut = self.is_cut or len(self._tail) > len(lines)
         return Evidence(title, excerpt, folder.reference(self.path), sha256_of(self.path), cut)
 
 

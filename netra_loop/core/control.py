@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from netra_loop.core.events import ControlSeen
 from netra_loop.core.outcome import Outcome, TestOutcome, worst
+from netra_loop.core.proof import Control
 
 _ENDED = {"timeout": "timed_out", "idle": "idle", "stop": "stopped"}
 _SAYS_NOTHING = frozenset({TestOutcome.SKIPPED, TestOutcome.NOT_RUN})
@@ -44,6 +46,37 @@ def still_passing(seen: ControlSeen) -> tuple[StillPassing, ...]:
 def _passes_against(seen: ControlSeen, test: str) -> tuple[str, ...]:
     each = {"dead": seen.dead, "sabotaged": seen.sabotaged}
     return tuple(name for name, tests in each.items() if tests.get(test) is TestOutcome.PASSED)
+
+
+def by_test(seen: ControlSeen) -> dict[str, Control]:
+    """What it says of each test.
+
+    Tests that share a name are numbered as they come, perhaps in another order each time: each gets the worst of all.
+    """
+    names = {**seen.dead, **seen.sabotaged}
+    namesakes: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        namesakes[_unnumbered(name, names)].append(name)
+    return {
+        name: Control(_least_noticed(seen.dead, alike), _least_noticed(seen.sabotaged, alike))
+        for alike in namesakes.values()
+        for name in alike
+    }
+
+
+def _unnumbered(name: str, names: Collection[str]) -> str:
+    """The name that a test shares with others, for one that was numbered."""
+    shared, _, number = name.rpartition("#")
+    return shared if number.isdigit() and shared in names else name
+
+
+def _least_noticed(ends: Mapping[str, TestOutcome], names: Iterable[str]) -> TestOutcome | None:
+    """The end that says least for tests that may have changed places; None where one is not known."""
+    found = [ends.get(name) for name in names]
+    for end in (TestOutcome.PASSED, None):
+        if end in found:
+            return end
+    return next((end for end in found if end is not TestOutcome.FAILED), TestOutcome.FAILED)
 
 
 def judge_control(seen: ControlSeen) -> tuple[Outcome, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from netra_loop.core.control import by_test
 from netra_loop.core.events import (
     Act,
     ActEnded,
@@ -383,8 +384,4 @@ def control_of(session: Session, suite: str) -> Mapping[str, Control]:
     """What the newest negative control of a suite says of each of its tests; empty where none has ended."""
     seen = [record.result.seen for record in _records(session) if record.result and record.act.subject == suite]
     controls = [each for each in seen if isinstance(each, ControlSeen)]
-    if not controls:
-        return {}
-    newest = controls[-1]
-    names = {**newest.dead, **newest.sabotaged}
-    return {name: Control(newest.dead.get(name), newest.sabotaged.get(name)) for name in names}
+    return by_test(controls[-1]) if controls else {}

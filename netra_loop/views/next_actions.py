@@ -20,7 +20,8 @@ _SUITE_ADVICE = {
     "fewer_than_declared": "collected fewer tests than the index declares: find the missing ones, or correct the index",
     "fewer_than_last_time": "collected fewer tests than before: find the missing ones, or declare how many it has",
     "too_few_tests": "collected fewer tests than its gate asks for",
-    "unproven": "has passes that do not count: see their reasons; each must reach the target and assert on its answer",
+    "unproven": "has passes that do not count: see their reasons; each must reach the target and assert on its answer, "
+    "which of the tests of a command only a control can show",
     "deselected": "found tests and left them out: run them, or declare how many it has",
     "disagreement": "ended in a way that its tests do not explain: read its output",
     "invalidated": "saw the revision of its target change while it ran: run it again",

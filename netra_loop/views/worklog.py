@@ -321,12 +321,13 @@ def _logs(document: Document) -> list[str]:
     lines = ["## Cloud logs evidence"]
     for log in document["logs"]:
         severities = ", ".join(f"{code(name)} {figure(count)}" for name, count in log["by_severity"].items())
+        cut, by_severity = ", truncated" * log["truncated"], f" ({severities})" * bool(severities)
         lines += [
             "",
             f"- Query: {code(log['query'])}",
             f"- Window: {code(log['window'])}",
             f"- Revision: {code(log['revision'])}",
-            f"- Entries: {figure(log['count'])}{', truncated' if log['truncated'] else ''} ({severities or 'none'})",
+            f"- Entries: {figure(log['count'])}{cut}{by_severity}",
         ]
         for each in log["evidence"]:
             lines += evidence(each, quoted=True)

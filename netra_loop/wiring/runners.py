@@ -41,7 +41,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     cloud = CloudRun(endpoint.plan.environment, endpoint.url)
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
     pytest = PytestSuites(place.project, folder, place.state, redactor)
-    commands = CommandSuites(place.project, folder, redactor)
+    commands = CommandSuites(place.project, folder, place.state.locks, redactor)
     by_runner: dict[SuiteRunner, Suites] = {SuiteRunner.PYTEST: pytest, SuiteRunner.COMMAND: commands}
     suites = SuitesRunner(cloud, by_runner, Witness(logs), place.project, folder, place.state.locks)
     rehearse: dict[SuiteRunner, Rehearse] = {

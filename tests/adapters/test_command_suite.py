@@ -14,8 +14,10 @@ import anyio
 import httpx
 import pytest
 
+from netra_loop.adapters import supervise
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
+from netra_loop.adapters.locks import reserved
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.command_suite import CommandSuites
 from netra_loop.adapters.suites.control import ControlRunner
@@ -89,7 +91,8 @@ class Commands:
 
     async def go(self) -> Result:
         act = self.story.session.record("1/shop").act
-        suites = {SuiteRunner.COMMAND: CommandSuites(self.project, self.folder, Redactor(("geheim-12345678",)))}
+        redactor = Redactor(("geheim-12345678",))
+        suites = {SuiteRunner.COMMAND: CommandSuites(self.project, self.folder, self.state.locks, redactor)}
         cloud = cast(CloudRun, OneService(self.url))
         runner = SuitesRunner(cloud, suites, silent_witness(), self.project, self.folder, self.state.locks)
         result = await runner.run(act, self.story.session, self._say)
@@ -185,6 +188,7 @@ LIES = {
         ("not_started", "disagreement", "empty"),
         0,
     ),
+    "a folder": ("mkdir report.xml", Outcome.ERRORED, ("not_started", "disagreement", "empty"), 0),
     "a pipe": ("mkfifo report.xml", Outcome.ERRORED, ("not_started", "disagreement", "empty"), 0),
     "a report of another day, put there": (
         writes(GREEN, "touch -d 2001-01-01 report.xml"),
@@ -236,6 +240,20 @@ def test_a_place_that_cannot_be_cleared_is_an_error(commands: Commands) -> None:
     assert "no report can be written" in result.evidence[-1].excerpt
 
 
+def test_a_report_that_another_session_is_writing_is_not_read(commands: Commands) -> None:
+    async def go() -> Result:
+        async with reserved(commands.state.locks, commands.e2e / "report.xml", "another-session", 1.0):
+            return await commands.go()
+
+    (commands.e2e / "report.xml").write_text(GREEN, encoding="utf-8")
+    commands.begin(commands.suite("/bin/sh", "-c", "exit 0", timeout=0.2))
+    result = anyio.run(go)
+
+    assert (result.outcome, commands.ends) == (Outcome.ERRORED, {})
+    assert "report report.xml is held by session another-session" in result.evidence[-1].excerpt
+    assert (commands.e2e / "report.xml").read_text("utf-8") == GREEN
+
+
 def test_what_was_written_before_a_command_hangs_is_kept(commands: Commands) -> None:
     result = commands.script(writes(GREEN[:70], "sleep 100"), timeout=1.0)
 
@@ -255,10 +273,30 @@ def test_a_report_may_be_the_standard_output(commands: Commands) -> None:
     assert commands.ends == {"s::a": TestOutcome.PASSED, "s::b": TestOutcome.FAILED}
 
 
+def test_an_output_that_is_cut_between_two_tests_is_no_whole_report(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = [f'{{"Action":"pass","Package":"p","Test":"T{number:03}"}}\n' for number in range(300)]
+    monkeypatch.setattr(supervise, "OUTPUT_CAP", len(tests[0]))
+    (commands.e2e / "events").write_text("".join(tests) + '{"Action":"pass","Package":"p"}\n', encoding="utf-8")
+    result = commands.script("cat events", report="-")
+
+    assert (result.outcome, result.reasons) == (Outcome.INCOMPLETE, ("disagreement", "unproven"))
+    assert "the output is longer than what is kept" in result.evidence[-1].excerpt
+
+
 def test_secrets_are_masked_in_the_names_of_tests(commands: Commands) -> None:
     commands.script(writes(GREEN.replace('name="a"', 'name="geheim-12345678"')))
 
     assert not any("geheim" in name for name in commands.ends)
+
+
+def test_secrets_are_masked_in_the_names_of_a_test_s_properties(commands: Commands) -> None:
+    told = '"><properties><property name="geheim-12345678" value="1"/></properties></testcase>'
+    commands.script(writes(GREEN.replace('"/>', told)))
+    tests = results_of(commands.story.session, commands.story.session.record("1/shop"))
+
+    assert [dict(test.properties) for test in tests] == [{"[masked]": "1"}] * 2
 
 
 def test_a_command_is_given_what_every_suite_is(commands: Commands) -> None:
@@ -328,7 +366,7 @@ def test_a_control_says_which_tests_of_a_command_notice_their_target(commands: C
     suite = commands.suite(sys.executable, "-c", HONEST)
     control = replace(Step.of_control(suite), timeout=60.0)
     story = Story(plan_of(Phase("control", "Control", (control,)), suites=(suite,))).begin().start(control.id)
-    rehearse = CommandRehearsal(CommandSuites(commands.project, commands.folder, Redactor()))
+    rehearse = CommandRehearsal(CommandSuites(commands.project, commands.folder, commands.state.locks, Redactor()))
     cache = ControlCache(commands.state.control)
     runner = ControlRunner(None, {SuiteRunner.COMMAND: rehearse}, commands.project, commands.folder, cache)
     act = story.session.record(f"1/{control.id}").act

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import jsonschema
+
+from tests.cli.test_green import SCHEMA
 from tests.small_project import PLAN, Project
 
 VACUOUS = """
@@ -28,6 +31,7 @@ def test_every_test_that_still_passes_is_named_and_no_service_is_started(project
         "still passes: basics::test_basics.py::test_with_data_of_its_own (target dead and sabotaged)",
     ]
     assert (project.result["verdict"], project.result["reason"]) == ("RED", "control-basics failed")
+    jsonschema.validate(project.result, SCHEMA)
     assert "| `test_basics.py::test_with_data_of_its_own` | dead and sabotaged |" in project.worklog
     assert not (project.path / ".netra-loop" / "local" / "server.json").exists()
 
@@ -45,6 +49,7 @@ def test_what_a_run_learnt_beside_its_deploy_is_known_to_the_command(project: Pr
         "phases/default.yaml", PLAN.replace("phases:\n", control).replace("title: Deploy,", "title: Deploy, needs: [],")
     )
     run = project.run()
+    jsonschema.validate(project.result, SCHEMA)
     tests = {test["id"].partition("::")[2]: (test["proof"], test["sensitive"]) for test in project.suite["tests"]}
     again = project.do("control")
     seen = project.result["iterations"][-1]["phases"][0]["steps"][0]["seen"]

@@ -242,8 +242,8 @@ def wait_for_pid(project: Project) -> int:
 
 
 def test_an_interrupted_session_keeps_what_it_saw_and_leaves_nothing_running(project: Project) -> None:
-    hang = "\nimport pathlib, time\ndef test_zz_hangs():\n    health = get('/health')\n    pathlib.Path('hangs').touch()\n"
-    hang += "    time.sleep(600)\n"
+    hang = "\nimport pathlib, time\ndef test_zz_hangs():\n    health = get('/health')\n"
+    hang += "    pathlib.Path('hangs').touch()\n    time.sleep(600)\n"
     project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + hang)
     process = subprocess.Popen(
         project.command("run", "--output", "none"), env=clean_environment(), start_new_session=True

@@ -8,7 +8,15 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.agenda import NETWORK, ready_acts
-from netra_loop.core.control import Rehearsal, StillPassing, is_whole, judge_control, judge_rehearsals, still_passing
+from netra_loop.core.control import (
+    Rehearsal,
+    StillPassing,
+    by_test,
+    is_whole,
+    judge_control,
+    judge_rehearsals,
+    still_passing,
+)
 from netra_loop.core.errors import UsageError
 from netra_loop.core.events import ControlSeen
 from netra_loop.core.outcome import Outcome, TestOutcome
@@ -148,6 +156,29 @@ def test_a_suite_does_not_wait_for_a_control_that_will_never_run() -> None:
 
 def test_a_focus_on_a_suite_brings_its_control_along() -> None:
     assert controlled_plan().focused("P2").selected == {"control-events", "events", "deploy-backend"}
+
+
+NAMESAKES = {
+    "one passes": ({"a": FAILED, "a#2": PASSED}, {"a": FAILED, "a#2": FAILED}, Control(PASSED, FAILED)),
+    "one passes against the sabotaged": (
+        {"a": ERROR, "a#2": FAILED},
+        {"a": PASSED, "a#2": FAILED},
+        Control(ERROR, PASSED),
+    ),
+    "one told nothing": ({"a": FAILED, "a#2": FAILED}, {"a": FAILED}, Control(FAILED, None)),
+    "all fail": ({"a": FAILED, "a#2": FAILED}, {"a": FAILED, "a#2": FAILED}, Control(FAILED, FAILED)),
+}
+
+
+@pytest.mark.parametrize(("dead", "sabotaged", "control"), NAMESAKES.values(), ids=NAMESAKES)
+def test_tests_that_share_a_name_may_change_places_and_get_the_worst_of_all(
+    dead: Mapping[str, TestOutcome], sabotaged: Mapping[str, TestOutcome], control: Control
+) -> None:
+    alone = {"b#2": FAILED}
+
+    told = by_test(seen({**dead, **alone}, {**sabotaged, **alone}))
+
+    assert told == {"a": control, "a#2": control, "b#2": Control(FAILED, FAILED)}
 
 
 def test_what_the_newest_control_says_is_known_of_each_test() -> None:

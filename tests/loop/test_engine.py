@@ -182,7 +182,7 @@ async def tells_of_an_act_that_is_none(act: Act, session: Session, say: Say) -> 
 
 BUGS = {
     "a bug": (raises_a_bug, "bug in the runner of health: KeyError: 'colour'"),
-    "a bug in a group of tasks": (raises_a_bug_in_a_group, "bug in the runner of health: ExceptionGroup: "),
+    "a bug in a group of tasks": (raises_a_bug_in_a_group, "bug in the runner of health: KeyError: 'colour'"),
     "a recursion without end": (recurses, "bug in the runner of health: RecursionError: "),
     "an event of an unknown act": (tells_of_an_act_that_is_none, "bug in the runner of health: "),
 }

@@ -184,6 +184,16 @@ suites = st.dictionaries(names, st.sampled_from(TestOutcome), max_size=6)
 ends = st.sampled_from([o for o in Outcome if o is not Outcome.SKIPPED])
 
 
+@pytest.mark.parametrize(
+    ("severities", "told"), [({}, "- Entries: 12"), ({"ERROR": 7}, "- Entries: 12 (`ERROR` 7)")], ids=["none", "some"]
+)
+def test_a_log_that_names_no_severities_tells_of_none(severities: dict[str, int], told: str) -> None:
+    logs = LogsSeen("backend", "q", "w", NEW, 12, truncated=False, by_severity=severities)
+    story = Story(usual_plan()).begin().deploys().start("logs-backend").end("logs-backend", seen=logs)
+
+    assert told in text_of(story).splitlines()
+
+
 @st.composite
 def sessions(draw: st.DrawFn) -> Story:
     """Random sessions: any tests with any names and ends, any outcomes, one to three iterations, cut anywhere."""

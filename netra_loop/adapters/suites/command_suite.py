@@ -7,7 +7,7 @@ import math
 import shlex
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import anyio
 from anyio import to_thread
 
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
+from netra_loop.adapters.locks import reserved
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.environment import suite_environment
@@ -25,6 +26,7 @@ from netra_loop.adapters.suites.reports import Report
 from netra_loop.adapters.suites.sockets import Totals, watched
 from netra_loop.adapters.suites.telling import Teller
 from netra_loop.adapters.supervise import Ended, Output, Supervision
+from netra_loop.core.errors import LockedError
 from netra_loop.core.events import HandleKnown, SuiteSeen
 from netra_loop.core.plan import Network
 from netra_loop.core.problem import Evidence
@@ -48,11 +50,12 @@ class CommandRun:
 
 
 class CommandSuites:
-    """Runs suites of kind `command`. Two that write to the same file run one after the other."""
+    """Runs suites of kind `command`. Two that write to the same file run one after the other, of any session."""
 
-    def __init__(self, project: Path, folder: SessionFolder, redactor: Redactor) -> None:
+    def __init__(self, project: Path, folder: SessionFolder, locks: Path, redactor: Redactor) -> None:
         self._project = project
         self._folder = folder
+        self._locks = locks
         self._redactor = redactor
         self._places: defaultdict[Path, anyio.Lock] = defaultdict(anyio.Lock)
 
@@ -69,17 +72,24 @@ class CommandSuites:
 
     async def once(self, attempt: Attempt, output: Output, say: Say) -> CommandRun:
         """Run the command once with the attempt's addresses. Cancelled, it is ended, and what it left is read."""
-        path = self._project / attempt.suite.cwd / attempt.suite.report
-        async with self._places[path] if attempt.suite.report != STANDARD_OUTPUT else contextlib.nullcontext():
-            return await self._once(attempt, path, output, say)
+        async with AsyncExitStack() as stack:
+            try:
+                file = await self._report_file(attempt, stack)
+            except (OSError, LockedError) as error:
+                output.close()
+                return CommandRun(Ended(None, 0, "itself"), None, Facts(), f"no report can be written: {error}")
+            return await self._once(attempt, file, output, say)
 
-    async def _once(self, attempt: Attempt, path: Path, output: Output, say: Say) -> CommandRun:
-        on_output = attempt.suite.report == STANDARD_OUTPUT
-        try:
-            file = None if on_output else ReportFile(path, self._project, attempt.folder / "began")
-        except OSError as error:
-            output.close()
-            return CommandRun(Ended(None, 0, "itself"), None, Facts(), f"no report can be written: {error}")
+    async def _report_file(self, attempt: Attempt, stack: AsyncExitStack) -> ReportFile | None:
+        """Where the report is to be, nobody else's until the stack ends; None for the standard output."""
+        if attempt.suite.report == STANDARD_OUTPUT:
+            return None
+        path = self._project / attempt.suite.cwd / attempt.suite.report
+        await stack.enter_async_context(self._places[path])
+        await stack.enter_async_context(reserved(self._locks, path, self._folder.id, attempt.act.timeout))
+        return ReportFile(path, self._project, attempt.folder / "began")
+
+    async def _once(self, attempt: Attempt, file: ReportFile | None, output: Output, say: Say) -> CommandRun:
         passed, totals, ended = Passed(), Totals(), Ended(None, 0, "stop")
         with contextlib.suppress(anyio.get_cancelled_exc_class()):
             async with recording_proxy() as proxy, _kernel(attempt) as totals:
@@ -91,8 +101,7 @@ class CommandSuites:
                 finally:
                     ended = supervision.ended
         with anyio.CancelScope(shield=True):
-            data = await to_thread.run_sync(file.data if file else output.path.read_bytes)
-            report = await to_thread.run_sync(read, data)
+            report = await to_thread.run_sync(_report, file, output)
         others = tuple(dict.fromkeys((*passed.others(attempt.targets), *totals.others)))
         return CommandRun(ended, report, _facts(attempt, passed, totals), others=others)
 
@@ -131,6 +140,14 @@ class _Tests:
         return News(collected=[test.id for test in self._results], results=self._results)
 
     look = look_at_all
+
+
+def _report(file: ReportFile | None, output: Output) -> Report | None:
+    """What was left. Of an output that is not kept whole the report is not whole, wherever the cut fell."""
+    report = read(file.data() if file else output.path.read_bytes())
+    if report and not file and output.is_cut:
+        return replace(report, whole=False, problems=("the output is longer than what is kept", *report.problems))
+    return report
 
 
 @asynccontextmanager

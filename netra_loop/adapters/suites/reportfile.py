@@ -30,17 +30,19 @@ class ReportFile:
     def data(self) -> bytes | None:
         """What was written, one byte more than is ever read at most; None for no file, or none of this run.
 
-        A link, a pipe or a device is no report, and a file that is older than the run was only put here by it.
+        A link, folder, pipe or device is no report, and a file that is older than the run was only put here by it.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(self._path, "rb", opener=_without_following) as file:
+                status = os.fstat(file.fileno())
+                is_report = stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= self._began
+                return file.read(MOST_BYTES + 1) if is_report else None
         except OSError:
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_mtime_ns < self._began:
-                return None
-            return file.read(MOST_BYTES + 1)
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def read(data: bytes | None) -> Report | None:

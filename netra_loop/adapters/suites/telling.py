@@ -70,7 +70,8 @@ class Teller:
 
     def _graded(self, result: TestResult) -> TestResult:
         name = self._name(result.id)
-        return graded(replace(result, id=name), self._control.get(name, Control()))
+        properties = {self._mask(key): value for key, value in result.properties.items()}  # values: with the event
+        return graded(replace(result, id=name, properties=properties), self._control.get(name, Control()))
 
     def _name(self, test: str) -> str:
         """A test's name with its secrets masked; two tests that differ only in a secret keep two names."""

@@ -14,7 +14,8 @@ _PYTHON = {".py", ".pyi", ".toml", ".ini", ".cfg"}
 _OTHERS = {".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".go", ".rb", ".java", ".kt", ".cs", ".rs", ".sh", ".feature"}
 _CODE = frozenset(_PYTHON | _OTHERS)
 _OUTPUT = frozenset({".pyc", ".log"})
-_NO_TESTS = frozenset({"__pycache__", "node_modules", "worklogs"})
+_REPORTS = {"htmlcov", "lcov-report", "playwright-report"}  # their pages bring scripts along
+_NO_TESTS = frozenset({"__pycache__", "node_modules", "worklogs"} | _REPORTS)
 LARGE = 4 * 1024 * 1024  # bytes; of a larger file size and time of change stand for its content
 
 
