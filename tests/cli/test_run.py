@@ -126,7 +126,7 @@ def test_a_red_test_that_passes_after_a_crash_does_not_count(project: Project) -
     process.kill()
     process.wait()
     project.change("e2e/test_basics.py", "== [1, 2]", "== [1, 2, 3]")
-    project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert health['status'] == 'healthy'\n")
+    project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert get('/health')['status'] == 'healthy'\n")
 
     assert project.do("resume", "last").code == 3
     items = next(test for test in project.suite["tests"] if test["id"].endswith("test_items"))
@@ -242,7 +242,7 @@ def wait_for_pid(project: Project) -> int:
 
 
 def test_an_interrupted_session_keeps_what_it_saw_and_leaves_nothing_running(project: Project) -> None:
-    hang = "\nimport pathlib, time\ndef test_zz_hangs():\n    health = get('/health')\n"
+    hang = "\nimport pathlib, time\ndef test_zz_hangs():\n    get('/health')\n"
     hang += "    pathlib.Path('hangs').touch()\n    time.sleep(600)\n"
     project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + hang)
     process = subprocess.Popen(
@@ -259,7 +259,7 @@ def test_an_interrupted_session_keeps_what_it_saw_and_leaves_nothing_running(pro
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
-    project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert health['status'] == 'healthy'\n")
+    project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert get('/health')['status'] == 'healthy'\n")
     assert project.do("resume", "last").code == 0
     assert (project.result["verdict"], project.suite["counts"]["passed"]) == ("GREEN", 4)
     assert len(project.sessions) == 1

@@ -551,7 +551,7 @@ def test_an_empty_log_takes_nothing_away() -> None:
 
 def controlled(*seen: ControlSeen) -> Story:
     """A session whose iterations each ended a control of p1."""
-    plan = plan_of(Phase("control", "Control", (step(Kind.CONTROL, "p1"),)))
+    plan = plan_of(Phase("control", "Control", (step(Kind.CONTROL, "p1"),)), suites=[suite("p1")])
     story = Story(plan)
     for each in seen:
         story.begin().does("control-p1", seen=each)

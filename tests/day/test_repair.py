@@ -56,6 +56,15 @@ def test_the_last_iteration_has_every_test_counted_on_the_promoted_revisions(rep
     assert [service["name"] for service in repaired["services"]] == list(SERVICES)
 
 
+def test_no_test_of_the_sample_passes_without_its_target(repaired: dict[str, Any]) -> None:
+    control = next(phase for phase in repaired["iterations"][0]["phases"] if phase["id"] == "control")
+    seen = [step["seen"] for step in control["steps"]]
+
+    assert control["outcome"] == "passed"
+    assert [each["still_passing"] for each in seen] == [[]] * 7
+    assert [sum(each["counts"][target] for each in seen) for target in ("dead", "sabotaged")] == [55, 55]
+
+
 def test_every_remedy_is_verified_by_its_own_tests_first(repaired: dict[str, Any], day: Project) -> None:
     remedies = {remedy["cause"]: remedy for remedy in repaired["remedies"]}
 

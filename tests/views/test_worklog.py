@@ -219,7 +219,7 @@ def sessions(draw: st.DrawFn) -> Story:
 
 
 @given(sessions())
-@settings(max_examples=150, suppress_health_check=list(Check))
+@settings(max_examples=60, suppress_health_check=list(Check))
 def test_no_random_session_makes_the_worklog_print_a_figure_of_its_own(story: Story) -> None:
     assert unaccounted(story) == set()
 
