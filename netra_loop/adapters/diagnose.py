@@ -20,7 +20,8 @@ from netra_loop.core.ledger import ledger
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Target
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
-from netra_loop.core.session import ActRecord, Iteration, Session, results_of
+from netra_loop.core.results import results_of
+from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
 from netra_loop.ports import Say

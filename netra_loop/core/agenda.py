@@ -10,7 +10,8 @@ from netra_loop.core.events import Act, Deployed
 from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, When
 from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
-from netra_loop.core.session import ActRecord, Iteration, Session, red_tests
+from netra_loop.core.results import red_tests
+from netra_loop.core.session import ActRecord, Iteration, Session
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})
 AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE})

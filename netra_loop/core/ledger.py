@@ -12,7 +12,8 @@ from netra_loop.core.outcome import RED_OUTCOMES, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Receipt, Remedy, TestName
 from netra_loop.core.remediation import GOES_FIRST, SAME_VARIABLE, considered, refusal_of
-from netra_loop.core.session import ActRecord, Iteration, Session, cured, results_of, suite_seen
+from netra_loop.core.results import results_of
+from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen
 
 Tests = Mapping[TestName, TestResult]
 

@@ -9,7 +9,8 @@ from netra_loop.core.events import HealthSeen, Verdict
 from netra_loop.core.health import is_down
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome
 from netra_loop.core.plan import Kind
-from netra_loop.core.session import ActRecord, Iteration, Session, red_tests, results_of, suite_seen
+from netra_loop.core.results import red_tests, results_of
+from netra_loop.core.session import ActRecord, Iteration, Session, suite_seen
 from netra_loop.core.suites import count_proofs
 
 _COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}

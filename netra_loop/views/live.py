@@ -13,7 +13,8 @@ from netra_loop.core.ledger import RemedyState, ledger
 from netra_loop.core.outcome import RED_OUTCOMES, Colour, Outcome, TestOutcome
 from netra_loop.core.plan import Kind, Phase, Step
 from netra_loop.core.problem import Diagnosed
-from netra_loop.core.session import ActRecord, Iteration, Session, results_of
+from netra_loop.core.results import results_of
+from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.views.encode import visible
 

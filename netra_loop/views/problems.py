@@ -10,7 +10,8 @@ from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Problem, Why
 from netra_loop.core.remediation import to_verify
-from netra_loop.core.session import Iteration, Session, diagnosed, red_tests, results_of
+from netra_loop.core.results import red_tests, results_of
+from netra_loop.core.session import Iteration, Session, diagnosed
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.views.told import act_told, evidence_told, test_told
 

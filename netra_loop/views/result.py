@@ -14,7 +14,8 @@ from netra_loop.core.events import ControlSeen, LogsSeen, SuiteSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
 from netra_loop.core.remediation import applied
-from netra_loop.core.session import Iteration, Session, results_of
+from netra_loop.core.results import results_of
+from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude

@@ -29,7 +29,7 @@ def read_session(place: Place, word: str) -> Session:
 def before_of(place: Place, previous: str) -> Before | None:
     """How the session before ended, for comparison; None without one, and for one that cannot be read any more."""
     from netra_loop.core.events import Before
-    from netra_loop.core.session import red_tests
+    from netra_loop.core.results import red_tests
     from netra_loop.views.result import result_of
 
     try:

@@ -30,7 +30,8 @@ from netra_loop.core.events import ActEnded, ControlSeen, Event, Result, Share
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Network, Phase, Step, Suite, SuiteRunner
 from netra_loop.core.proof import Facts
-from netra_loop.core.session import Session, results_of
+from netra_loop.core.results import results_of
+from netra_loop.core.session import Session
 from tests.adapters.silent import silent_witness
 from tests.stories import Story, plan_of, step, usual_plan
 

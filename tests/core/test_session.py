@@ -28,7 +28,8 @@ from netra_loop.core.events import (
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.proof import Control
-from netra_loop.core.session import control_of, red_tests, replay, results_of
+from netra_loop.core.results import red_tests, results_of
+from netra_loop.core.session import control_of, replay
 from tests.stories import (
     START,
     Story,

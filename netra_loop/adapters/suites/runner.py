@@ -25,7 +25,8 @@ from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Suite, SuiteRunner
 from netra_loop.core.problem import Evidence
 from netra_loop.core.remediation import to_verify
-from netra_loop.core.session import Session, control_of, results_of
+from netra_loop.core.results import results_of
+from netra_loop.core.session import Session, control_of
 from netra_loop.core.suites import judge, judge_verification
 from netra_loop.ports import Say
 
