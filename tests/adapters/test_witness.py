@@ -11,7 +11,7 @@ import pytest
 
 from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
 from netra_loop.adapters.locate import Address
-from netra_loop.adapters.suites.witness import LOOKS, Testimony, Witness, request_query, requests_by_test
+from netra_loop.adapters.suites.witness import LOOKS, Statement, Witness, request_query, requests_by_test
 from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import Proof, TestOutcome
 from netra_loop.core.plan import Environment
@@ -80,8 +80,8 @@ def passed(name: str, trace: str, proof: Proof = Proof.PROVEN) -> TestResult:
 BOTH = (passed("test_a", A), passed("test_b", B))
 
 
-def asked(log: Log, tests: Iterable[TestResult] = BOTH, met: dict[str, Address] = MET) -> Testimony:
-    async def ask() -> Testimony:
+def asked(log: Log, tests: Iterable[TestResult] = BOTH, met: dict[str, Address] = MET) -> Statement:
+    async def ask() -> Statement:
         return await Witness(log).ask(tests, met, START)
 
     return anyio.run(ask)
@@ -89,12 +89,12 @@ def asked(log: Log, tests: Iterable[TestResult] = BOTH, met: dict[str, Address] 
 
 def test_what_the_log_said_is_told_with_its_query() -> None:
     log = Log([line(A), line(B)])
-    testimony = asked(log)
+    statement = asked(log)
 
-    assert testimony.requests == {"test_a": 1, "test_b": 1}
-    assert testimony.log is not None
-    assert (testimony.log.query, testimony.log.count, testimony.log.truncated) == (log.asked[0], 2, False)
-    assert (testimony.log.target, testimony.log.revision) == ("backend, auth", "auth-7, backend-2")
+    assert statement.requests == {"test_a": 1, "test_b": 1}
+    assert statement.log is not None
+    assert (statement.log.query, statement.log.count, statement.log.truncated) == (log.asked[0], 2, False)
+    assert (statement.log.target, statement.log.revision) == ("backend, auth", "auth-7, backend-2")
     assert len(log.asked) == 1
 
 
@@ -113,17 +113,17 @@ def test_a_log_that_stays_silent_is_asked_a_few_times() -> None:
 
 
 def test_a_log_that_cannot_be_read_leaves_what_was_known() -> None:
-    testimony = asked(Log([line(A)], PermissionError("not allowed")))
+    statement = asked(Log([line(A)], PermissionError("not allowed")))
 
-    assert testimony.requests == {"test_a": 1}
-    assert testimony.trouble == "PermissionError: not allowed"
+    assert statement.requests == {"test_a": 1}
+    assert statement.trouble == "PermissionError: not allowed"
 
 
 def test_more_requests_than_are_read_are_said_to_be_cut() -> None:
-    testimony = asked(Log([line(A)] * 4))
+    statement = asked(Log([line(A)] * 4))
 
-    assert testimony.log is not None
-    assert (testimony.log.count, testimony.log.truncated, testimony.requests) == (3, True, {"test_a": 3})
+    assert statement.log is not None
+    assert (statement.log.count, statement.log.truncated, statement.requests) == (3, True, {"test_a": 3})
 
 
 NOT_ASKED: dict[str, tuple[Any, Any]] = {
@@ -138,5 +138,5 @@ NOT_ASKED: dict[str, tuple[Any, Any]] = {
 def test_nothing_is_asked_where_nothing_could_be_found(tests: Any, met: Any) -> None:
     log = Log([line(A)])
 
-    assert asked(log, tests, met) == Testimony()
+    assert asked(log, tests, met) == Statement()
     assert log.asked == []

@@ -27,7 +27,7 @@ _HALF = 16  # digits of a trace id that the user agent repeats
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
+class Statement:
     """What the log was asked and what it said: by test, the requests that the tested revisions served."""
 
     log: LogsSeen | None = None
@@ -39,35 +39,35 @@ class Witness:
     def __init__(self, logs: CloudLogs) -> None:
         self._logs = logs
 
-    async def ask(self, tests: Iterable[TestResult], addresses: Mapping[str, Address], since: datetime) -> Testimony:
+    async def ask(self, tests: Iterable[TestResult], addresses: Mapping[str, Address], since: datetime) -> Statement:
         """Look for the requests of proven tests that carried a trace id; again, while some are missing.
 
         since: when the suite began. Nothing is asked where no test or no revision could be found by it.
         """
         traces = {t.facts.trace: t.id for t in tests if t.proof is Proof.PROVEN and t.facts and t.facts.trace}
         revisions = sorted(address.revision for address in addresses.values() if address.revision)
-        testimony = Testimony()
+        statement = Statement()
         if not traces or not revisions:
-            return testimony
+            return statement
         try:
             with anyio.move_on_after(PATIENCE):
                 for look in range(LOOKS):
                     await anyio.sleep(PAUSE if look else 0)
-                    testimony = await self._look(traces, ", ".join(addresses), revisions, since)
-                    if set(traces.values()) <= set(testimony.requests):
+                    statement = await self._look(traces, ", ".join(addresses), revisions, since)
+                    if set(traces.values()) <= set(statement.requests):
                         break
         except Exception as error:  # whatever is wrong with the log, the tests are what they are
-            return Testimony(testimony.log, testimony.requests, f"{type(error).__name__}: {error}"[:300])
-        return testimony
+            return Statement(statement.log, statement.requests, f"{type(error).__name__}: {error}"[:300])
+        return statement
 
-    async def _look(self, traces: Mapping[str, str], targets: str, revisions: list[str], since: datetime) -> Testimony:
+    async def _look(self, traces: Mapping[str, str], targets: str, revisions: list[str], since: datetime) -> Statement:
         since -= SKEW
         window = f"{since:%Y-%m-%dT%H:%M:%S.%fZ}/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         query = request_query(revisions, window.partition("/")[0])
         lines = await to_thread.run_sync(self._logs.requests, query, MOST_REQUESTS + 1, abandon_on_cancel=True)
         kept, truncated = lines[:MOST_REQUESTS], len(lines) > MOST_REQUESTS
         log = LogsSeen(targets, query, window, ", ".join(revisions), len(kept), truncated)
-        return Testimony(log, requests_by_test(kept, traces, revisions))
+        return Statement(log, requests_by_test(kept, traces, revisions))
 
 
 def request_query(revisions: Iterable[str], since: str) -> str:
