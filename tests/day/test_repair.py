@@ -80,18 +80,3 @@ def test_every_remedy_is_verified_by_its_own_tests_first(repaired: dict[str, Any
     alone = max(each["ended"] for each in repaired["iterations"][1]["verifications"])
     suites = next(p for p in repaired["iterations"][1]["phases"] if p["id"] == "critical")
     assert alone <= suites["started"]
-
-
-def test_the_next_run_begins_with_the_shipped_faults_again_and_is_compared(
-    repaired: dict[str, Any], day: Project
-) -> None:
-    done = day.run("--focus", "critical", "--remedies", "off")
-
-    result = day.result
-    assert done.code == 1
-    assert red_in(result["iterations"][0]) == set().union(*RED.values())
-    assert {remedy["state"] for remedy in result["remedies"]} == {"open"}
-    assert result["previous"]["session_id"] == repaired["session_id"]
-    assert (result["previous"]["verdict"], result["previous"]["counted"]) == ("GREEN", 55)
-    for service in result["services"]:
-        assert service["serving_revision"] == repaired["iterations"][-1]["revisions"][service["name"]]

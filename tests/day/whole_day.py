@@ -116,3 +116,19 @@ def wait_for_entries(project: Project, process: subprocess.Popen[bytes], count: 
         line = process.stdout.readline()
         assert line, f"it ended before entry {count}, after {last.decode()}"
         last = line
+
+
+def test_the_next_run_begins_with_the_shipped_faults_again_and_is_compared(day: Project) -> None:
+    with_faults(day, frozenset(FAULTS))
+    assert day.run().code == 0
+    repaired = day.result
+    done = day.run("--focus", "critical", "--remedies", "off")
+
+    result = day.result
+    assert done.code == 1
+    assert red_in(result["iterations"][0]) == set().union(*RED.values())
+    assert {remedy["state"] for remedy in result["remedies"]} == {"open"}
+    assert result["previous"]["session_id"] == repaired["session_id"]
+    assert (result["previous"]["verdict"], result["previous"]["counted"]) == ("GREEN", 55)
+    for service in result["services"]:
+        assert service["serving_revision"] == repaired["iterations"][-1]["revisions"][service["name"]]
