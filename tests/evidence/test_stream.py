@@ -93,19 +93,20 @@ def test_a_test_that_closes_every_descriptor_does_not_silence_the_stream(told: C
     assert run.the("ended")["exit"] == 0
 
 
-def test_what_a_suite_puts_in_the_place_of_clock_and_json_does_not_silence_the_stream(
+def test_what_a_suite_puts_in_the_place_of_clock_system_and_json_does_not_silence_the_stream(
     told: Callable[..., Told],
 ) -> None:
     run = told("""
-        import json
+        import json, os
         from unittest import mock
         import pytest
 
         json.dumps = lambda *_, **__: b"bytes, as faster ones give"
 
         @pytest.fixture(scope="module", autouse=True)
-        def clock():
-            with mock.patch("time.time"):
+        def replaced():
+            with mock.patch("time.time"), mock.patch("os.getpid"), mock.patch("os.write"), mock.patch("os.listdir"):
+                os.listdir.return_value = ["no-number"]
                 yield
 
         def test_first(): assert True
