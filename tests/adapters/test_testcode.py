@@ -11,7 +11,7 @@ from netra_loop.adapters.suites.testcode import LARGE, changed, digest_of, suite
 from netra_loop.core.plan import Suite
 
 SUITE = Suite("api", "API", "P1", "e2e", ("tests/test_a.py::test_one",), 60, args=("--junitxml=tests/out.xml",))
-FILES = ("conftest.py", "pytest.ini", "tests/test_a.py", "tests/golden.json", "helpers/deep/http.py")
+FILES = ("conftest.py", "pytest.ini", "tests/test_a.py", "tests/golden.json", "helpers/deep/http.py", "../conftest.py")
 OTHERS = (
     "notes.txt",
     "tests/out.xml",
@@ -48,6 +48,7 @@ CHANGES = {
     "a test is gone": ("tests/test_a.py", None, ("tests/test_a.py",)),
     "a test was written": ("tests/test_new.py", "new", ("tests/test_new.py",)),
     "a helper was written": ("helpers/new.py", "new", ("helpers/new.py",)),
+    "what every suite shares was rewritten": ("../conftest.py", "other", ("../conftest.py",)),
     "a report was left": ("tests/out.xml", "new", ()),
     "a new picture was left": ("tests/seen.png", "new", ()),
     "compiled files were left": ("tests/__pycache__/test_b.pyc", "new", ()),

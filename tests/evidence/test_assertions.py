@@ -77,9 +77,10 @@ def test_a_suite_run_as_asked_has_its_assertions_counted(asserted: Told) -> None
     [
         ([], {"PYTHONOPTIMIZE": "1"}, True),
         (["--assert=plain"], {}, False),
+        (["-p", "no:assertion"], {}, False),
         (["-o", "enable_assertion_pass_hook=false"], {}, False),
     ],
-    ids=["asserts compiled away", "asserts left plain", "the hook turned off again"],
+    ids=["asserts compiled away", "asserts left plain", "a pytest without them", "the hook turned off again"],
 )
 def test_assertions_that_cannot_be_counted_are_admitted(
     told: Callable[..., Told], args: list[str], env: dict[str, str], optimised: bool

@@ -790,3 +790,36 @@ def test_a_library_that_reaches_the_network_below_pythons_sockets_is_named(
     run = told("import pycurl\ndef test_it(): assert True\n")
 
     assert run.result("test_it")["facts"]["blind"] == ["pycurl"]
+
+
+def test_a_target_whose_name_had_no_address_at_the_start_is_known_by_those_it_has_later(
+    suite: Suite, servers: Servers
+) -> None:
+    port = servers.target.rpartition(":")[2]
+    suite.write(
+        "conftest.py",
+        """
+        import socket
+
+        resolve, answers = socket.getaddrinfo, ["127.0.0.1", "nowhere.invalid"]
+
+        def moving(host, *rest, **options):
+            return resolve(answers.pop() if host == "shop.example.invalid" else host, *rest, **options)
+
+        socket.getaddrinfo = moving
+    """,
+    )
+    suite.write(
+        "test_it.py",
+        f"""
+        import urllib.request
+
+        def test_it():
+            assert urllib.request.urlopen("http://shop.example.invalid:{port}").read() == b"ok"
+    """,
+    )
+    run = suite.run(targets=[f"shop.example.invalid:{port}"])
+
+    facts = run.result("test_it")["facts"]
+    assert run.the("hello")["targets"] == {f"shop.example.invalid:{port}": []}
+    assert (facts["bytes_in"], facts["others"]) == (SOME, []), run.output

@@ -93,6 +93,29 @@ def test_a_test_that_closes_every_descriptor_does_not_silence_the_stream(told: C
     assert run.the("ended")["exit"] == 0
 
 
+def test_what_a_suite_puts_in_the_place_of_clock_system_and_json_does_not_silence_the_stream(
+    told: Callable[..., Told],
+) -> None:
+    run = told("""
+        import json, os
+        from unittest import mock
+        import pytest
+
+        json.dumps = lambda *_, **__: b"bytes, as faster ones give"
+
+        @pytest.fixture(scope="module", autouse=True)
+        def replaced():
+            with mock.patch("time.time"), mock.patch("os.getpid"), mock.patch("os.write"), mock.patch("os.listdir"):
+                os.listdir.return_value = ["no-number"]
+                yield
+
+        def test_first(): assert True
+        def test_second(): assert True
+    """)
+
+    assert run.outcomes() == [("test_first", "passed"), ("test_second", "passed")], run.output
+
+
 def test_a_disk_that_fills_up_spoils_one_line_and_not_the_next(suite: Suite, told: Callable[..., Told]) -> None:
     run = told(
         """

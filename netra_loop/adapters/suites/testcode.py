@@ -13,6 +13,7 @@ from netra_loop.core.plan import Suite
 _PYTHON = {".py", ".pyi", ".toml", ".ini", ".cfg"}
 _OTHERS = {".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".go", ".rb", ".java", ".kt", ".cs", ".rs", ".sh", ".feature"}
 _CODE = frozenset(_PYTHON | _OTHERS)
+_ABOVE = ("conftest.py", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _OUTPUT = frozenset({".pyc", ".log"})
 _REPORTS = {"htmlcov", "lcov-report", "playwright-report"}  # their pages bring scripts along
 _NO_TESTS = frozenset({"__pycache__", "node_modules", "worklogs"} | _REPORTS)
@@ -20,14 +21,17 @@ LARGE = 4 * 1024 * 1024  # bytes; of a larger file size and time of change stand
 
 
 def suite_files(suite: Suite, project: Path) -> dict[str, str]:
-    """What each file was, by its path below the suite's folder: code anywhere, and everything beside the tests.
+    """What each file was, by its path from the suite's folder: code anywhere, and everything beside the tests.
+
+    What pytest reads above that folder, up to the project's, is among them.
 
     Hidden names, virtual environments, and what the suite's own command line names as an output are none of them.
     """
     root = project / suite.cwd
     beside = [_folder_of(root / path.partition("::")[0]) for path in suite.paths]
     outputs = {root / word.rpartition("=")[2] for word in (*suite.args, suite.report)}
-    return {
+    above = {os.path.relpath(path, root): _content(path) for path in _above(root, project)}
+    return above | {
         path.relative_to(root).as_posix(): _content(path)
         for path in _files(root)
         if path not in outputs and (path.suffix in _CODE or any(path.is_relative_to(folder) for folder in beside))
@@ -44,6 +48,11 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, .
     gone_or_other = {name for name in before if after.get(name) != before[name]}
     new = {name for name in after if name not in before and Path(name).suffix in _CODE}
     return tuple(sorted(gone_or_other | new))
+
+
+def _above(root: Path, project: Path) -> Iterator[Path]:
+    folders = (folder for folder in root.parents if folder.is_relative_to(project))
+    yield from (folder / name for folder in folders for name in _ABOVE if (folder / name).is_file())
 
 
 def _folder_of(path: Path) -> Path:

@@ -35,7 +35,7 @@ def are_counted(config: pytest.Config) -> bool:
 
     Never under ``python -O``: there the statements in files that pytest does not rewrite are compiled away.
     """
-    if sys.flags.optimize or config.getoption("assertmode") != "rewrite":
+    if sys.flags.optimize or config.getoption("assertmode", "plain") != "rewrite":
         return False
     try:
         from _pytest.assertion.rewrite import rewrite_asserts

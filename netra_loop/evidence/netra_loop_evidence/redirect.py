@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import ipaddress
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 Endpoint = tuple[str, int]
@@ -13,7 +15,7 @@ _LOOPBACK = "localhost"
 
 
 class Redirect:
-    """Where each real target is looked for instead; Python's own sockets obey it, names are not asked for."""
+    """Where each real target is looked for instead; Python's own sockets and uvloop obey it, no name is asked for."""
 
     def __init__(self, elsewhere: Mapping[str, str]) -> None:
         """By ``host:port``, or by ``host`` for all its ports, the ``ip:port`` to meet instead.
@@ -47,6 +49,22 @@ class Redirect:
             self._wrap_function(name, lambda host: ((self.of(host, None) or (host,))[0],))
         for name in ("connect", "connect_ex", "sendto"):
             self._wrap_method(name)
+        with suppress(ImportError):
+            self._lead(importlib.import_module("uvloop").Loop)
+
+    def _lead(self, loop: Any) -> None:
+        """Lead away a class of event loops that looks names up and connects below Python's sockets."""
+        connect, look_up = loop.create_connection, loop.getaddrinfo
+
+        @functools.wraps(connect)
+        async def connected(this: Any, factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+            return await connect(this, factory, *(self.of(host, port) or (host, port)), **options)
+
+        @functools.wraps(look_up)
+        async def looked_up(this: Any, host: Any, port: Any, **options: Any) -> Any:
+            return await look_up(this, *(self.of(host, port) or (host, port)), **options)
+
+        loop.create_connection, loop.getaddrinfo = connected, looked_up
 
     def _wrap_function(self, name: str, instead: Callable[..., tuple[Any, ...]]) -> None:
         function = getattr(socket, name)

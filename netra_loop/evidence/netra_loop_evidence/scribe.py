@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import time
 from collections.abc import Generator, Iterator, Sequence
+from time import CLOCK_REALTIME, clock_gettime
 from typing import Any
 
 import pytest
@@ -82,7 +82,7 @@ class Scribe:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Announce the test before anything of it runs."""
-        self._stream.write("started", id=nodeid, at=time.time())
+        self._stream.write("started", id=nodeid, at=clock_gettime(CLOCK_REALTIME))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -103,7 +103,7 @@ class Scribe:
 
     def _write_result(self, node: str, reports: Sequence[pytest.TestReport]) -> None:
         attempt = self._attempts[node] = self._attempts.get(node, 0) + 1
-        self._stream.write("result", id=node, at=time.time(), attempt=attempt, **result_of(reports))
+        self._stream.write("result", id=node, at=clock_gettime(CLOCK_REALTIME), attempt=attempt, **result_of(reports))
 
     def _tell_collection(self, ids: list[str], deselected: int | None) -> None:
         if self._collection_told:

@@ -91,6 +91,7 @@ class SocketCounters:
         for name in ("send", "sendall", "sendto", "sendmsg"):
             if hasattr(socket.socket, name):
                 note_after(socket.socket, name, self._note_sent)
+        note_after(socket, "getaddrinfo", self._note_addresses)
         note_after(socket.socket, "accept", self._note_accepted)
         note_after(socket.socket, "connect_ex", self._note_connect_code)
         note_after(socket.socket, "getsockopt", self._note_socket_error)
@@ -151,6 +152,12 @@ class SocketCounters:
             handshake(sock, *args, **kwargs)
 
         setattr(ssl.SSLSocket, handshake.__name__, noted)
+
+    def _note_addresses(self, found: list[Any], host: object = None, *_: Any) -> None:
+        if isinstance(host, (bytes, bytearray)):
+            host = host.decode("ascii", "replace")
+        if isinstance(host, str):
+            self._targets.learn(host, {str(address[0]) for *_, address in found})
 
     def _note_received(
         self, measure: Callable[[Any], tuple[int, object]], result: Any, sock: socket.socket, *_: Any

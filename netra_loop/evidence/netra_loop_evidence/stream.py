@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
+from os import O_APPEND, O_CREAT, O_WRONLY, fstat, getpid, write
+from os import open as open_descriptor
 from pathlib import Path
 from typing import Any
+
+# A suite may replace what modules offer, for a test or for good: this was taken before, and so were names of `os`.
+_encode = json.JSONEncoder().encode
 
 
 class Stream:
@@ -19,23 +23,23 @@ class Stream:
 
     def __init__(self, path: str) -> None:
         self._path = Path(path).absolute()
-        self._owner = os.getpid()
+        self._owner = getpid()
         self._line_start = b""
         self._open()
 
     def write(self, kind: str, **fields: Any) -> None:
         """Append one line of this kind."""
-        if os.getpid() != self._owner:
+        if getpid() != self._owner:
             return
-        line = self._line_start + json.dumps({"kind": kind, **fields}).encode("ascii") + b"\n"
+        line = self._line_start + _encode({"kind": kind, **fields}).encode("ascii") + b"\n"
         self._line_start = b"\n"  # should the write stop half way, the next line must not continue this one
         with suppress(OSError):
             self._reopen_if_lost()
-            if os.write(self._descriptor, line) == len(line):
+            if write(self._descriptor, line) == len(line):
                 self._line_start = b""
 
     def _open(self) -> None:
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._descriptor = open_descriptor(self._path, O_WRONLY | O_APPEND | O_CREAT, 0o600)
         self._identity = _identity(self._descriptor)
 
     def _reopen_if_lost(self) -> None:
@@ -49,5 +53,5 @@ class Stream:
 
 
 def _identity(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
+    status = fstat(descriptor)
     return status.st_dev, status.st_ino

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
-def note_after(owner: type, name: str, note: Callable[..., None]) -> None:
+def note_after(owner: type | ModuleType, name: str, note: Callable[..., None]) -> None:
     """Call ``note(result, *arguments)`` each time ``owner.name`` has returned; nothing when it raised."""
     method = getattr(owner, name)
 

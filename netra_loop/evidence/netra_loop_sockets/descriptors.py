@@ -5,9 +5,9 @@ from __future__ import annotations
 import _socket
 import ctypes
 import functools
-import os
 import sys
 from collections.abc import Iterator
+from os import listdir
 from typing import Any
 
 from .connection import INFO_SIZE, Connection, described
@@ -19,7 +19,7 @@ _ADDRESS_SIZE = 28  # bytes of the longer one, of IPv6
 
 def own_connections() -> list[Connection]:
     """Every TCP connection this process holds open; some microseconds each. Raises OSError without ``/proc``."""
-    return list(_connections([int(name) for name in os.listdir("/proc/self/fd")]))  # noqa: PTH208 - a hot path
+    return list(_connections([int(name) for name in listdir("/proc/self/fd")]))  # noqa: PTH208 - a hot path
 
 
 def _connections(descriptors: list[int]) -> Iterator[Connection]:

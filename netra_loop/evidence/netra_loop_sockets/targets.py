@@ -39,6 +39,15 @@ class Targets:
             ip: name for name, found in endpoints.items() for ip, _ in found if not ipaddress.ip_address(ip).is_loopback
         }
 
+    def learn(self, host: str, addresses: Iterable[str]) -> None:
+        """Addresses that this host name has now: a name may have none at the start, and others later."""
+        for name, (declared, port) in ((name, _split(name)) for name in self.resolved):
+            if declared.lower() == host.lower():
+                for ip in map(plain, addresses):
+                    self._by_endpoint.setdefault((ip, port), name)
+                    if not ipaddress.ip_address(ip).is_loopback:
+                        self._by_address.setdefault(ip, name)
+
     def peer(self, address: object) -> Peer | None:
         """Who has this socket address; None for whatever is not a host and a port."""
         if not isinstance(address, tuple) or len(address) < 2 or not isinstance(address[0], str):
