@@ -19,6 +19,7 @@ class Rehearsal:
     """A suite's tests against one false target. ended_by: `itself`, `timeout`, `idle` or `stop`.
 
     began: the suite told anything at all; broken: what could not be collected; missing: collected tests without an end.
+    unmet: tests that no byte of the false target reached, where that is known.
     """
 
     tests: Mapping[str, TestOutcome]
@@ -26,6 +27,15 @@ class Rehearsal:
     began: bool
     broken: tuple[str, ...] = ()
     missing: int = 0
+    unmet: frozenset[str] = frozenset()
+
+    @property
+    def noticed(self) -> dict[str, TestOutcome]:
+        """How its tests ended; one that failed without a byte of the false target, as by TLS, did not notice wrong
+        answers: it is an ERROR.
+        """
+        failed = (name for name, outcome in self.tests.items() if outcome is TestOutcome.FAILED)
+        return {**self.tests, **dict.fromkeys(self.unmet.intersection(failed), TestOutcome.ERROR)}
 
 
 @dataclass(frozen=True, slots=True)

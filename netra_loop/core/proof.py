@@ -91,7 +91,7 @@ def grade(facts: Facts | None, control: Control = _NO_CONTROL, *, passed_on_reru
     """
     if control.dead is TestOutcome.PASSED:
         return Proof.BYPASSED, ("it passes against a dead target",)
-    if control.sabotaged is TestOutcome.PASSED and facts is not None and _met(facts):
+    if control.sabotaged is TestOutcome.PASSED and facts is not None and may_have_met(facts):
         return Proof.SUSPECT, ("it passes against a sabotaged target",)
     if facts is None:
         return Proof.UNPROVEN, ("no evidence was recorded",)
@@ -118,7 +118,8 @@ def in_contact(facts: Facts | None) -> bool | None:
     return False if facts.visible or not out_of_sight else None
 
 
-def _met(facts: Facts) -> bool:
+def may_have_met(facts: Facts) -> bool:
+    """Whether any byte of the target may have been this test's."""
     return bool(facts.bytes_in or facts.shared_bytes_in or facts.suite_bytes_in or facts.unattributed)
 
 

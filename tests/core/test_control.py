@@ -292,3 +292,10 @@ def test_a_failed_control_closes_an_iteration_that_fails_fast() -> None:
     story = Story(fail_fast(controlled_plan())).begin().deploys().does("control-p1", Outcome.FAILED)
 
     assert moves(story) == []
+
+
+def test_a_test_that_failed_without_a_byte_of_the_false_target_did_not_notice_wrong_answers() -> None:
+    ends = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED, "c": TestOutcome.PASSED}
+
+    noticed = Rehearsal(ends, "itself", began=True, unmet=frozenset({"b", "c"})).noticed
+    assert noticed == {**ends, "b": TestOutcome.ERROR}

@@ -65,7 +65,7 @@ class ControlRunner:
         except Exception as error:
             return errored(error, "finding the targets that must not be met")
         rehearsals, outputs = await self._rehearsals(act, session, suite, real)
-        seen = ControlSeen(suite.id, key, False, rehearsals["dead"].tests, rehearsals["sabotaged"].tests)
+        seen = ControlSeen(suite.id, key, False, rehearsals["dead"].tests, rehearsals["sabotaged"].noticed)
         if all(map(is_whole, rehearsals.values())):
             self._cache.keep(seen)
         return Result(*judge_rehearsals(seen, rehearsals), seen, (*self._told(act, session, seen), *outputs))

@@ -18,6 +18,7 @@ from netra_loop.core.control import Rehearsal
 from netra_loop.core.events import Event, TestsCollected, TestsObserved
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.problem import Evidence
+from netra_loop.core.proof import may_have_met
 from netra_loop.core.session import Session
 
 Rehearse = Callable[[Attempt, Session], Awaitable[tuple[Rehearsal, Evidence]]]
@@ -46,7 +47,7 @@ class PytestRehearsal:
         tests = heard.tests(TestOutcome.ERROR if ended.ended_by == "itself" else TestOutcome.TIMEOUT)
         missing = len(heard.collected.keys() - tests.keys())
         broken = tuple(stream.collection_errors)
-        told = Rehearsal(tests, ended.ended_by, stream.greeted, broken, missing)
+        told = Rehearsal(tests, ended.ended_by, stream.greeted, broken, missing, frozenset(heard.unmet))
         return told, output.evidence(f"output of {attempt.suite.id} against {attempt.folder.name}", self._folder)
 
 
@@ -73,6 +74,7 @@ class _Heard:
     collected: dict[str, None] = field(default_factory=dict)
     started: dict[str, None] = field(default_factory=dict)
     ended: dict[str, TestOutcome] = field(default_factory=dict)
+    unmet: set[str] = field(default_factory=set)
 
     def hear(self, event: Event) -> Session:
         match event:
@@ -81,6 +83,7 @@ class _Heard:
             case TestsObserved():
                 self.started.update(dict.fromkeys(event.started))
                 self.ended.update((result.id, result.outcome) for result in event.results)
+                self.unmet.update(r.id for r in event.results if r.facts is None or not may_have_met(r.facts))
         return self.session
 
     def tests(self, without_end: TestOutcome) -> dict[str, TestOutcome]:
