@@ -14,7 +14,6 @@ from netra_loop.core.events import (
     ActEnded,
     ActStarted,
     IterationBegun,
-    Result,
     SessionFinished,
     StopAsked,
     Ticked,
@@ -23,6 +22,7 @@ from netra_loop.core.events import (
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.policy import Begin, Decision, Finish, Start, Stop, decide
+from netra_loop.core.seen import Result
 from netra_loop.ports import Clock, Runner
 from netra_loop.stream import Seat, Stream
 

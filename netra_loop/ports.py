@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from netra_loop.core.events import Act, Entry, Event, Result
+from netra_loop.core.events import Act, Entry, Event
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 
 Say = Callable[[Event], Session]

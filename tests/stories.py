@@ -10,47 +10,38 @@ from netra_loop.core.agenda import act_of, follow_up, verification_of
 from netra_loop.core.events import (
     ActEnded,
     ActStarted,
-    DependencyState,
-    Deployed,
     Entry,
     Event,
     Git,
     HandleKnown,
-    HealthSeen,
     IterationBegun,
-    Result,
     SessionOpened,
-    Share,
-    SuiteSeen,
     TestResult,
     TestsCollected,
     TestsObserved,
-    TrafficShifted,
 )
 from netra_loop.core.knowledge import Cause, Claim, FailureText, RemedyKind
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import (
     RESUME_CLASSES,
     Budget,
-    Dependency,
     Environment,
     Gate,
-    HealthCheck,
-    Identity,
     Kind,
     Phase,
     Plan,
     RemedyMode,
     Step,
     Suite,
-    Target,
     Users,
     When,
 )
 from netra_loop.core.policy import Start, decide
 from netra_loop.core.problem import Diagnosed, Problem, Receipt, Remedy, TestName
 from netra_loop.core.proof import Facts
+from netra_loop.core.seen import DependencyState, Deployed, HealthSeen, Result, Share, SuiteSeen, TrafficShifted
 from netra_loop.core.session import Session, evolve
+from netra_loop.core.target import Dependency, HealthCheck, Identity, Target
 
 START = datetime(2025, 9, 14, 17, 10, 26, tzinfo=UTC)
 OLD, NEW = "backend-old", "backend-new"

@@ -8,9 +8,10 @@ import sys
 
 import anyio
 
-from netra_loop.core.events import Act, HandleKnown, Result
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.remediation import proposed
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 

@@ -13,8 +13,8 @@ from netra_loop.adapters.health import check_health
 from netra_loop.adapters.locate import Address
 from netra_loop.adapters.websocket import check_websocket
 from netra_loop.core.checkup import ServiceCheckup
-from netra_loop.core.events import Result
-from netra_loop.core.plan import Target
+from netra_loop.core.seen import Result
+from netra_loop.core.target import Target
 
 
 async def check_up(cloud: CloudRun, targets: Sequence[Target]) -> tuple[ServiceCheckup, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netra_loop.core.events import Share
 from netra_loop.core.plan import Environment
+from netra_loop.core.seen import Share
 
 if TYPE_CHECKING:
     from google.cloud import run_v2

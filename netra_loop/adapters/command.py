@@ -12,8 +12,9 @@ import anyio
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Output, Supervision
-from netra_loop.core.events import Act, CommandSeen, HandleKnown, Result
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.seen import CommandSeen, Result
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 

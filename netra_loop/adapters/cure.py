@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from netra_loop.core.events import Act, HandleKnown, Result
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Receipt, Remedy
 from netra_loop.core.remediation import proposed
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Iteration, Session
 from netra_loop.ports import Say
 

@@ -17,11 +17,12 @@ from netra_loop.adapters.http import identify
 from netra_loop.adapters.publish import POLL, TAG_PREFIX, Order, Published, Publisher, is_candidate
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.errors import PreflightError
-from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Target
 from netra_loop.core.remediation import changes_of, variables_of
+from netra_loop.core.seen import Deployed, Result, Share
 from netra_loop.core.session import Session
+from netra_loop.core.target import Target
 from netra_loop.ports import Say
 
 APPEARS = 15.0  # seconds in which a revision that was made must come into sight

@@ -14,14 +14,16 @@ from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import Address, locate
 from netra_loop.adapters.redact import Redactor
-from netra_loop.core.events import Act, HandleKnown, HealthSeen, Result
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import is_down
 from netra_loop.core.ledger import ledger
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
-from netra_loop.core.plan import Kind, Target
+from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
 from netra_loop.core.results import results_of
+from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
+from netra_loop.core.target import Target
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
 from netra_loop.ports import Say

@@ -18,7 +18,8 @@ from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.publish import TAG_PREFIX, Order, Published, Tell, is_candidate, pinned, wait_for
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
-from netra_loop.core.plan import Environment, Target
+from netra_loop.core.plan import Environment
+from netra_loop.core.target import Target
 
 SHARE_OF_TIME = 0.8  # of what the act has left: the rest is for looking at what became of it
 LAST_WORDS = 300  # characters

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netra_loop.core.events import Result
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.seen import Result
 
 _ADVICE = {
     "Unauthorized": "credentials are missing or expired: `gcloud auth application-default login`",

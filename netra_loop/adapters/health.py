@@ -11,12 +11,13 @@ import anyio
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
 from netra_loop.adapters.locate import Address, found
-from netra_loop.core.events import Act, DependencyState, HandleKnown, HealthSeen, Result
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import MISSING, dependency_states, named_revision, parsed, problems
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import HealthCheck, Target
 from netra_loop.core.problem import Evidence
+from netra_loop.core.seen import DependencyState, HealthSeen, Result
 from netra_loop.core.session import Session
+from netra_loop.core.target import HealthCheck, Target
 from netra_loop.ports import Say
 
 

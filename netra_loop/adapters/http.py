@@ -11,7 +11,7 @@ import anyio
 
 import netra_loop
 from netra_loop.core.health import Answer, named_revision
-from netra_loop.core.plan import Target
+from netra_loop.core.target import Target
 
 if TYPE_CHECKING:
     import httpx

@@ -8,10 +8,11 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.google_errors import errored
-from netra_loop.core.events import Act, Result
+from netra_loop.core.events import Act
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Target
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
+from netra_loop.core.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState, Template
 from netra_loop.core.errors import PreflightError
-from netra_loop.core.events import Share
-from netra_loop.core.plan import Target
 from netra_loop.core.problem import Evidence
+from netra_loop.core.seen import Share
+from netra_loop.core.target import Target
 
 TAG_PREFIX = "ntl-"
 POLL = 0.2  # seconds between two looks at an operation

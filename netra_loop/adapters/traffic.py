@@ -10,10 +10,12 @@ from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
 from netra_loop.adapters.publish import POLL, TAG_PREFIX, wait_for
 from netra_loop.core.agenda import FOREIGN_CHANGE
-from netra_loop.core.events import Act, Deployed, HandleKnown, Result, Share, TrafficShifted
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Target
+from netra_loop.core.plan import Kind
+from netra_loop.core.seen import Deployed, Result, Share, TrafficShifted
 from netra_loop.core.session import Session
+from netra_loop.core.target import Target
 from netra_loop.ports import Say
 
 

@@ -12,12 +12,13 @@ import anyio
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import USER_AGENT
 from netra_loop.adapters.locate import Address, found
-from netra_loop.core.events import Act, HandleKnown, Result, WebSocketSeen
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import MISSING, parsed, unmet
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Scalar, Target, WebSocketCheck
 from netra_loop.core.problem import Evidence
+from netra_loop.core.seen import Result, WebSocketSeen
 from netra_loop.core.session import Session
+from netra_loop.core.target import Scalar, Target, WebSocketCheck
 from netra_loop.ports import Say
 
 if TYPE_CHECKING:

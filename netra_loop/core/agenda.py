@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import replace
 from enum import Enum
 
-from netra_loop.core.events import Act, Deployed
+from netra_loop.core.events import Act
 from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, When
 from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
 from netra_loop.core.results import red_tests
+from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})

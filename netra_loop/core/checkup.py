@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from netra_loop.core.events import HealthSeen, Result, WebSocketSeen
 from netra_loop.core.health import is_down
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.seen import HealthSeen, Result, WebSocketSeen
 
 
 class Condition(Enum):

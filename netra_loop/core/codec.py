@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from netra_loop.core import events, plan, problem
+from netra_loop.core import events, plan, problem, seen, target
 
 Plain = dict[str, Any]
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _TAG = "is"
 _NAMES: dict[type, tuple[str, ...]] = {
     events.SessionOpened: ("session_id",),
     events.Act: ("id", "step", "subject", "key", "user"),
-    events.Deployed: ("changes",),
+    seen.Deployed: ("changes",),
     problem.TestName: ("suite", "test"),
     problem.Problem: ("id",),
     problem.Remedy: ("id", "problem", "target", "variable"),
@@ -31,7 +31,7 @@ _NAMES: dict[type, tuple[str, ...]] = {
     plan.Phase: ("id", "needs"),
     plan.Step: ("id", "subject"),
     plan.Suite: ("id", "priority", "targets"),
-    plan.Target: ("name", "service"),
+    target.Target: ("name", "service"),
 }
 
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netra_loop.core.events import ControlSeen
 from netra_loop.core.outcome import Outcome, TestOutcome, worst
 from netra_loop.core.proof import Control
+from netra_loop.core.seen import ControlSeen
 
 _ENDED = {"timeout": "timed_out", "idle": "idle", "stop": "stopped"}
 _SAYS_NOTHING = frozenset({TestOutcome.SKIPPED, TestOutcome.NOT_RUN})

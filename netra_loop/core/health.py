@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netra_loop.core.events import DependencyState
-from netra_loop.core.plan import Dependency, HealthCheck, Identity, Scalar
+from netra_loop.core.seen import DependencyState
+from netra_loop.core.target import Dependency, HealthCheck, Identity, Scalar
 
 MISSING = object()
 _STATES = frozenset({"connected", "degraded", "failed", "disabled", "unreachable", "not_checked"})

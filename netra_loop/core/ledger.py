@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from netra_loop.core.events import Deployed, TestResult
+from netra_loop.core.events import TestResult
 from netra_loop.core.knowledge import Seat
 from netra_loop.core.outcome import RED_OUTCOMES, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Receipt, Remedy, TestName
 from netra_loop.core.remediation import GOES_FIRST, SAME_VARIABLE, considered, refusal_of
 from netra_loop.core.results import results_of
+from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen
 
 Tests = Mapping[TestName, TestResult]

@@ -8,12 +8,13 @@ from enum import Enum
 
 from netra_loop.core.errors import UsageError
 from netra_loop.core.knowledge import Cause
-
-Scalar = str | int | float | bool | None
+from netra_loop.core.target import Target
 
 
 class Kind(Enum):
-    """What an act does. What is not written in plans follows: PROMOTE and RESTORE from deploys, the rest from red."""
+    """What an act does. What is not written in plans follows: RESTORE from deploys, ROLLBACK from its command, the rest
+    from red; PROMOTE may be written, and follows from deploys where it is not.
+    """
 
     DEPLOY = "deploy"
     HEALTH = "health"
@@ -24,6 +25,7 @@ class Kind(Enum):
     LOGS = "logs"
     PROMOTE = "promote"
     RESTORE = "restore"
+    ROLLBACK = "rollback"  # to a revision that an earlier session has proven good
     DIAGNOSE = "diagnose"  # which causes explain the red tests
     ASK = "ask"  # may this remedy be applied
     CURE = "cure"  # apply it
@@ -43,6 +45,7 @@ RESUME_CLASSES = {
     Kind.DEPLOY: ResumeClass.KEYED,
     Kind.PROMOTE: ResumeClass.KEYED,
     Kind.RESTORE: ResumeClass.KEYED,
+    Kind.ROLLBACK: ResumeClass.KEYED,
     Kind.HEALTH: ResumeClass.READ,
     Kind.WEBSOCKET: ResumeClass.READ,
     Kind.LOGS: ResumeClass.READ,
@@ -56,71 +59,6 @@ RESUME_CLASSES = {
 }
 TESTING = frozenset({Kind.SUITE, Kind.VERIFY})
 _TESTED = frozenset({Kind.SUITE, Kind.CONTROL})
-
-
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """Something a target needs, as its health answer reports it; pointer is a JSON pointer (RFC 6901) to its state.
-
-    address is where it is, variable the one that tells the target so; with a source the local environment starts it.
-    """
-
-    name: str
-    pointer: str
-    required: bool
-    address: str = ""
-    variable: str = ""
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """Healthy means: status and every expectation hold, `consecutive` times in a row, before `deadline` seconds."""
-
-    path: str
-    status: int = 200
-    expect: Mapping[str, Scalar] = field(default_factory=dict)
-    consecutive: int = 3
-    interval: float = 0.2
-    deadline: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class WebSocketCheck:
-    """What must come over a new connection. `first` and `event` map JSON pointers to values; deadline in seconds."""
-
-    path: str
-    first: Mapping[str, Scalar] = field(default_factory=dict)
-    send: str = ""
-    event: Mapping[str, Scalar] = field(default_factory=dict)
-    deadline: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Where an answer names the revision that gave it: a response header, or a JSON pointer into the body."""
-
-    path: str = "/"
-    header: str = ""
-    pointer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One service of the environment. `name` is its key in the YAML, `service` its name on Cloud Run.
-
-    A variable in `env` without a value is taken from our own environment when the service is deployed.
-    """
-
-    name: str
-    service: str
-    source: str = ""
-    image: str = ""
-    env: Mapping[str, str | None] = field(default_factory=dict)
-    health: HealthCheck | None = None
-    websocket: WebSocketCheck | None = None
-    dependencies: tuple[Dependency, ...] = ()
-    identity: Identity | None = None
 
 
 class UserMode(Enum):
@@ -257,9 +195,47 @@ class Suite:
         return frozenset({self.id, self.priority, *self.focus})
 
 
+class Strategy(Enum):
+    """How a revision comes to its traffic: tried at 0 % and promoted at once or in stages, or all of it from the start.
+
+    The first revision of a service has nothing to be tried beside: it gets all.
+    """
+
+    CANDIDATE = "candidate"
+    GRADUAL = "gradual"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """How traffic is shifted. stages: percents on the way of a gradual one, ascending, 100 % follows.
+
+    hold: seconds that each stage is watched; samples: answers of the new revision that must be seen and good in that
+    time, else the traffic stays where it is.
+    """
+
+    strategy: Strategy = Strategy.CANDIDATE
+    stages: tuple[int, ...] = (10, 50)
+    hold: float = 10.0
+    samples: int = 10
+
+
+class Precheck(Enum):
+    """What is looked at before anything is deployed."""
+
+    COMPILE = "compile"  # every Python file of the source folder
+    IMPORT = "import"  # the modules that the service declares
+    COLLECT = "collect"  # the tests of the suites that are to run
+    CLEAN = "clean"  # the project's commit holds everything
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act of the plan. subject: a target's name, a suite's id, or nothing (run). tags: what a focus may name."""
+    """One act of the plan. subject: a target's name, a suite's id, or nothing (run). tags: what a focus may name.
+
+    Of deploys: strategy; before: what is looked at first; redeploy: also where the serving revision is the same.
+    irreversible: of run steps, what no rollback undoes.
+    """
 
     id: str
     kind: Kind
@@ -269,6 +245,10 @@ class Step:
     tags: frozenset[str] = frozenset()
     argv: tuple[str, ...] = ()
     gate: Gate = field(default_factory=Gate)
+    strategy: Strategy = Strategy.CANDIDATE
+    before: tuple[Precheck, ...] = (Precheck.COMPILE, Precheck.IMPORT)
+    redeploy: bool = False
+    irreversible: bool = False
 
     @classmethod
     def of_control(cls, suite: Suite, timeout: float | None = None) -> Step:
@@ -330,6 +310,7 @@ class Plan:
     fail_fast: bool = False
     remedies: RemedyMode = RemedyMode.OFF
     knowledge: tuple[Cause, ...] = ()
+    promotion: Promotion = field(default_factory=Promotion)
 
     @property
     def steps(self) -> tuple[Step, ...]:

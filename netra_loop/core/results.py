@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from netra_loop.core.events import Deployed, TestResult
+from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Proof, TestOutcome
 from netra_loop.core.plan import TESTING, Kind
 from netra_loop.core.problem import TestName
+from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session, cured
 
 

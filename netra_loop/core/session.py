@@ -13,20 +13,18 @@ from netra_loop.core.events import (
     ActEnded,
     ActStarted,
     Before,
-    ControlSeen,
-    Deployed,
     Entry,
     Git,
+    GoodRevision,
     HandleKnown,
     Interrupted,
     IterationBegun,
+    Quarantined,
     ReaderUnplugged,
-    Result,
     SessionFinished,
     SessionOpened,
     SessionResumed,
     StopAsked,
-    SuiteSeen,
     TestResult,
     TestsCollected,
     TestsObserved,
@@ -37,6 +35,7 @@ from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Plan, ResumeClass
 from netra_loop.core.problem import Diagnosed, Remedy
 from netra_loop.core.proof import Control, confirmed
+from netra_loop.core.seen import ControlSeen, Deployed, Result, SuiteSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +116,8 @@ class Session:
     version: str
     before: Before | None = None
     last_collected: Mapping[str, int] = field(default_factory=dict)
+    good: tuple[GoodRevision, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
     iterations: tuple[Iteration, ...] = ()
     resumed: tuple[str, ...] = ()
     asleep: timedelta = timedelta()
@@ -202,6 +203,8 @@ def _opened(event: SessionOpened, entry: Entry) -> Session:
         version=event.version,
         before=event.before,
         last_collected=event.last_collected,
+        good=event.good,
+        quarantined=event.quarantined,
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from netra_loop.core.events import SuiteSeen, TestResult
+from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
 from netra_loop.core.plan import Gate, GateMode, Suite, SuiteRunner
 from netra_loop.core.proof import Control, grade
+from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.selection import selection_reasons
 
 

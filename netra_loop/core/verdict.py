@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netra_loop.core.agenda import AFTERMATH, candidates, is_foreign, phase_outcome, shifts_of
-from netra_loop.core.events import HealthSeen, Verdict
+from netra_loop.core.events import Verdict
 from netra_loop.core.health import is_down
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.results import red_tests, results_of
+from netra_loop.core.seen import HealthSeen
 from netra_loop.core.session import ActRecord, Iteration, Session, suite_seen
 from netra_loop.core.suites import count_proofs
 

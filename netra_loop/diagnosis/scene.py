@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from netra_loop.core.plan import Dependency
 from netra_loop.core.problem import Evidence, TestName
+from netra_loop.core.target import Dependency
 
 SLACK = 1.0  # seconds that an entry may lie outside its test's window: two clocks, and a line on its way
 

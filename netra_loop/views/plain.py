@@ -14,7 +14,6 @@ from netra_loop.core.events import (
     Interrupted,
     IterationBegun,
     ReaderUnplugged,
-    Result,
     SessionFinished,
     SessionOpened,
     SessionResumed,
@@ -25,6 +24,7 @@ from netra_loop.core.events import (
 )
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.problem import Diagnosed, Problem
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
 

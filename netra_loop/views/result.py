@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from netra_loop.core.agenda import Standing, phase_outcome, standing
 from netra_loop.core.codec import timestamp
 from netra_loop.core.control import still_passing
-from netra_loop.core.events import ControlSeen, LogsSeen, SuiteSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
 from netra_loop.core.remediation import applied
 from netra_loop.core.results import results_of
+from netra_loop.core.seen import ControlSeen, LogsSeen, SuiteSeen
 from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs

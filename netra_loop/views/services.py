@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from netra_loop.core.agenda import SHIFTS
-from netra_loop.core.events import Deployed, HealthSeen, Share, SuiteSeen, TrafficShifted, WebSocketSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Target
+from netra_loop.core.plan import Kind
+from netra_loop.core.seen import Deployed, HealthSeen, Share, SuiteSeen, TrafficShifted, WebSocketSeen
 from netra_loop.core.session import Iteration, Session
+from netra_loop.core.target import Target
 
 Document = dict[str, Any]
 T = TypeVar("T")

@@ -8,10 +8,11 @@ from typing import Any
 
 from netra_loop.core.codec import timestamp
 from netra_loop.core.control import still_passing
-from netra_loop.core.events import ControlSeen, SuiteSeen, TestResult
+from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.problem import Diagnosed, Evidence
 from netra_loop.core.proof import in_contact
+from netra_loop.core.seen import ControlSeen, SuiteSeen
 from netra_loop.core.session import ActRecord
 
 Document = dict[str, Any]

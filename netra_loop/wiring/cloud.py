@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netra_loop.core.errors import NotRunningError, PreflightError, UsageError
-from netra_loop.core.plan import Dependency, Deployer, Environment, Plan
+from netra_loop.core.plan import Deployer, Environment, Plan
+from netra_loop.core.target import Dependency
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:

@@ -26,11 +26,12 @@ from netra_loop.adapters.suites.proxy import Passed, recording_proxy
 from netra_loop.adapters.suites.rehearsal import CommandRehearsal
 from netra_loop.adapters.suites.runner import SuitesRunner
 from netra_loop.adapters.supervise import marked_processes
-from netra_loop.core.events import ActEnded, ControlSeen, Event, Result, Share
+from netra_loop.core.events import ActEnded, Event
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Network, Phase, Step, Suite, SuiteRunner
 from netra_loop.core.proof import Facts
 from netra_loop.core.results import results_of
+from netra_loop.core.seen import ControlSeen, Result, Share
 from netra_loop.core.session import Session
 from tests.adapters.silent import silent_witness
 from tests.stories import Story, plan_of, step, usual_plan

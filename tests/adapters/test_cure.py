@@ -9,10 +9,11 @@ import pytest
 
 from netra_loop.adapters.cure import CureRunner
 from netra_loop.core.agenda import follow_up
-from netra_loop.core.events import Event, HandleKnown, Result
+from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Phase, UserMode, Users
 from netra_loop.core.problem import Receipt, Remedy
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from tests.stories import Story, knowing, leasing, plan_of, raising, step, suite, usual_plan
 

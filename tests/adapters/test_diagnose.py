@@ -16,25 +16,14 @@ from netra_loop.adapters.diagnose import DiagnoseRunner, numbered, scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.agenda import act_of
-from netra_loop.core.events import (
-    ActEnded,
-    ActStarted,
-    DependencyState,
-    Event,
-    HandleKnown,
-    HealthSeen,
-    Result,
-    Share,
-    SuiteSeen,
-    TestResult,
-    TestsCollected,
-    TestsObserved,
-)
+from netra_loop.core.events import ActEnded, ActStarted, Event, HandleKnown, TestResult, TestsCollected, TestsObserved
 from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWork
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Dependency, Kind, Phase, Plan, UserMode, Users
+from netra_loop.core.plan import Kind, Phase, Plan, UserMode, Users
 from netra_loop.core.problem import Diagnosed, Evidence, TestName
+from netra_loop.core.seen import DependencyState, HealthSeen, Result, Share, SuiteSeen
 from netra_loop.core.session import Session
+from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.scene import DownDependency, Failure, Scene, SharedUser
 from tests.stories import (
     BACKEND,

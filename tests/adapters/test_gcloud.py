@@ -7,8 +7,9 @@ import pytest
 from netra_loop.adapters.cloudrun import ServiceState, Template
 from netra_loop.adapters.gcloud import deploy_argv
 from netra_loop.adapters.publish import Order
-from netra_loop.core.events import Share
-from netra_loop.core.plan import Environment, Target
+from netra_loop.core.plan import Environment
+from netra_loop.core.seen import Share
+from netra_loop.core.target import Target
 
 IMAGE = "local/x@sha256:1"
 HEAD = "gcloud run deploy shop-backend"

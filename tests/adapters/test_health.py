@@ -12,10 +12,10 @@ import pytest
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import BODY_CAP, USER_AGENT, Unanswered, client, fetch, identify
 from netra_loop.adapters.locate import Address
-from netra_loop.core.events import DependencyState, HealthSeen, Result
 from netra_loop.core.health import Answer
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Dependency, HealthCheck, Identity, Target
+from netra_loop.core.seen import DependencyState, HealthSeen, Result
+from netra_loop.core.target import Dependency, HealthCheck, Identity, Target
 from tests.adapters.servers import Running, answer, answering, dripping, nobody, repeating, silent, zipped
 
 LONG = 20.0  # seconds of a deadline that is not to be reached

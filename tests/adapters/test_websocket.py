@@ -16,9 +16,9 @@ from websockets.sync.server import ServerConnection
 
 from netra_loop.adapters.locate import Address
 from netra_loop.adapters.websocket import MESSAGE_CAP, check_websocket, websocket_url
-from netra_loop.core.events import Result, WebSocketSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Target, WebSocketCheck
+from netra_loop.core.seen import Result, WebSocketSeen
+from netra_loop.core.target import Target, WebSocketCheck
 from tests.adapters.servers import Running, answer, answering, dripping, nobody, request, silent, tcp, websocket
 
 LONG = 20.0  # seconds of a deadline that is not to be reached

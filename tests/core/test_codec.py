@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core import codec
-from netra_loop.core.events import ActEnded, ActStarted, Event, Result, SessionOpened, TestsCollected
+from netra_loop.core.events import ActEnded, ActStarted, Event, SessionOpened, TestsCollected
 from netra_loop.core.knowledge import (
     AddressDiffers,
     Cause,
@@ -24,9 +24,11 @@ from netra_loop.core.knowledge import (
     UserShared,
 )
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Dependency, Plan, RemedyMode, UserMode, Users
+from netra_loop.core.plan import Plan, RemedyMode, UserMode, Users
 from netra_loop.core.problem import Diagnosed, Evidence, Problem, Receipt, Remedy, Why, WhyStatus
+from netra_loop.core.seen import Result
 from netra_loop.core.session import replay
+from netra_loop.core.target import Dependency
 from tests.stories import BACKEND, Story, deployed, knowing, leasing, named, raising, usual_plan
 
 

@@ -18,11 +18,11 @@ from netra_loop.core.control import (
     still_passing,
 )
 from netra_loop.core.errors import UsageError
-from netra_loop.core.events import ControlSeen
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Kind, Network, Phase, Plan, RemedyMode, Step
 from netra_loop.core.policy import Start, decide
 from netra_loop.core.proof import Control
+from netra_loop.core.seen import ControlSeen
 from netra_loop.core.session import control_of
 from netra_loop.core.verdict import conclude
 from tests.stories import Story, fail_fast, knowing, plan_of, step, suite, usual_plan

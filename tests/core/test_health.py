@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from netra_loop.core.checkup import Checkup, Condition, ServiceCheckup
-from netra_loop.core.events import DependencyState, HealthSeen, Result, WebSocketSeen
 from netra_loop.core.health import (
     MISSING,
     Answer,
@@ -21,7 +20,8 @@ from netra_loop.core.health import (
     unmet,
 )
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Dependency, HealthCheck, Identity, Scalar
+from netra_loop.core.seen import DependencyState, HealthSeen, Result, WebSocketSeen
+from netra_loop.core.target import Dependency, HealthCheck, Identity, Scalar
 
 
 @pytest.mark.parametrize(

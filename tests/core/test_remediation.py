@@ -9,7 +9,7 @@ import pytest
 
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Dependency, Kind, Phase, Plan, RemedyMode, UserMode, Users
+from netra_loop.core.plan import Kind, Phase, Plan, RemedyMode, UserMode, Users
 from netra_loop.core.problem import Remedy
 from netra_loop.core.remediation import (
     answer_to,
@@ -24,6 +24,7 @@ from netra_loop.core.remediation import (
     variables_of,
 )
 from netra_loop.core.session import cured, diagnosed
+from netra_loop.core.target import Dependency
 from tests.stories import BACKEND, FRONTEND, Story, knowing, leasing, named, plan_of, raising, step, suite, usual_plan
 
 WORSE = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from netra_loop.core.events import ActEnded, HandleKnown, Result, SuiteSeen, TestsCollected
+from netra_loop.core.events import ActEnded, HandleKnown, TestsCollected
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Plan
+from netra_loop.core.seen import Result, SuiteSeen
 from netra_loop.core.selection import FEWER_THAN_LAST_TIME, Collection, LastTime, collected_in
 from tests.stories import Story, suite, usual_plan
 

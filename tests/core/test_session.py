@@ -13,14 +13,12 @@ from netra_loop.core import codec
 from netra_loop.core.agenda import act_of
 from netra_loop.core.events import (
     ActStarted,
-    ControlSeen,
     HandleKnown,
     Interrupted,
     IterationBegun,
     SessionFinished,
     SessionResumed,
     StopAsked,
-    SuiteSeen,
     TestsCollected,
     TestsObserved,
     Verdict,
@@ -29,6 +27,7 @@ from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.proof import Control
 from netra_loop.core.results import red_tests, results_of
+from netra_loop.core.seen import ControlSeen, SuiteSeen
 from netra_loop.core.session import control_of, replay
 from tests.stories import (
     START,

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from netra_loop.core.events import SuiteSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Gate, GateMode, SuiteRunner, Tolerance
 from netra_loop.core.proof import Control, Facts
+from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.suites import Counts, Proofs, count, count_proofs, graded, judge, judge_verification
 from tests.stories import ended_test, suite
 

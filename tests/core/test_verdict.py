@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.agenda import FOREIGN_CHANGE
-from netra_loop.core.events import DependencyState, HealthSeen
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome, Proof, TestOutcome, worst
 from netra_loop.core.plan import Gate, GateMode, Kind, Phase, Plan
 from netra_loop.core.policy import Start, decide
+from netra_loop.core.seen import DependencyState, HealthSeen
 from netra_loop.core.verdict import conclude, failing, stopped
 from tests.stories import BACKEND, FRONTEND, NEW, Story, fail_fast, plan_of, step, suite, two_services, usual_plan
 

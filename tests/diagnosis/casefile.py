@@ -16,8 +16,8 @@ import yaml
 from netra_loop.adapters.planfile.knowledge import read_knowledge
 from netra_loop.adapters.planfile.yamlfile import read_document
 from netra_loop.core.knowledge import Cause
-from netra_loop.core.plan import Dependency
 from netra_loop.core.problem import Evidence, Problem, Remedy, TestName
+from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
 from tests.stories import named
 

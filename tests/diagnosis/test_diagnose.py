@@ -20,8 +20,8 @@ from netra_loop.core.knowledge import (
     Treatment,
     UserShared,
 )
-from netra_loop.core.plan import Dependency
 from netra_loop.core.problem import Evidence
+from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, SharedUser
 from tests.stories import named

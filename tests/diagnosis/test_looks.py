@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.knowledge import AddressDiffers, DependencyDown, FailureText, Logged, Look, SlowWork, UserShared
-from netra_loop.core.plan import Dependency
 from netra_loop.core.problem import Evidence
+from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.calibration import FEWEST
 from netra_loop.diagnosis.looks import LONGEST_QUOTE, MOST_FAILURES, MOST_QUOTED, Trail, follow
 from netra_loop.diagnosis.scene import SLACK, DownDependency, Failure, Kept, LogEntry, Scene, SharedUser, in_window

@@ -19,7 +19,6 @@ from netra_loop.core.events import (
     HandleKnown,
     Interrupted,
     ReaderUnplugged,
-    Result,
     SessionFinished,
     SessionResumed,
     StopAsked,
@@ -28,6 +27,7 @@ from netra_loop.core.events import (
 )
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Phase, Plan
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session, replay
 from netra_loop.engine import PATIENCE, Engine
 from netra_loop.ports import Runner, Say

@@ -16,13 +16,13 @@ from netra_loop.core.events import (
     HandleKnown,
     IterationBegun,
     ReaderUnplugged,
-    Result,
     TestResult,
     TestsObserved,
     Ticked,
 )
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.problem import Evidence
+from netra_loop.core.seen import Result
 from netra_loop.core.session import replay
 from netra_loop.stream import Stream
 from tests.loop.world import HandClock, MemoryJournal, Notebook, opening

@@ -6,21 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from netra_loop.core.errors import StorageError
-from netra_loop.core.events import (
-    Act,
-    Entry,
-    Event,
-    HandleKnown,
-    HealthSeen,
-    Result,
-    SessionOpened,
-    SuiteSeen,
-    TestsCollected,
-    TestsObserved,
-    Verdict,
-)
+from netra_loop.core.events import Act, Entry, Event, HandleKnown, SessionOpened, TestsCollected, TestsObserved, Verdict
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Plan
+from netra_loop.core.seen import HealthSeen, Result, SuiteSeen
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 from tests.stories import NEW, START, deployed, ended_test, shifted

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netra_loop.core.events import ControlSeen
 from netra_loop.core.outcome import Outcome, TestOutcome
+from netra_loop.core.seen import ControlSeen
 from netra_loop.views.result import result_of
 from netra_loop.views.sessions import still_passing_lines
 from netra_loop.views.worklog import worklog

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from netra_loop.core.codec import timestamp
-from netra_loop.core.events import DependencyState, HealthSeen, LogsSeen, SessionFinished, Verdict
+from netra_loop.core.events import SessionFinished, Verdict
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
+from netra_loop.core.seen import DependencyState, HealthSeen, LogsSeen
 from netra_loop.views.result import result_of
 from tests.stories import NEW, OLD, Story, two_services, usual_plan
 

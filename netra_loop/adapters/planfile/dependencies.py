@@ -9,7 +9,7 @@ from netra_loop.adapters.planfile.sources import check_source
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read
 from netra_loop.adapters.planfile.values import Wrong, name
 from netra_loop.adapters.planfile.yamldocument import Document, Location, Scalar, quoted
-from netra_loop.core.plan import Dependency
+from netra_loop.core.target import Dependency
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 _LOWEST_PORT = 1024

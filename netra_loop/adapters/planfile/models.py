@@ -21,7 +21,7 @@ from netra_loop.core.plan import (
     UserMode,
     When,
 )
-from netra_loop.core.plan import Scalar as JsonScalar
+from netra_loop.core.target import Scalar as JsonScalar
 
 Line = Annotated[str, PlainValidator(values.line)]
 Name = Annotated[str, PlainValidator(values.name)]

@@ -7,7 +7,7 @@ import re
 
 from netra_loop.adapters.planfile.values import Wrong, single, text
 from netra_loop.adapters.planfile.yamldocument import Scalar, quoted
-from netra_loop.core.plan import Scalar as JsonScalar
+from netra_loop.core.target import Scalar as JsonScalar
 
 _POINTER = re.compile(r"(/([^/~]|~[01])*)+")
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}:([1-9][0-9]{0,4})")

@@ -18,7 +18,8 @@ from netra_loop.adapters.planfile.sources import check_source
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_places
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, HealthCheck, Identity, Target, Users, WebSocketCheck
+from netra_loop.core.plan import Environment, Users
+from netra_loop.core.target import HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")

@@ -11,7 +11,8 @@ from netra_loop.adapters.planfile.structure import has_unknown_keys, read
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import RESUME_CLASSES, Environment, Gate, Kind, ResumeClass, Step, Suite, Target, Tolerance
+from netra_loop.core.plan import RESUME_CLASSES, Environment, Gate, Kind, ResumeClass, Step, Suite, Tolerance
+from netra_loop.core.target import Target
 
 MAX_STEPS = 1000
 _TIMEOUTS = {Kind.DEPLOY: 600.0, Kind.HEALTH: 60.0, Kind.WEBSOCKET: 30.0, Kind.RUN: 300.0, Kind.LOGS: 60.0}

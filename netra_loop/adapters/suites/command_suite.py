@@ -27,10 +27,11 @@ from netra_loop.adapters.suites.sockets import Totals, watched
 from netra_loop.adapters.suites.telling import Teller
 from netra_loop.adapters.supervise import Ended, Output, Supervision
 from netra_loop.core.errors import LockedError
-from netra_loop.core.events import HandleKnown, SuiteSeen
+from netra_loop.core.events import HandleKnown
 from netra_loop.core.plan import Network
 from netra_loop.core.problem import Evidence
 from netra_loop.core.proof import Facts
+from netra_loop.core.seen import SuiteSeen
 from netra_loop.ports import Say
 
 STANDARD_OUTPUT = "-"

@@ -21,9 +21,10 @@ from netra_loop.adapters.suites.environment import suite_environment
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.telling import Teller
 from netra_loop.adapters.supervise import Ended, Output, Supervision
-from netra_loop.core.events import Event, HandleKnown, SuiteSeen
+from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.plan import Network, Suite
 from netra_loop.core.problem import Evidence
+from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 

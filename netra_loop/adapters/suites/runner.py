@@ -20,12 +20,13 @@ from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.testcode import changed, suite_files
 from netra_loop.adapters.suites.witness import Witness
 from netra_loop.core.errors import LockedError
-from netra_loop.core.events import Act, HandleKnown, Result, SuiteSeen
+from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Suite, SuiteRunner
 from netra_loop.core.problem import Evidence
 from netra_loop.core.remediation import to_verify
 from netra_loop.core.results import results_of
+from netra_loop.core.seen import Result, SuiteSeen
 from netra_loop.core.session import Session, control_of
 from netra_loop.core.suites import judge, judge_verification
 from netra_loop.ports import Say
