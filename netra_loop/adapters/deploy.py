@@ -19,22 +19,27 @@ from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.errors import PreflightError
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.plan import Strategy
 from netra_loop.core.remediation import changes_of, variables_of
 from netra_loop.core.seen import Deployed, Result, Share
 from netra_loop.core.session import Session
 from netra_loop.core.target import Target
+from netra_loop.core.traffic import percents, read, spelled
 from netra_loop.ports import Say
 
+FIRST = "nothing served before, so there was nothing to try it beside"
 APPEARS = 15.0  # seconds in which a revision that was made must come into sight
 
 
 @dataclass(frozen=True, slots=True)
 class _Deploy:
-    """One deploy under way: everything that a second try must use again."""
+    """One deploy under way: everything that a second try must use again. said: the handle of earlier tries."""
 
     act: Act
     order: Order
     changes: tuple[str, ...]
+    strategy: Strategy
+    said: Mapping[str, str]
     say: Say
 
     @property
@@ -61,9 +66,11 @@ class DeployRunner:
         try:
             image = record.handle.get("image") or await self._publisher.image(target)
             changes = changes_of(session, act.iteration, target.name)
-            template = _template(act, target, image, variables_of(session, act.iteration, target.name))
+            variables = variables_of(session, act.iteration, target.name) | await self._peers(session, target)
+            template = _template(act, target, image, variables)
             order = Order(target, template, act.timeout, self._folder.artifact_folder(act.id, record.attempt))
-            deploy = _Deploy(act, order, tuple(remedy.id for remedy in changes), say)
+            strategy = session.plan.strategy(target.name)
+            deploy = _Deploy(act, order, tuple(remedy.id for remedy in changes), strategy, record.handle, say)
             say(HandleKnown(act.id, {"image": image, "revision": template.revision}))
             with anyio.fail_after(act.timeout):
                 return await self._deploy(deploy)
@@ -73,6 +80,19 @@ class DeployRunner:
             return Result(Outcome.ERRORED, (error.message,))
         except Exception as error:
             return errored(error, f"deploying {target.service}")
+
+    async def _peers(self, session: Session, target: Target) -> dict[str, str | None]:
+        """The variables that tell a target where its peers are. Raises PreflightError for one that is nowhere yet."""
+        found: dict[str, str | None] = {}
+        for peer in target.peers:
+            service = session.plan.environment.target(peer.name).service
+            state = await to_thread.run_sync(self._cloud.service, service)
+            if state is None or not state.url:
+                raise PreflightError(
+                    f"{target.name} calls {peer.name}, which has no URL yet", f"deploy {peer.name} first"
+                )
+            found[peer.variable] = state.url
+        return found
 
     async def _deploy(self, deploy: _Deploy) -> Result:
         """Look whether the revision is there already, make it if not, then see what became of it.
@@ -86,6 +106,8 @@ class DeployRunner:
         if revision is not None and revision.key != deploy.template.key:
             return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"revision {revision.name} exists and is not ours"))
         published = Published()
+        if before is not None and "traffic_before" not in deploy.said:
+            deploy.say(HandleKnown(deploy.act.id, {"traffic_before": spelled(_without(before, deploy.order.tag))}))
         if not adopted:
             before = await self._publisher.prepare(before)
             published = await self._publisher.publish(
@@ -103,7 +125,12 @@ class DeployRunner:
         revision, after = await self._settled(deploy)
         if not revision.ready:
             return Result(Outcome.FAILED, (f"revision {revision.name} is not ready: {revision.message}",))
-        if not adopted and before is not None and is_candidate(before) and _served(after) != _served(before):
+        if (
+            not adopted
+            and before is not None
+            and is_candidate(before)
+            and percents(after.effective) != percents(before.effective)
+        ):
             return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"the traffic of {after.name} changed meanwhile"))
         return await self._identified(deploy, revision, before, after, adopted=adopted)
 
@@ -149,8 +176,8 @@ class DeployRunner:
         *,
         adopted: bool,
     ) -> Result:
-        direct = after.serving == revision.name
-        url = after.url if direct else after.tag_url(deploy.order.tag)
+        first = after.serving == revision.name
+        url = after.url if first else after.tag_url(deploy.order.tag)
         if not url:
             return Result(Outcome.ERRORED, (f"revision {revision.name} is ready and has no URL",))
         identified = await identify(deploy.target, url, revision.name)
@@ -162,13 +189,14 @@ class DeployRunner:
             url=after.url,
             candidate_url=url,
             created=revision.created,
-            strategy="direct" if direct else "candidate",
+            strategy=(Strategy.DIRECT if first else deploy.strategy).value,
             identity=identified.how,
-            previous_revision="" if direct or before is None else before.serving,
-            traffic_before=() if direct or before is None else without(before.effective, deploy.order.tag),
+            previous_revision="" if first or before is None else before.serving,
+            traffic_before=() if first or before is None else _traffic_before(deploy, before),
             traffic_after=after.effective,
             adopted=adopted,
             changes=deploy.changes,
+            why=FIRST if first and deploy.strategy is not Strategy.DIRECT else "",
         )
         if not identified.verified:
             return Result(Outcome.FAILED, (f"identity: {identified.how}",), deployed)
@@ -189,11 +217,12 @@ def _resolved(target: Target, variables: Mapping[str, str | None]) -> dict[str, 
     return {name: os.environ[name] if value is None else value for name, value in variables.items()}
 
 
-def _served(service: ServiceState) -> dict[str, int]:
-    """What gets traffic, by revision; a candidate of ours gets none."""
-    return {share.revision: share.percent for share in service.effective if share.percent}
+def _traffic_before(deploy: _Deploy, before: ServiceState) -> tuple[Share, ...]:
+    """The traffic as it was before the first try touched it."""
+    said = deploy.said.get("traffic_before")
+    return read(said) if said is not None else _without(before, deploy.order.tag)
 
 
-def without(shares: tuple[Share, ...], tag: str) -> tuple[Share, ...]:
+def _without(service: ServiceState, tag: str) -> tuple[Share, ...]:
     """The traffic as it was before our own tag joined it."""
-    return tuple(share for share in shares if share.tag != tag)
+    return tuple(share for share in service.effective if share.tag != tag)

@@ -8,13 +8,16 @@ from enum import Enum
 
 from netra_loop.core.events import Act
 from netra_loop.core.outcome import Outcome, worst
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, When
+from netra_loop.core.peers import calls_of, first_of
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, Strategy, When
 from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
 from netra_loop.core.results import red_tests
+from netra_loop.core.rollout import longest
 from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})
+CHANGING = SHIFTS | {Kind.DEPLOY, Kind.ROLLBACK}
 AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
 FOREIGN_CHANGE = "foreign_change"
 NETWORK = "network"
@@ -41,7 +44,7 @@ class Standing(Enum):
 
 def act_of(session: Session, iteration: int, step: Step) -> Act:
     """The act that runs a plan's step in an iteration."""
-    holds = {f"service:{step.subject}"} if step.kind is Kind.DEPLOY else set()
+    holds = {f"service:{step.subject}"} if step.kind in CHANGING else set()
     if step.kind in (Kind.SUITE, Kind.CONTROL):
         suite = session.plan.suite(step.subject)
         needs_network = step.kind is Kind.SUITE and suite.network is Network.ALONE  # a control meets no target
@@ -54,7 +57,7 @@ def act_of(session: Session, iteration: int, step: Step) -> Act:
         subject=step.subject,
         key=act_key(session.id, iteration, step.id),
         resume=step.resume,
-        timeout=step.timeout,
+        timeout=step.timeout + _watching(session.plan, step.kind, step.subject),
         holds=frozenset(holds),
     )
 
@@ -71,9 +74,18 @@ def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -
         subject=subject,
         key=act_key(session.id, iteration, step),
         resume=RESUME_CLASSES[kind],
-        timeout=_TIMEOUTS[kind],
+        timeout=_TIMEOUTS[kind] + _watching(session.plan, kind, subject),
         holds=frozenset(holds),
     )
+
+
+def _watching(plan: Plan, kind: Kind, subject: str) -> float:
+    return longest(plan.promotion) if is_gradual(plan, kind, subject) else 0.0
+
+
+def is_gradual(plan: Plan, kind: Kind, subject: str) -> bool:
+    """Whether an act shifts traffic in stages, so that it takes its time and may be stopped between them."""
+    return kind is Kind.PROMOTE and plan.strategy(subject) is Strategy.GRADUAL
 
 
 def verification_of(session: Session, iteration: int, step: Step) -> Act:
@@ -95,12 +107,25 @@ def standing(session: Session, iteration: Iteration, step: Step) -> Standing:
         return Standing.OUT_OF_FOCUS
     record = iteration.of_step(step.id)
     if record is not None:
-        return Standing.ENDED if record.result else Standing.RUNNING
+        over = record.result and not _awaits_traffic(session.plan, iteration, record)
+        return Standing.ENDED if over else Standing.RUNNING
     phase = session.plan.phase_of(step.id)
     gate = _phase_gate(session, iteration, phase)
     if gate is Standing.READY and (_closed(session, iteration) and phase.when is not When.ALWAYS):
         return Standing.BLOCKED
     return gate
+
+
+def _awaits_traffic(plan: Plan, iteration: Iteration, record: ActRecord) -> bool:
+    """Whether a direct deploy still has to get its traffic: without that it is not over."""
+    promote = shifts_of(iteration, Kind.PROMOTE).get(record.act.subject)
+    return is_direct(plan, record) and (promote is None or promote.result is None)
+
+
+def is_direct(plan: Plan, record: ActRecord) -> bool:
+    """Whether an act has deployed a revision that is to get all traffic at once."""
+    deploys = record.act.kind is Kind.DEPLOY and plan.strategy(record.act.subject) is Strategy.DIRECT
+    return deploys and record.result is not None and record.result.outcome is Outcome.PASSED
 
 
 def _closed(session: Session, iteration: Iteration) -> bool:
@@ -145,14 +170,17 @@ def phase_outcome(session: Session, iteration: Iteration, phase: Phase) -> Outco
                 outcomes.append(Outcome.SKIPPED if phase.when is When.FAILED else Outcome.INCOMPLETE)
             case Standing.ENDED:
                 observed = session.plan.only_observes(step.id)
-                outcomes.append(Outcome.PASSED if observed else _result_outcome(iteration, step))
+                outcomes.append(Outcome.PASSED if observed else _result_outcome(session.plan, iteration, step))
             case Standing.WAITING | Standing.READY | Standing.RUNNING:
                 return None
     return worst(outcomes) if outcomes else Outcome.SKIPPED
 
 
-def _result_outcome(iteration: Iteration, step: Step) -> Outcome:
+def _result_outcome(plan: Plan, iteration: Iteration, step: Step) -> Outcome:
+    """How a step's act ended; a direct deploy is as good as its shift."""
     record = iteration.of_step(step.id)
+    if record and is_direct(plan, record):
+        record = shifts_of(iteration, Kind.PROMOTE).get(step.subject)
     return record.result.outcome if record and record.result else Outcome.INCOMPLETE
 
 
@@ -160,22 +188,43 @@ def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """The acts that may start, in the order of the plan.
 
     Before the suites of an iteration that follows remedies, the tests that these are to turn green run alone. A suite
-    waits for its control, as far as that can run: what it says decides what the suite's passes are worth.
+    waits for its control, as far as that can run: what it says decides what the suite's passes are worth. A deploy
+    waits for those of its peers, whose URLs it is told; a direct one is followed by its shift.
     """
     controlled = _under_control(session, iteration)
+    first = _first_to_deploy(session, iteration)
     ready = [
         step
         for step in session.plan.steps
         if standing(session, iteration, step) is Standing.READY
         and not (step.kind is Kind.SUITE and step.subject in controlled)
+        and not (step.kind is Kind.DEPLOY and step.subject not in first)
     ]
+    shifts = _direct_shifts(session, iteration)
     suites = [step for step in ready if step.kind is Kind.SUITE]
     unverified = _verifications(session, iteration) if suites else ()
     if unverified:
         begun = {record.act.id for record in iteration.of_kind(Kind.VERIFY)}
         others = [act_of(session, iteration.number, step) for step in ready if step.kind is not Kind.SUITE]
-        return (*others, *(act for act in unverified if act.id not in begun))
-    return tuple(act_of(session, iteration.number, step) for step in ready)
+        return (*shifts, *others, *(act for act in unverified if act.id not in begun))
+    return (*shifts, *(act_of(session, iteration.number, step) for step in ready))
+
+
+def _first_to_deploy(session: Session, iteration: Iteration) -> frozenset[str]:
+    """The targets whose deploy waits for none of those that may start or run."""
+    ahead = (Standing.READY, Standing.RUNNING)
+    deploys = (step for step in session.plan.steps if step.kind is Kind.DEPLOY)
+    return first_of(
+        [step.subject for step in deploys if standing(session, iteration, step) in ahead],
+        calls_of(session.plan.environment.targets),
+    )
+
+
+def _direct_shifts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
+    begun = shifts_of(iteration, Kind.PROMOTE)
+    deploys = (record for record in iteration.of_kind(Kind.DEPLOY) if is_direct(session.plan, record))
+    subjects = (record.act.subject for record in deploys if record.act.subject not in begun)
+    return tuple(follow_up(session, iteration.number, Kind.PROMOTE, subject) for subject in subjects)
 
 
 def _under_control(session: Session, iteration: Iteration) -> frozenset[str]:
@@ -231,10 +280,15 @@ def candidates(plan: Plan, iteration: Iteration) -> tuple[Deployed, ...]:
     return tuple(deployed for deployed in found if deployed is not None)
 
 
+def has_way_back(deployed: Deployed) -> bool:
+    """Whether something else had traffic before."""
+    return any(share.percent and share.revision != deployed.revision for share in deployed.traffic_before)
+
+
 def shifts_and_deploys(iteration: Iteration | None) -> tuple[ActRecord, ...]:
     """The acts of an iteration that change a service."""
     records = iteration.acts.values() if iteration else ()
-    return tuple(record for record in records if record.act.kind in SHIFTS | {Kind.DEPLOY})
+    return tuple(record for record in records if record.act.kind in CHANGING)
 
 
 def is_foreign(record: ActRecord) -> bool:

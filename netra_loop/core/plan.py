@@ -316,6 +316,16 @@ class Plan:
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for phase in self.phases for step in phase.steps)
 
+    def strategy(self, target: str) -> Strategy:
+        """How a target's revisions come to their traffic; that of the plan for one that it does not deploy."""
+        deploys = (step for step in self.steps if step.kind is Kind.DEPLOY and step.subject == target)
+        return next((step.strategy for step in deploys), self.promotion.strategy)
+
+    def promotes_early(self, target: str) -> bool:
+        """Whether a target's traffic is shifted before everything has passed: on deploy, or by a step of the plan."""
+        written = any(s.kind is Kind.PROMOTE and s.subject == target and s.id in self.selected for s in self.steps)
+        return written or self.strategy(target) is Strategy.DIRECT
+
     def suite(self, suite_id: str) -> Suite:
         return next(suite for suite in self.suites if suite.id == suite_id)
 
@@ -386,4 +396,5 @@ class Plan:
     def _without_deploys(self, chosen: set[str]) -> frozenset[str]:
         if self.deploys:
             return frozenset(chosen)
-        return frozenset(step.id for step in self.steps if step.id in chosen and step.kind is not Kind.DEPLOY)
+        changing = (Kind.DEPLOY, Kind.PROMOTE)
+        return frozenset(step.id for step in self.steps if step.id in chosen and step.kind not in changing)

@@ -14,7 +14,9 @@ from netra_loop.core.agenda import (
     candidates,
     did_not_pass,
     follow_up,
+    has_way_back,
     is_foreign,
+    is_gradual,
     phases_over,
     ready_acts,
     shifts_and_deploys,
@@ -123,15 +125,34 @@ def _halted(session: Session, halt: _Halt) -> Decision:
     stops = _stops(session, halt.why)
     if adrift or stops or session.running:
         return Decision((*adrift, *stops))
-    iteration = session.current
-    begun = iteration is not None and bool(shifts_of(iteration, Kind.PROMOTE))
-    shifts = tuple(Start(act) for act in _shifts(session, iteration, promoting=begun)) if iteration else ()
+    shifts = tuple(Start(act) for act in _last_shifts(session, halt))
     return Decision(shifts or (Finish(stopped(session, halt.why, halt.exit_code)),))
 
 
+def _last_shifts(session: Session, halt: _Halt) -> Iterator[Act]:
+    """What is still to be shifted when a session is stopped: a promotion of what is proven goes on to its end.
+
+    What got its traffic early and is not proven is taken back, except where the session may be resumed with it.
+    """
+    iteration = session.current
+    if iteration is None:
+        return
+    proven = _was_proven(session, iteration)
+    if proven or halt.exit_code in (BUDGET_EXIT, UNKNOWN_EXIT):
+        yield from _shifts(session, iteration, promoting=proven)
+
+
 def _stops(session: Session, why: str) -> tuple[Stop, ...]:
-    """A traffic shift is never cut in the middle: it is short, and half of it would leave the environment unknown."""
-    return tuple(Stop(r.act.id, why) for r in session.running if not r.stop and r.act.kind not in SHIFTS)
+    """A traffic shift is never cut in the middle: it is short, and half of it would leave the environment unknown.
+
+    One in stages ends between two of them.
+    """
+    plan = session.plan
+    return tuple(
+        Stop(r.act.id, why)
+        for r in session.running
+        if not r.stop and (r.act.kind not in SHIFTS or is_gradual(plan, r.act.kind, r.act.subject))
+    )
 
 
 def _fail_fast(session: Session) -> tuple[Stop, ...]:
@@ -167,10 +188,15 @@ def _closing(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """What follows when the phases are over: shift the traffic to what is proven, or see what can be done about red."""
     is_green = conclude(session).colour is Colour.GREEN
     shifts = tuple(_shifts(session, iteration, promoting=is_green))
-    if shifts or is_green or shifts_of(iteration, Kind.PROMOTE):
+    if shifts or is_green or _was_proven(session, iteration):
         return shifts
     is_diagnosed = bool(iteration.of_kind(Kind.DIAGNOSE))
     return () if is_diagnosed and not _has_progress(session) else after_red(session, iteration)
+
+
+def _was_proven(session: Session, iteration: Iteration) -> bool:
+    """Whether everything had passed, so that the promotion that ends an iteration began."""
+    return any(not session.plan.promotes_early(target) for target in shifts_of(iteration, Kind.PROMOTE))
 
 
 def _that_fit(session: Session, iteration: Iteration, waiting: list[Act]) -> Iterator[Act]:
@@ -178,6 +204,8 @@ def _that_fit(session: Session, iteration: Iteration, waiting: list[Act]) -> Ite
     held = {held for record in session.running for held in record.act.holds}
     suites = sum(record.act.kind in _TAKES_SLOT for record in session.running)
     met = any(record.act.kind not in _AWAY_FROM_TARGETS for record in session.running)
+    tests = any(record.act.kind in TESTING for record in session.running)
+    shifting = any(record.act.kind in SHIFTS for record in session.running)
     for each in waiting:
         act = _with_user(session, iteration, each, held) if each.kind in TESTING and not each.user else each
         takes_slot = each.kind in _TAKES_SLOT
@@ -186,6 +214,10 @@ def _that_fit(session: Session, iteration: Iteration, waiting: list[Act]) -> Ite
             continue
         if meets and (NETWORK in held or (NETWORK in act.holds and met)):
             continue
+        if (act.kind in SHIFTS and tests) or (act.kind in TESTING and shifting):
+            continue  # tests that ran while traffic moved would have met nobody knows whom
+        tests |= act.kind in TESTING
+        shifting |= act.kind in SHIFTS
         held |= act.holds
         suites += takes_slot
         met |= meets
@@ -204,18 +236,17 @@ def _with_user(session: Session, iteration: Iteration, act: Act, held: set[str])
 
 
 def _shifts(session: Session, iteration: Iteration, *, promoting: bool) -> Iterator[Act]:
-    """Promote what was deployed; once a promote did not pass, restore every target that had something to go back to."""
+    """Promote what was deployed; once that is not wanted, or did not pass, restore what had something to go back to."""
     promotes, restores = shifts_of(iteration, Kind.PROMOTE), shifts_of(iteration, Kind.RESTORE)
-    deployed = candidates(session.plan, iteration)
     broken = any(r.result and r.result.outcome is not Outcome.PASSED for r in promotes.values())
-    for each in deployed:
+    for each in candidates(session.plan, iteration):
         if each.target in promotes and is_foreign(promotes[each.target]):
             continue
-        had_traffic = any(share.percent for share in each.traffic_before)
-        if broken and each.target in promotes and each.target not in restores and had_traffic:
+        if promoting and not broken:
+            if each.target not in promotes:
+                yield follow_up(session, iteration.number, Kind.PROMOTE, each.target)
+        elif each.target in promotes and each.target not in restores and has_way_back(each):
             yield follow_up(session, iteration.number, Kind.RESTORE, each.target)
-        elif promoting and not broken and each.target not in promotes:
-            yield follow_up(session, iteration.number, Kind.PROMOTE, each.target)
 
 
 def _iteration_over(session: Session) -> tuple[Move, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netra_loop.core.agenda import AFTERMATH, candidates, is_foreign, phase_outcome, shifts_of
+from netra_loop.core.agenda import AFTERMATH, candidates, has_way_back, is_foreign, phase_outcome, shifts_of
 from netra_loop.core.events import Verdict
 from netra_loop.core.health import is_down
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome
@@ -27,13 +27,14 @@ def conclude(session: Session) -> Verdict:
     iteration = session.current
     if iteration is None:
         return _verdict(Colour.INCOMPLETE, "nothing ran")
-    findings = [
-        *_shifts(session, iteration),
+    evidence = [
         *_acts(session, iteration),
         *_verifications(iteration),
         *_tests(session, iteration),
         *_revisions(session, iteration),
     ]
+    exposed = _exposed(session, iteration) if evidence else ()
+    findings = [*_shifts(session, iteration), *exposed, *evidence]
     if not findings:
         return _verdict(Colour.GREEN, _green_reason(session, iteration))
     colour = min((colour for colour, _ in findings), key=_ORDER.index)
@@ -79,6 +80,15 @@ def _shifts(session: Session, iteration: Iteration) -> Iterator[Finding]:
     for target, restore in restores.items():
         if restore.result is None or restore.result.outcome is not Outcome.PASSED:
             yield Colour.UNSAFE, f"what {target} serves is not proven good"
+
+
+def _exposed(session: Session, iteration: Iteration) -> Iterator[Finding]:
+    """Revisions that got traffic before everything had passed, beside something else that did not pass."""
+    promotes, restores = shifts_of(iteration, Kind.PROMOTE), shifts_of(iteration, Kind.RESTORE)
+    for deployed in candidates(session.plan, iteration):
+        shifted = deployed.target in promotes and deployed.target not in restores
+        if shifted and session.plan.promotes_early(deployed.target) and has_way_back(deployed):
+            yield Colour.UNSAFE, f"what {deployed.target} serves is not proven good"
 
 
 def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:

@@ -72,7 +72,8 @@ def _unsafe(document: Document) -> Iterator[Document]:
 def _first_revisions(document: Document) -> Iterator[Document]:
     """A service's first revision serves from the start, so one that is not proven has nothing to go back to."""
     for service in document["services"]:
-        if service["strategy"] == "direct" and document["verdict"] not in (None, "GREEN"):
+        first = service["strategy"] == "direct" and not service["traffic_before"]
+        if first and document["verdict"] not in (None, "GREEN"):
             text = f"{service['name']} serves its first revision, not proven good; there is nothing to go back to"
             yield _action(f"first:{service['name']}", "immediate", text)
 
@@ -149,6 +150,9 @@ def _candidates(document: Document) -> Iterator[Document]:
     if document["verdict"] in (None, "GREEN"):
         return
     for service in document["services"]:
-        if service["strategy"] == "candidate" and service["serving_revision"] not in (None, service["revision"]):
+        if service["strategy"] in ("candidate", "gradual") and service["serving_revision"] not in (
+            None,
+            service["revision"],
+        ):
             text = f"{service['revision']} was not promoted; it answers at {service['candidate_url']}"
             yield _action(f"candidate:{service['name']}", "short", text)

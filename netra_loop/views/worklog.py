@@ -123,10 +123,11 @@ def _deployment(document: Document) -> list[str]:
             ("Previous revision", code(service["previous_revision"] or "")),
             ("Image digest", code(service["image_digest"] or "")),
             ("Created", service["created"] or "-"),
-            ("Strategy", _strategy(service["strategy"])),
+            ("Strategy", _strategy(service)),
             ("Identity", code(service["identity"] or "")),
             ("Traffic before", _traffic(service["traffic_before"])),
             ("Traffic after", _traffic(service["traffic_after"])),
+            *([("Stages", _stages(service["stages"]))] if service["stages"] else []),
             ("URL", code(service["url"] or "")),
             ("Candidate URL", code(service["candidate_url"] or "")),
             ("Health", service["health"]),
@@ -146,12 +147,23 @@ def _revisions(document: Document) -> list[str]:
     return table(("Iteration", "Service", "Revision under test"), rows)
 
 
-def _strategy(strategy: str | None) -> str:
+def _strategy(service: Document) -> str:
     words = {
         "candidate": "candidate, tested before it gets traffic",
-        "direct": "direct: the service's first revision, nothing served before",
+        "gradual": "gradual, tested before it gets traffic, which is shifted in stages",
+        "direct": "direct, it gets all traffic before it is tested",
     }
-    return words.get(strategy or "", "nothing was deployed")
+    told = words.get(service["strategy"] or "", "nothing was deployed")
+    return f"{told} ({service['why']})" if service["why"] else told
+
+
+def _stages(stages: Sequence[Document]) -> str:
+    told = (
+        f"{figure(stage['percent'], '%')} for {figure(stage['watched_s'], 's')}: {figure(stage['samples'])} answers of "
+        f"the new revision, {figure(stage['bad'])} findings"
+        for stage in stages
+    )
+    return "; ".join(told)
 
 
 def _traffic(shares: Sequence[Document]) -> str:

@@ -64,6 +64,7 @@ def _joined(
     from netra_loop.adapters.planfile.knowledge import read_knowledge
     from netra_loop.adapters.planfile.models import BudgetModel, PlanModel
     from netra_loop.adapters.planfile.phases import read_phases
+    from netra_loop.adapters.planfile.promotion import read_promotion
     from netra_loop.adapters.planfile.settings import read_environment
     from netra_loop.adapters.planfile.structure import read
     from netra_loop.adapters.planfile.suiteindex import read_suites
@@ -72,7 +73,8 @@ def _joined(
     index = read_suites(suites_document, environment, project)
     model = read(PlanModel, plan_document, ())
     budget = read(BudgetModel, plan_document, ("budget",)) if plan_document.at(("budget",)) else BudgetModel()
-    phases = read_phases(plan_document, environment, index)
+    promotion = read_promotion(plan_document)
+    phases = read_phases(plan_document, environment, index, promotion)
     knowledge = read_knowledge(knowledge_document)
     if model is None or budget is None or environment is None or index is None:
         return None
@@ -85,6 +87,7 @@ def _joined(
         budget=Budget(**dict(budget)),
         remedies=environment.remedies,
         knowledge=knowledge,
+        promotion=promotion,
     )
 
 

@@ -16,6 +16,7 @@ from netra_loop.core.plan import (
     Network,
     RemedyMode,
     ResumeClass,
+    Strategy,
     SuiteRunner,
     Tolerance,
     UserMode,
@@ -85,6 +86,7 @@ class PlanModel(Model):
     name: Name
     environment: Annotated[str, PlainValidator(values.environment_name)]
     budget: object = None
+    promote: object = None
     phases: SomeItems
 
 
@@ -92,6 +94,13 @@ class BudgetModel(Model):
     wall: Duration = 8 * 3600.0
     iterations: Annotated[int, PlainValidator(values.whole(1, 100))] = 1
     remedies: Annotated[int, PlainValidator(values.whole(0, 100))] = 10
+
+
+class PromotionModel(Model):
+    strategy: Annotated[Strategy, PlainValidator(values.member_of(Strategy))] = Strategy.CANDIDATE
+    stages: Annotated[tuple[int, ...], PlainValidator(values.stages)] = (10, 50)
+    hold: Duration = 10.0
+    samples: PositiveCount = 10
 
 
 class PhaseModel(Model):
@@ -112,6 +121,7 @@ class StepModel(Model):
 
     id: Id
     deploy: Words = ()
+    promote: Words = ()
     health: Words = ()
     websocket: Words = ()
     suite: Words = ()
@@ -120,6 +130,7 @@ class StepModel(Model):
     logs: Words = ()
     timeout: Annotated[float | None, PlainValidator(values.duration)] = None
     focus: Ids = ()
+    strategy: Annotated[Strategy | None, PlainValidator(values.member_of(Strategy))] = None
     resume: Annotated[ResumeClass | None, PlainValidator(values.member_of(ResumeClass))] = Field(None, alias="class")
     gate: object = None
 
@@ -158,6 +169,7 @@ class ServiceModel(Model):
     websocket: object = None
     dependencies: Mappings = None
     identity: object = None
+    peers: Mappings = None
 
 
 class HealthModel(Model):
@@ -185,6 +197,11 @@ class DependencyModel(Model):
     address: Annotated[str, PlainValidator(servicevalues.address)] = ""
     variable: ServiceVariable = ""
     source: Line = ""
+
+
+class PeerModel(Model):
+    variable: ServiceVariable
+    candidate: Flag = False
 
 
 class IdentityModel(Model):

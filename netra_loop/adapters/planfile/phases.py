@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from netra_loop.adapters.planfile.models import PhaseModel
+from netra_loop.adapters.planfile.promotion import check_rollout
 from netra_loop.adapters.planfile.steps import MAX_STEPS, StepReader
 from netra_loop.adapters.planfile.structure import read, report_unknown, with_places
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Phase
+from netra_loop.core.plan import Environment, Phase, Promotion
 
 _PHASES: Location = ("phases",)
 
 
-def read_phases(document: Document, environment: Environment | None, index: SuiteIndex | None) -> tuple[Phase, ...]:
+def read_phases(
+    document: Document, environment: Environment | None, index: SuiteIndex | None, promotion: Promotion
+) -> tuple[Phase, ...]:
     """The phases a document describes; every mistake is reported. Where there were any, some are stand-ins."""
     places = list(document.items(_PHASES))
     if _too_many(document, sum(1 for place in places for _ in document.items((*place, "steps")))):
         return ()
-    reader = StepReader(document, environment, index)
+    reader = StepReader(document, environment, index, promotion)
     phases: list[Phase] = []
     for place in places:
         phases.append(_phase(document, place, reader, phases[-1].id if phases else ""))
     _too_many(document, sum(len(phase.steps) for phase in phases))
     _check_ids(document, places, phases)
     _check_needs(document, places, phases)
+    if environment is not None:
+        check_rollout(document, phases, environment, reader.place_of)
     return tuple(phases)
 
 

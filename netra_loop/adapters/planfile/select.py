@@ -21,7 +21,7 @@ class TargetSelector:
         self._names = dict.fromkeys(target.name for target in environment.targets)
         self._able = {
             kind: {target.name: target for target in environment.targets if _can(kind, target)}
-            for kind in (Kind.DEPLOY, Kind.HEALTH, Kind.WEBSOCKET, Kind.LOGS)
+            for kind in (Kind.DEPLOY, Kind.PROMOTE, Kind.HEALTH, Kind.WEBSOCKET, Kind.LOGS)
         }
 
     def select(self, place: Location, kind: Kind, words: Sequence[str]) -> list[Target]:

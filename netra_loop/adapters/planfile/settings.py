@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from netra_loop.adapters.planfile.dependencies import DependencyReader
@@ -14,6 +15,7 @@ from netra_loop.adapters.planfile.models import (
     UsersModel,
     WebSocketModel,
 )
+from netra_loop.adapters.planfile.peers import read_peers
 from netra_loop.adapters.planfile.sources import check_source
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_places
 from netra_loop.adapters.planfile.values import ALL
@@ -41,7 +43,8 @@ def read_environment(document: Document, project: Path) -> Environment | None:
         document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)
         places = []
     dependencies = DependencyReader(document, project)
-    targets = tuple(_target(document, place, project, dependencies) for place in places)
+    names = [str(place[-1]) for place in places]
+    targets = tuple(_target(document, place, project, dependencies, names) for place in places)
     _refuse_same_service(document, targets)
     if model is None:
         return Environment(environment, "", "", "", targets)
@@ -81,7 +84,9 @@ def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> Non
             )
 
 
-def _target(document: Document, place: Location, project: Path, dependencies: DependencyReader) -> Target:
+def _target(
+    document: Document, place: Location, project: Path, dependencies: DependencyReader, names: Sequence[str]
+) -> Target:
     key = str(place[-1])
     _check_key(document, place, key)
     model = read(ServiceModel, document, place)
@@ -98,6 +103,7 @@ def _target(document: Document, place: Location, project: Path, dependencies: De
         websocket=_websocket(document, (*place, "websocket")),
         dependencies=dependencies.read(place),
         identity=_identity(document, (*place, "identity")),
+        peers=read_peers(document, place, names),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from netra_loop.adapters.planfile.models import GateModel, StepModel
 from netra_loop.adapters.planfile.select import SuiteSelector, TargetSelector
@@ -11,14 +12,24 @@ from netra_loop.adapters.planfile.structure import has_unknown_keys, read
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import RESUME_CLASSES, Environment, Gate, Kind, ResumeClass, Step, Suite, Tolerance
+from netra_loop.core.plan import RESUME_CLASSES, Environment, Gate, Kind, Promotion, ResumeClass, Step, Suite, Tolerance
 from netra_loop.core.target import Target
 
+Taken = TypeVar("Taken")
+
 MAX_STEPS = 1000
-_TIMEOUTS = {Kind.DEPLOY: 600.0, Kind.HEALTH: 60.0, Kind.WEBSOCKET: 30.0, Kind.RUN: 300.0, Kind.LOGS: 60.0}
+_TIMEOUTS = {  # seconds
+    Kind.DEPLOY: 600.0,
+    Kind.PROMOTE: 120.0,
+    Kind.HEALTH: 60.0,
+    Kind.WEBSOCKET: 30.0,
+    Kind.RUN: 300.0,
+    Kind.LOGS: 60.0,
+}
 _LOOKING = (ResumeClass.READ, ResumeClass.RERUN, ResumeClass.ONCE)
 _CLASSES = {
     Kind.DEPLOY: (ResumeClass.KEYED, ResumeClass.ONCE),
+    Kind.PROMOTE: (ResumeClass.KEYED,),
     Kind.HEALTH: _LOOKING,
     Kind.WEBSOCKET: _LOOKING,
     Kind.SUITE: (ResumeClass.RERUN, ResumeClass.ONCE),
@@ -35,14 +46,18 @@ class StepReader:
     Without an environment or an index, what refers to it is not checked and makes no steps.
     """
 
-    def __init__(self, document: Document, environment: Environment | None, index: SuiteIndex | None) -> None:
+    def __init__(
+        self, document: Document, environment: Environment | None, index: SuiteIndex | None, promotion: Promotion
+    ) -> None:
+        """promotion: what deploy steps do that say nothing of their strategy."""
         self._document = document
+        self._promotion = promotion
         self._targets = TargetSelector(document, environment) if environment and environment.targets else None
         self._suites = SuiteSelector(document, index) if index else None
         self._priorities = index.priorities if index else {}
         self._written: dict[str, Location] = {}
         self._made: dict[str, Location] = {}
-        self._deployed: dict[str, Location] = {}
+        self._changed: dict[tuple[Kind, str], Location] = {}
         targets = environment.targets if environment else ()
         shifts = (Kind.PROMOTE, Kind.RESTORE)
         self._reserved = {f"{shift.value}-{target.name}" for shift in shifts for target in targets}
@@ -63,6 +78,10 @@ class StepReader:
             if counts:
                 self._claim(step, place)
                 yield replace(step, tags=tags | step.tags | {step.id})
+
+    def place_of(self, step_id: str) -> Location:
+        """Where the step with an id is written."""
+        return self._made[step_id][:-1]
 
     def _claim_written(self, place: Location) -> bool:
         """Whether no step before had the same id."""
@@ -95,6 +114,8 @@ class StepReader:
         """One step for each subject, without the tags that all of them share."""
         if kind is not Kind.SUITE and self._document.at((*place, "gate")) is not None:
             self._document.report((*place, "gate"), "'gate' is for suite steps only", key=True)
+        if kind is not Kind.DEPLOY and model.strategy is not None:
+            self._document.report((*place, "strategy"), "'strategy' is for deploy steps only", key=True)
         resume = model.resume or RESUME_CLASSES[kind]
         match kind:
             case Kind.SUITE:
@@ -114,7 +135,9 @@ class StepReader:
         for target in targets:
             if kind is Kind.HEALTH:
                 self._check_deadline(place, target, timeout)
-            yield Step(model.id if keeps_id else f"{model.id}-{target.name}", kind, target.name, timeout, resume)
+            step_id = model.id if keeps_id else f"{model.id}-{target.name}"
+            strategy = model.strategy or self._promotion.strategy
+            yield Step(step_id, kind, target.name, timeout, resume, strategy=strategy)
 
     def _check_deadline(self, place: Location, target: Target, timeout: float) -> None:
         deadline = target.health.deadline if target.health else 0.0
@@ -156,14 +179,16 @@ class StepReader:
         """Take the id of a step, and the service that it deploys; report what is taken or reserved."""
         what = f"suite {quoted(step.id)} runs twice" if step.kind is Kind.SUITE else f"two steps are {quoted(step.id)}"
         self._take(self._made, step.id, (*place, step.kind.value), what)
-        if step.kind is Kind.DEPLOY:
-            what = f"service {quoted(step.subject)} is deployed twice"
-            self._take(self._deployed, step.subject, (*place, step.kind.value), what)
-        if step.id in self._reserved:
+        if step.kind in (Kind.DEPLOY, Kind.PROMOTE):
+            what = (
+                f"service {quoted(step.subject)} is {step.kind.value}{'ed' if step.kind is Kind.DEPLOY else 'd'} twice"
+            )
+            self._take(self._changed, (step.kind, step.subject), (*place, step.kind.value), what)
+        if step.id in self._reserved and step.kind is not Kind.PROMOTE:
             message = f"step id {quoted(step.id)} is reserved"
             self._document.report((*place, "id"), message, "the loop does that itself after a deploy")
 
-    def _take(self, taken: dict[str, Location], name: str, place: Location, message: str) -> None:
+    def _take(self, taken: dict[Taken, Location], name: Taken, place: Location, message: str) -> None:
         first = taken.setdefault(name, place)
         if first != place:
             step = first[:-1]

@@ -25,6 +25,8 @@ RESERVED_ENVIRONMENTS = ("suites", "knowledge")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 _SHARE = re.compile(r"<([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
+_PERCENT = re.compile(r"([1-9][0-9]?)%")
+MOST_STAGES = 20
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -165,6 +167,21 @@ def tolerance(value: object) -> Tolerance:
     if given != "0":
         raise Wrong(f'must be 0 or a share like "<5%", not {quoted(given)}')
     return Tolerance()
+
+
+def stages(value: object) -> tuple[int, ...]:
+    """Percents of traffic on the way to all of it, each more than the one before; at most 20."""
+    found = tuple(_percent(item) for item in value) if isinstance(value, list) else ()
+    if not 1 <= len(found) <= MOST_STAGES or list(found) != sorted(set(found)):
+        raise Wrong(f"must be a list of 1 to {MOST_STAGES} ascending percents below 100, like [10%, 50%]")
+    return found
+
+
+def _percent(value: object) -> int:
+    share = _PERCENT.fullmatch(value.text) if isinstance(value, Scalar) else None
+    if not share:
+        raise Wrong("must be whole percents from 1% to 99%")
+    return int(share[1])
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
