@@ -32,6 +32,7 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.logs
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.flood
+	$(BIN)/python -m bench.deploy
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py
