@@ -36,9 +36,11 @@ def main() -> None:
         _expect_green(project)
         rows = [_measured(project, number) for number in range(arguments.sessions)]
     for acts, start in rows:
-        print(f"deploy, health and promote {acts:.3f} s, the service's start alone {start:.3f} s")
+        sys.stdout.write(f"deploy, health and promote {acts:.3f} s, the service's start alone {start:.3f} s\n")
     own = median(acts - start for acts, start in rows)
-    print(f"own time at the median of {len(rows)}: {own:.3f} s, {own / MOST:.2f} of the {MOST:g} s that it may take")
+    sys.stdout.write(
+        f"own time at the median of {len(rows)}: {own:.3f} s, {own / MOST:.2f} of the {MOST:g} s that it may take\n"
+    )
 
 
 def _measured(project: Project, number: int) -> tuple[float, float]:
