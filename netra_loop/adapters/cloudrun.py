@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netra_loop.core.plan import Environment
+from netra_loop.core.redeploy import KEY_LABEL, OUR_LABELS
 from netra_loop.core.seen import Share
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ T = TypeVar("T")
 CALL_TIMEOUT = 15.0  # seconds for one call
 RETRY_WINDOW = 20.0  # seconds in which a call that found the API unavailable is tried again
 _LOOPBACK = ("127.0.0.1", "localhost")
-KEY_LABEL = "netra-loop-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,12 @@ class ServiceState:
         full = [share.revision for share in self.effective if share.percent == 100]
         return full[0] if len(full) == 1 else ""
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names of the variables and secrets that its newest template sets."""
+        containers = self.template.containers if self.template else ()
+        return frozenset(each.name for each in containers[0].env) if containers else frozenset()
+
     def tag_url(self, tag: str) -> str:
         """Where a tag is reached; empty while it is not in effect."""
         return next((share.url for share in self.effective if share.tag == tag), "")
@@ -55,12 +61,17 @@ class RevisionState:
     """A revision as the API shows it. ready: None while it is being decided."""
 
     name: str
-    key: str
+    labels: Mapping[str, str]
     image: str
     created: str
     ready: bool | None
     message: str
     env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The act that made it, empty where none of ours did."""
+        return self.labels.get(KEY_LABEL, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,12 @@ class Template:
     revision: str
     image: str
     env: Mapping[str, str]
-    key: str
+    labels: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """The act that it is made by."""
+        return self.labels[KEY_LABEL]
 
 
 class CloudRun:
@@ -193,7 +209,9 @@ def _template(template: Template, base: run_v2.RevisionTemplate | None) -> run_v
     secret = [each for each in container.env if each.value_source and each.name not in template.env]
     literal = [run_v2.EnvVar(name=name, value=value) for name, value in sorted(template.env.items())]
     container.image, container.env = template.image, [*literal, *secret]
-    wanted.revision, wanted.labels[KEY_LABEL] = template.revision, template.key
+    wanted.revision = template.revision
+    others = {name: value for name, value in wanted.labels.items() if name not in OUR_LABELS}
+    wanted.labels = {**others, **template.labels}
     return wanted
 
 
@@ -229,7 +247,7 @@ def _revision_state(revision: run_v2.Revision) -> RevisionState:
     }
     return RevisionState(
         name=_last(revision.name),
-        key=revision.labels.get(KEY_LABEL, ""),
+        labels=dict(revision.labels),
         image=revision.containers[0].image if revision.containers else "",
         created=revision.create_time.isoformat().replace("+00:00", "Z") if revision.create_time else "",
         ready=states.get(ready.state) if ready is not None else None,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from netra_loop.adapters.cloudrun import KEY_LABEL, CloudRun, ServiceState
+from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.publish import TAG_PREFIX, Order, Published, Tell, is_candidate, pinned, wait_for
 from netra_loop.adapters.redact import Redactor
@@ -102,11 +102,12 @@ def deploy_argv(environment: Environment, order: Order, before: ServiceState | N
     origin = ["--image", order.template.image] if order.template.image else ["--source", order.target.source]
     traffic = ["--no-traffic", "--tag", order.tag] if is_candidate(before) else []
     access = ["--no-allow-unauthenticated"] if before is None else []
+    labels = ",".join(f"{name}={value}" for name, value in sorted(order.template.labels.items()))
     told = ["--env-vars-file", variables] if order.template.env else ["--clear-env-vars"]
     return [
         *("gcloud", "run", "deploy", order.target.service, *origin),
         *("--project", environment.project, "--region", environment.region),
-        *("--revision-suffix", order.tag, "--labels", f"{KEY_LABEL}={order.template.key}"),
+        *("--revision-suffix", order.tag, "--labels", labels),
         *(*told, *traffic, *access, "--format=json", "--quiet"),
     ]
 

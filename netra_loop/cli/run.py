@@ -48,6 +48,7 @@ def run(
     max_iterations: int | None = typer.Option(None, min=1, help="Passes from deploy to verdict at most."),
     budget: str | None = typer.Option(None, help="Wall time at most, like 30m or 8h."),
     no_deploy: bool = typer.Option(False, "--no-deploy", help="Test what serves now."),
+    redeploy: bool = typer.Option(False, "--redeploy", help="Deploy also what already serves."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would run, and do nothing."),
     remedies: RemedyMode | None = typer.Option(None, help="What to do about causes; default the environment's."),
     fail_fast: bool = typer.Option(False, "--fail-fast", help="Stop at the first act that does not pass."),
@@ -56,7 +57,7 @@ def run(
 ) -> None:
     """Deploy, check, test, find causes, apply remedies, again; promote what is proven; write the worklog."""
     place: Place = context.obj
-    ask = Ask(focus, env, plan, max_iterations, _budget(budget), not no_deploy, fail_fast, slots, remedies)
+    ask = Ask(focus, env, plan, max_iterations, _budget(budget), not no_deploy, fail_fast, slots, remedies, redeploy)
     asked = read_plan(place, ask)
     if dry_run:
         from netra_loop.views.dry_run import dry_run as told

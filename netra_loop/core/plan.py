@@ -295,7 +295,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a session may do. `selected` holds the ids of the steps that run, in focus or needed by it."""
+    """Everything a session may do. `selected` holds the ids of the steps that run, in focus or needed by it.
+
+    redeploys: every deploy step makes a revision, also where the one that serves is the same.
+    """
 
     name: str
     digest: str
@@ -304,6 +307,7 @@ class Plan:
     suites: tuple[Suite, ...]
     budget: Budget
     deploys: bool = True
+    redeploys: bool = False
     focus: str = "all"
     selected: frozenset[str] = frozenset()
     slots: int = 4

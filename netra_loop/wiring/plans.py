@@ -30,6 +30,7 @@ class Ask:
     fail_fast: bool = False
     slots: int | None = None
     remedies: RemedyMode | None = None
+    redeploys: bool = False
 
 
 def read_plan(place: Place, ask: Ask) -> Plan:
@@ -46,6 +47,7 @@ def read_plan(place: Place, ask: Ask) -> Plan:
         plan,
         budget=budget,
         deploys=ask.deploys,
+        redeploys=ask.redeploys,
         fail_fast=ask.fail_fast,
         slots=ask.slots or plan.slots,
         remedies=ask.remedies or plan.environment.remedies,

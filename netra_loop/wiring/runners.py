@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netra_loop.core.plan import Kind, SuiteRunner
@@ -28,6 +29,8 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.deploy import DeployRunner
     from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
+    from netra_loop.adapters.prechecks import Prechecks
+    from netra_loop.adapters.suites.collecting import Collector
     from netra_loop.adapters.suites.command_suite import CommandSuites
     from netra_loop.adapters.suites.control import ControlRunner
     from netra_loop.adapters.suites.control_cache import ControlCache
@@ -48,9 +51,12 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         SuiteRunner.PYTEST: PytestRehearsal(pytest, place.project, folder, redactor),
         SuiteRunner.COMMAND: CommandRehearsal(commands),
     }
+    publisher = _publisher(cloud, place, folder, endpoint, redactor)
+    collector = Collector(place.project, place.state.pycache, redactor, endpoint.plan.environment)
+    prechecks = Prechecks(place.project, folder, redactor, partial(collector.collect, slots=endpoint.plan.slots))
     known = cloud if endpoint.is_up else None
     return {
-        Kind.DEPLOY: DeployRunner(cloud, _publisher(cloud, place, folder, endpoint, redactor), folder),
+        Kind.DEPLOY: DeployRunner(cloud, publisher, prechecks, place.project, folder),
         Kind.HEALTH: HealthRunner(cloud),
         Kind.WEBSOCKET: WebSocketRunner(cloud),
         Kind.SUITE: suites,

@@ -297,7 +297,7 @@ class OneService(CloudRun):
         return ServiceState(name, seen.url, shares, shares, OLD, False, "1") if name == "backend" else None
 
     def revision(self, service: str, name: str) -> RevisionState | None:
-        return RevisionState(name, "key", "image", "", True, "", {"AGENT_TIMEOUT": "1"})
+        return RevisionState(name, {}, "image", "", True, "", {"AGENT_TIMEOUT": "1"})
 
 
 class Written(CloudLogs):

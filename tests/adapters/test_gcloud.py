@@ -21,7 +21,7 @@ SERVING = ServiceState("shop-backend", "", (), (Share("shop-backend-1", 100),), 
 
 def order(image: str, env: dict[str, str]) -> Order:
     target = Target("backend", "shop-backend", source="backend")
-    template = Template("shop-backend-ntl-0123456789", image, env, "k")
+    template = Template("shop-backend-ntl-0123456789", image, env, {"netra-loop-key": "k"})
     return Order(target, template, 60.0, Path("artifacts"))
 
 

@@ -54,7 +54,7 @@ def test_a_red_session_leaves_the_old_revision_serving(green: Green) -> None:
     project = green.project
     before, (service,) = project.result, green.result["services"]
     project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
-    done = project.run()
+    done = project.run("--redeploy")
     project.change("e2e/test_basics.py", "== [1, 2]", "== [1, 2, 3]")
     assert done.code == 1
     red = project.result

@@ -101,7 +101,7 @@ def test_a_service_of_an_earlier_day_serves_until_the_new_candidate_is_proven(un
     (first,) = untouched.result["services"]
     untouched.down()
 
-    assert untouched.run().code == 0
+    assert untouched.run("--redeploy").code == 0
     (second,) = untouched.result["services"]
     assert second["previous_revision"] == first["revision"] != second["revision"]
     assert second["serving_revision"] == second["revision"]
@@ -143,7 +143,7 @@ def test_an_old_session_does_not_take_the_traffic_back_from_a_newer_one(project:
     process.wait()
     old = project.sessions[-1].name
     project.write("wait.py", "")
-    assert project.run().code == 0
+    assert project.run("--redeploy").code == 0
     newer = project.serving
 
     assert project.do("resume", old).code == 9

@@ -61,7 +61,7 @@ def kill_at_entry(project: Project, process: subprocess.Popen[bytes], sessions: 
 def disturbed(project: Project, seed: int, sessions: int) -> int:
     """Run one session, killed at seeded random entries and resumed each time; the exit code of the last resume."""
     random_entries = random.Random(seed)
-    process = started(project, "run")
+    process = started(project, "run", "--redeploy")
     done = 0
     for kill in range(KILLS_PER_SESSION):
         ahead = done + random_entries.randint(1, STRIDE)

@@ -14,6 +14,7 @@ from netra_loop.core.plan import (
     Deployer,
     GateMode,
     Network,
+    Precheck,
     RemedyMode,
     ResumeClass,
     Strategy,
@@ -131,6 +132,8 @@ class StepModel(Model):
     timeout: Annotated[float | None, PlainValidator(values.duration)] = None
     focus: Ids = ()
     strategy: Annotated[Strategy | None, PlainValidator(values.member_of(Strategy))] = None
+    before: tuple[Annotated[Precheck, PlainValidator(values.member_of(Precheck))], ...] | None = None
+    redeploy: Flag | None = None
     resume: Annotated[ResumeClass | None, PlainValidator(values.member_of(ResumeClass))] = Field(None, alias="class")
     gate: object = None
 
@@ -170,6 +173,8 @@ class ServiceModel(Model):
     dependencies: Mappings = None
     identity: object = None
     peers: Mappings = None
+    requires: tuple[ServiceVariable, ...] = ()
+    imports: tuple[Annotated[str, PlainValidator(servicevalues.module)], ...] = ()
 
 
 class HealthModel(Model):

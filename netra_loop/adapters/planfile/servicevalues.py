@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
 
 from netra_loop.adapters.planfile.values import Wrong, single, text
@@ -118,6 +119,14 @@ def service_variable(given: str) -> str:
 def service_variable_text(value: object) -> str:
     """The name of an environment variable of a service that is a value."""
     return service_variable(text(value))
+
+
+def module(value: object) -> str:
+    """The dotted name of a Python module."""
+    given = text(value)
+    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in given.split(".")):
+        raise Wrong(f"is no name of a module: {quoted(given)}")
+    return given
 
 
 def timeout_name(given: str) -> str:

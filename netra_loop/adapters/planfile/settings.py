@@ -104,6 +104,8 @@ def _target(
         dependencies=dependencies.read(place),
         identity=_identity(document, (*place, "identity")),
         peers=read_peers(document, place, names),
+        requires=model.requires,
+        imports=model.imports,
     )
 
 
@@ -121,6 +123,8 @@ def _check_origin(document: Document, place: Location, project: Path) -> None:
     given = [key for key in ("source", "image") if document.at((*place, key)) is not None]
     if len(given) > 1 or not (given or has_unknown_keys(ServiceModel, document, place)):
         document.report(place, f"{quoted(str(place[-1]))} needs exactly one of 'source' and 'image'", key=True)
+    if "image" in given and document.at((*place, "imports")) is not None:
+        document.report((*place, "imports"), "'imports' needs 'source'", "an image is not looked into", key=True)
     check_source(document, (*place, "source"), project)
 
 

@@ -114,8 +114,9 @@ class StepReader:
         """One step for each subject, without the tags that all of them share."""
         if kind is not Kind.SUITE and self._document.at((*place, "gate")) is not None:
             self._document.report((*place, "gate"), "'gate' is for suite steps only", key=True)
-        if kind is not Kind.DEPLOY and model.strategy is not None:
-            self._document.report((*place, "strategy"), "'strategy' is for deploy steps only", key=True)
+        for key in ("strategy", "before", "redeploy"):
+            if kind is not Kind.DEPLOY and self._document.at((*place, key)) is not None:
+                self._document.report((*place, key), f"{quoted(key)} is for deploy steps only", key=True)
         resume = model.resume or RESUME_CLASSES[kind]
         match kind:
             case Kind.SUITE:
@@ -136,8 +137,14 @@ class StepReader:
             if kind is Kind.HEALTH:
                 self._check_deadline(place, target, timeout)
             step_id = model.id if keeps_id else f"{model.id}-{target.name}"
-            strategy = model.strategy or self._promotion.strategy
-            yield Step(step_id, kind, target.name, timeout, resume, strategy=strategy)
+            step = Step(step_id, kind, target.name, timeout, resume)
+            yield self._deploy(step, model) if kind is Kind.DEPLOY else step
+
+    def _deploy(self, step: Step, model: StepModel) -> Step:
+        """A deploy step with what it says beyond its target; the plan and our defaults say the rest."""
+        before = step.before if model.before is None else tuple(dict.fromkeys(model.before))
+        strategy = model.strategy or self._promotion.strategy
+        return replace(step, strategy=strategy, before=before, redeploy=bool(model.redeploy))
 
     def _check_deadline(self, place: Location, target: Target, timeout: float) -> None:
         deadline = target.health.deadline if target.health else 0.0
