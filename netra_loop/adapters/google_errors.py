@@ -26,6 +26,15 @@ _ADVICE = {
     "ConnectionError": "the API cannot be reached",
     "Timeout": "no answer in time",
 }
+_PASSING = frozenset(
+    {"Conflict", "ServerError", "TooManyRequests", "RetryError", "ConnectionError", "Timeout", "TransportError"}
+)
+"""What may be over when it is tried again; whether it was carried out all the same has to be looked at first."""
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether what a call met may be over at the next try: a conflict, a lost answer, an API that is not available."""
+    return any(cls.__name__ in _PASSING for cls in type(error).__mro__)
 
 
 def errored(error: Exception, doing: str) -> Result:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
-from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
-from netra_loop.adapters.publish import POLL, TAG_PREFIX, wait_for
+from netra_loop.adapters.shifting import ForeignChange, others_tags, present, set_traffic
 from netra_loop.adapters.stages import Place, watch
 from netra_loop.core.agenda import FOREIGN_CHANGE, has_way_back
 from netra_loop.core.events import Act, HandleKnown
@@ -23,8 +22,6 @@ from netra_loop.core.session import Session
 from netra_loop.core.target import Target
 from netra_loop.core.traffic import percents, spelled, staged
 from netra_loop.ports import Say
-
-SHIFT_TIMEOUT = 110.0  # seconds for one change of the traffic until it is in effect
 
 
 class ShiftRunner:
@@ -43,29 +40,25 @@ class ShiftRunner:
                 return await self._shift(_Shift(act, session.plan, deployed, say))
         except TimeoutError:
             return Result(Outcome.ERRORED, ("timed_out",))
+        except ForeignChange as error:
+            return Result(Outcome.ERRORED, (FOREIGN_CHANGE, str(error)))
         except Exception as error:
             return errored(error, f"shifting the traffic of {deployed.service}")
 
     async def _shift(self, shift: _Shift) -> Result:
-        deployed = shift.deployed
-        before = await to_thread.run_sync(self._cloud.service, deployed.service)
-        if before is None:
-            return Result(Outcome.ERRORED, (f"service {deployed.service} is gone",))
-        ours = (deployed.traffic_before, shift.all, *shift.stages)
-        if percents(before.effective) not in [percents(each) for each in ours]:
-            serving = spelled(share for share in before.effective if share.percent)
-            return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"{before.name} serves {serving}; nothing was touched"))
+        before = await present(self._cloud, shift.deployed.service)
+        shift.refuse_foreign(before)
         if shift.act.kind is Kind.RESTORE:
-            after = await self._set(shift, before, shift.back)
-            return await self._verified(shift, after)
+            return await self._verified(shift, await self._set(shift, shift.back))
+        revision = shift.deployed.revision
         for wanted in shift.stages:
-            if percents(wanted)[deployed.revision] < percents(before.effective).get(deployed.revision, 0):
+            if percents(wanted)[revision] < percents(before.effective).get(revision, 0):
                 continue  # it had got further when it was cut off
-            before = await self._set(shift, before, wanted, keep_candidate=True)
+            before = await self._set(shift, wanted, keep_candidate=True)
             held = await self._watched(shift, before)
             if held is not None:
                 return held
-        return await self._verified(shift, await self._set(shift, before, shift.all))
+        return await self._verified(shift, await self._set(shift, shift.all))
 
     async def _watched(self, shift: _Shift, after: ServiceState) -> Result | None:
         """Why a stage does not lead to the next one; None when it does. Stopped, it says so and stays where it is."""
@@ -84,26 +77,17 @@ class ShiftRunner:
         few = f"held at {percent} %: {watched.samples} answers of the new revision, {promotion.samples} are needed"
         return Result(Outcome.INCOMPLETE, (few,), shift.seen(after))
 
-    async def _set(
-        self, shift: _Shift, before: ServiceState, lines: Sequence[Share], *, keep_candidate: bool = False
-    ) -> ServiceState:
-        """The service with this traffic in effect. What is so already is left alone; once begun it is not cut short."""
-        wanted = [*lines, *_tags(before, ours=keep_candidate)]
-        path = f"v2/{self._cloud.parent}/services/{before.name}"
+    async def _set(self, shift: _Shift, lines: Sequence[Share], *, keep_candidate: bool = False) -> ServiceState:
+        """The service with this traffic in effect; our own tags go, except while a candidate is still met alone."""
+        name = shift.deployed.service
+        path = f"v2/{self._cloud.parent}/services/{name}"
         shift.tell({"command": f"PATCH {path}?updateMask=traffic {spelled(lines)}"})
-        with anyio.fail_after(SHIFT_TIMEOUT, shield=True):
-            if any(percents(shares) != percents(wanted) for shares in (before.effective, before.wanted)):
-                operation = await to_thread.run_sync(self._cloud.shift, before, wanted)
-                shift.tell({"operation": operation.operation.name})
-                await wait_for(self._cloud, operation)
-            return await self._in_effect(before.name, wanted)
 
-    async def _in_effect(self, service_name: str, wanted: Sequence[Share]) -> ServiceState:
-        while True:
-            service = await to_thread.run_sync(self._cloud.service, service_name)
-            if service and not service.reconciling and percents(service.effective) == percents(wanted):
-                return service
-            await anyio.sleep(POLL)
+        def wanted(now: ServiceState) -> list[Share]:
+            shift.refuse_foreign(now)
+            return [*lines, *others_tags(now, ours=keep_candidate)]
+
+        return await set_traffic(self._cloud, name, wanted, shift.tell)
 
     async def _verified(self, shift: _Shift, after: ServiceState) -> Result:
         """A split has no single revision to look for: there the effective traffic is the proof."""
@@ -150,6 +134,13 @@ class _Shift:
     def tag(self) -> str:
         return self.deployed.revision.removeprefix(f"{self.deployed.service}-")
 
+    def refuse_foreign(self, now: ServiceState) -> None:
+        """Raise ForeignChange when the traffic is neither as it was found nor as this or an earlier try has left it."""
+        ours = (self.deployed.traffic_before, self.all, *self.stages)
+        if percents(now.effective) not in [percents(each) for each in ours]:
+            serving = spelled(share for share in now.effective if share.percent)
+            raise ForeignChange(f"{now.name} serves {serving}; nothing was touched")
+
     def tell(self, handle: Mapping[str, str]) -> None:
         self.say(HandleKnown(self.act.id, handle))
 
@@ -165,9 +156,3 @@ class _Shift:
             answers=0,
             stages=tuple(self.watched),
         )
-
-
-def _tags(service: ServiceState, *, ours: bool) -> list[Share]:
-    """The tags of a service stay where they are; ours only while a candidate still has to be met alone."""
-    tagged = (share for share in service.effective if share.tag)
-    return [Share(s.revision, 0, s.tag) for s in tagged if ours or not s.tag.startswith(TAG_PREFIX)]
