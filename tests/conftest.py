@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,16 @@ from tests.small_project import Project, small_project
 hypothesis.settings.register_profile("ours", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ours")
 
+gc.set_threshold(50_000)  # each worker loads every test, and little of that is ever garbage
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: nobody needs to look through it for garbage again."""
+    gc.freeze()
 
 
 collect_ignore = ["cases"]  # test projects among them that are run by tests

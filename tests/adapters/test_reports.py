@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,30 +89,32 @@ def test_a_test_in_which_the_report_breaks_off_has_not_passed() -> None:
 
 
 ENTITIES = "<!ENTITY l0 'lol'>" + "".join(f"<!ENTITY l{n} '" + 10 * f"&l{n - 1};" + "'>" for n in range(1, 10))
-HOSTILE = {
-    "billion laughs": f'<?xml version="1.0"?><!DOCTYPE t [{ENTITIES}]><testsuite>&l9;</testsuite>'.encode(),
-    "a file of the machine": b'<!DOCTYPE t [<!ENTITY x SYSTEM "file:///etc/passwd">]><testsuite>&x;</testsuite>',
-    "a document type of somebody's": b'<!DOCTYPE testsuite SYSTEM "http://127.0.0.1:9/x.dtd"><testsuite/>',
-    "parameter entities": b'<!DOCTYPE t [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x"> %x;]><testsuite/>',
-    "an unknown entity": b"<testsuite>&nothing;</testsuite>",
-    "depth": b"<testsuite>" * 5_000_000,
-    "depth in a test": b"<testsuite><testcase>" + b"<a>" * 5_000_000,
-    "many attributes": b"<testsuite " + b" ".join(b'a%d=""' % number for number in range(50_000)) + b"/>",
-    "a tag without an end": b"<testsuite name='" + b"a" * (32 * MEGABYTE),
-    "a comment without an end": b"<testsuite><!--" + b"a" * (32 * MEGABYTE),
-    "many suites": b"<testsuites>" + b"<testsuite tests='9'/>" * 1_000_000,
-    "many properties": suite("<testcase><properties>" + "<property name='x'/>" * 1_000_000),
-    "many failures": suite("<testcase>" + "<failure/>" * 1_000_000),
-    "too much": b"<testsuite>" + b" " * MOST_BYTES,
-    "another root": b"<test-run><test-case/></test-run>",
-    "JSON depth": b'{"results": ' + b"[" * 10_000_000,
-    "too much JSON": b'{"results": [' + b"[]," * 8_000_000,
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "billion laughs": lambda: f'<?xml version="1.0"?><!DOCTYPE t [{ENTITIES}]><testsuite>&l9;</testsuite>'.encode(),
+    "a file of the machine": lambda: (
+        b'<!DOCTYPE t [<!ENTITY x SYSTEM "file:///etc/passwd">]><testsuite>&x;</testsuite>'
+    ),
+    "a document type of somebody's": lambda: b'<!DOCTYPE testsuite SYSTEM "http://127.0.0.1:9/x.dtd"><testsuite/>',
+    "parameter entities": lambda: b'<!DOCTYPE t [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x"> %x;]><testsuite/>',
+    "an unknown entity": lambda: b"<testsuite>&nothing;</testsuite>",
+    "depth": lambda: b"<testsuite>" * 5_000_000,
+    "depth in a test": lambda: b"<testsuite><testcase>" + b"<a>" * 5_000_000,
+    "many attributes": lambda: b"<testsuite " + b" ".join(b'a%d=""' % number for number in range(50_000)) + b"/>",
+    "a tag without an end": lambda: b"<testsuite name='" + b"a" * (32 * MEGABYTE),
+    "a comment without an end": lambda: b"<testsuite><!--" + b"a" * (32 * MEGABYTE),
+    "many suites": lambda: b"<testsuites>" + b"<testsuite tests='9'/>" * 1_000_000,
+    "many properties": lambda: suite("<testcase><properties>" + "<property name='x'/>" * 1_000_000),
+    "many failures": lambda: suite("<testcase>" + "<failure/>" * 1_000_000),
+    "too much": lambda: b"<testsuite>" + b" " * MOST_BYTES,
+    "another root": lambda: b"<test-run><test-case/></test-run>",
+    "JSON depth": lambda: b'{"results": ' + b"[" * 10_000_000,
+    "too much JSON": lambda: b'{"results": [' + b"[]," * 8_000_000,
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_reports_are_refused_in_little_memory(name: str) -> None:
-    data = HOSTILE[name]
+    data = HOSTILE[name]()
     tracemalloc.start()
     try:
         report = read_report(data)

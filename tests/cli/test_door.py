@@ -33,7 +33,7 @@ sys.argv = ["netra-loop", *sys.argv[1:]]
 from netra_loop.__main__ import main
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main()
-print(*sorted({name.partition(".")[0] for name in sys.modules}))
+print(*sorted({name.partition(".")[0] for name, module in sys.modules.items() if module}))
 """
 
 

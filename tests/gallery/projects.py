@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class Project:
         return tuple(command for command in self.needs if shutil.which(command) is None)
 
 
+@cache
 def projects() -> tuple[Project, ...]:
     """All projects of the gallery, by name."""
     return tuple(_read(file) for file in sorted(FOLDER.glob("*/case.yaml")))
