@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,8 +31,8 @@ class Wanted:
         """A digest of all that decides what the revision does, never of its age; empty where that is not known."""
         if not self.content:
             return ""
-        parts = [self.content, *(f"{name}={value}" for name, value in sorted(self.env.items()))]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+        told = json.dumps([self.content, sorted(self.env.items())])
+        return hashlib.sha256(told.encode()).hexdigest()[:40]
 
 
 def labels_of(wanted: Wanted, session_id: str, key: str) -> dict[str, str]:

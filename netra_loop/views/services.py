@@ -38,6 +38,8 @@ def service_of(session: Session, target: Target) -> Document:
         "previous_revision": (deployed.previous_revision or None) if deployed else None,
         "serving_revision": serving or None,
         "strategy": deployed.strategy if deployed else None,
+        "commit": (deployed.commit or None) if deployed else None,
+        "checked": list(deployed.checked) if deployed else [],
         "why": deployed.why if deployed else "",
         "stages": [asdict(stage) for stage in shift.stages] if shift else [],
         "changes": list(deployed.changes) if deployed else [],

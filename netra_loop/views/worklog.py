@@ -121,6 +121,8 @@ def _deployment(document: Document) -> list[str]:
             ("Serving at the end", code(service["serving_revision"] or "")),
             ("Contains remedies", codes(service["changes"])),
             ("Previous revision", code(service["previous_revision"] or "")),
+            ("Commit", code(service["commit"] or "")),
+            *([("Looked at before", codes(service["checked"]))] if service["checked"] else []),
             ("Image digest", code(service["image_digest"] or "")),
             ("Created", service["created"] or "-"),
             ("Strategy", _strategy(service)),
@@ -151,10 +153,11 @@ def _strategy(service: Document) -> str:
     words = {
         "candidate": "candidate, tested before it gets traffic",
         "gradual": "gradual, tested before it gets traffic, which is shifted in stages",
+        "unchanged": "nothing was deployed",
         "direct": "direct, it gets all traffic before it is tested",
     }
     told = words.get(service["strategy"] or "", "nothing was deployed")
-    return f"{told} ({service['why']})" if service["why"] else told
+    return f"{told} ({code(service['why'])})" if service["why"] else told
 
 
 def _stages(stages: Sequence[Document]) -> str:

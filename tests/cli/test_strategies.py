@@ -55,7 +55,7 @@ def another_revision(project: Project) -> Project:
 def test_in_stages_only_as_long_as_the_new_revision_is_good(project: Project) -> None:
     project.write("phases/default.yaml", PLAN.replace("phases:\n", STAGES + "phases:\n"))
     assert project.run().code == 0
-    assert "(nothing served before, so there was nothing to try it beside)" in project.worklog
+    assert "(`nothing served before, so there was nothing to try it beside`)" in project.worklog
     first = service(project)
     assert (first["strategy"], first["stages"]) == ("direct", [])
 
