@@ -19,10 +19,10 @@ from netra_loop.core.agenda import (
     is_gradual,
     phases_over,
     ready_acts,
-    shifts_and_deploys,
     shifts_of,
 )
 from netra_loop.core.events import Act, Verdict
+from netra_loop.core.foreign import foreign_changes
 from netra_loop.core.outcome import Colour, Outcome
 from netra_loop.core.plan import TESTING, Kind, RemedyMode, ResumeClass, UserMode, When
 from netra_loop.core.remediation import user_mode
@@ -106,8 +106,7 @@ def _halt(session: Session) -> _Halt | None:
         return _Halt(f"nobody can know how {', '.join(unknown)} ended", UNKNOWN_EXIT)
     if session.interrupted:
         return _Halt("interrupted", 128 + session.interrupted)
-    foreign = [r.act.subject for r in shifts_and_deploys(session.current) if is_foreign(r)]
-    if foreign:
+    if foreign := foreign_changes(session.current):
         return _Halt(f"somebody else changed {', '.join(foreign)}", FOREIGN_EXIT)
     if session.at >= _deadline(session):
         return _Halt("the time budget is spent", BUDGET_EXIT)

@@ -10,7 +10,7 @@ from netra_loop.core.outcome import RED_OUTCOMES, Proof, TestOutcome
 from netra_loop.core.plan import TESTING, Kind
 from netra_loop.core.problem import TestName
 from netra_loop.core.seen import Deployed
-from netra_loop.core.session import ActRecord, Iteration, Session, cured
+from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen
 
 
 def results_of(session: Session, record: ActRecord) -> tuple[TestResult, ...]:
@@ -38,11 +38,20 @@ def results_of(session: Session, record: ActRecord) -> tuple[TestResult, ...]:
 def _final(test: str, result: TestResult | None, record: ActRecord, red_before: bool) -> TestResult:
     if result is None:
         return _without_end(test, record)
+    if result.outcome is TestOutcome.PASSED and _is_invalidated(record) and result.proof and result.proof.counts:
+        why = "its target was changed while the suite ran"
+        result = replace(result, proof=Proof.UNPROVEN, reasons=(why, *result.reasons))
     if result.outcome is TestOutcome.PASSED and red_before:
         doubt = "passed only on a rerun, nothing changed in between"
         worse = result.proof if result.proof in (Proof.BYPASSED, Proof.UNPROVEN) else Proof.SUSPECT
         return replace(result, proof=worse, reasons=(doubt, *result.reasons), attempt=max(2, result.attempt))
     return result
+
+
+def _is_invalidated(record: ActRecord) -> bool:
+    """Whether nobody can say which revision a suite's tests met."""
+    seen = suite_seen(record)
+    return seen is not None and (seen.revisions != seen.revisions_after or bool(seen.moved))
 
 
 def _without_end(test: str, record: ActRecord) -> TestResult:

@@ -13,6 +13,8 @@ from netra_loop.core.proof import Control, grade
 from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.selection import selection_reasons
 
+INVALIDATED = "invalidated"
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -73,8 +75,8 @@ def judge(
 
     FAILED for more red tests than the gate forgives, ERRORED where the runner could not do its work, INCOMPLETE where
     less was seen than was asked: nothing collected, cut short, skipped, passes without proof, a revision or a test file
-    that changed. last: how many tests it collected in an earlier session, None where that is not known. A gate that
-    only observes says so as the last reason.
+    that changed; where the revision did, no test is red either. last: how many tests it collected in an earlier session,
+    None where that is not known. A gate that only observes says so as the last reason.
     """
     counts = count(tests)
     findings = [
@@ -87,7 +89,7 @@ def judge(
         findings.append((Outcome.INCOMPLETE, "too_fast"))
     if findings and gate.mode is GateMode.OBSERVE:
         findings.append((Outcome.PASSED, "observed"))
-    return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
+    return _concluded(findings)
 
 
 def judge_verification(
@@ -104,10 +106,17 @@ def judge_verification(
         findings.append((Outcome.INCOMPLETE, "partial"))
     if any(proof is None or not proof.counts for proof in proofs):
         findings.append((Outcome.INCOMPLETE, "unproven"))
-    return worst((Outcome.PASSED, *(outcome for outcome, _ in findings))), tuple(reason for _, reason in findings)
+    return _concluded(findings)
 
 
 Findings = Iterator[tuple[Outcome, str]]
+
+
+def _concluded(findings: Sequence[tuple[Outcome, str]]) -> tuple[Outcome, tuple[str, ...]]:
+    """The worst finding decides; but no red test is held against a revision that it may not have met."""
+    reasons = tuple(reason for _, reason in findings)
+    outcomes = [outcome for outcome, _ in findings if outcome is not Outcome.FAILED or INVALIDATED not in reasons]
+    return worst((Outcome.PASSED, *outcomes)), reasons
 
 
 def _process(runner: SuiteRunner, seen: SuiteSeen, counts: Counts) -> Findings:
@@ -126,7 +135,7 @@ def _process(runner: SuiteRunner, seen: SuiteSeen, counts: Counts) -> Findings:
     if seen.strange or (seen.ended_by == "itself" and not seen.collection_errors and _disagrees(runner, seen, counts)):
         yield Outcome.INCOMPLETE, "disagreement"
     if seen.revisions != seen.revisions_after or seen.moved:
-        yield Outcome.INCOMPLETE, "invalidated"
+        yield Outcome.INCOMPLETE, INVALIDATED
     if seen.changed:
         yield Outcome.INCOMPLETE, "tests_changed"
 

@@ -61,6 +61,9 @@ def headline(document: Document) -> str:
     word = document["verdict"] or "IN PROGRESS"
     if word == "GREEN" and document["reason"] == "degraded":
         word = "GREEN, DEGRADED"
+    suites = document["iterations"][-1]["suites"] if document["iterations"] else []
+    if any("invalidated" in suite["reasons"] for suite in suites):
+        word = f"{word}, INVALIDATED"
     if controlled := told["controlled"]:
         tests, left = figure(controlled["tests"]), figure(controlled["still_passing"])
         return f"{word}: {left} of {tests} tests still pass without their target"

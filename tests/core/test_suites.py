@@ -153,6 +153,13 @@ TABLE: dict[str, tuple[list[TestOutcome], SuiteSeen, Gate, Outcome, tuple[str, .
         PART,
         ("invalidated",),
     ),
+    "red where its target was changed": (
+        [F, P],
+        replace(RED, moved=("backend",)),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("invalidated", "failed_tests"),
+    ),
     "one deselected": ([P], replace(CLEAN, deselected=1), Gate(), Outcome.INCOMPLETE, ("deselected",)),
     "none deselected": ([P], replace(CLEAN, deselected=0), Gate(), Outcome.PASSED, ()),
     "exactly what the gate asks for": ([P, P], CLEAN, Gate(min_tests=2), Outcome.PASSED, ()),
