@@ -33,6 +33,7 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.flood
 	$(BIN)/python -m bench.deploy
+	$(BIN)/python -m bench.health
 
 picture: .venv/.dev
 	$(BIN)/python docs/picture.py

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -12,13 +14,20 @@ from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
 from netra_loop.adapters.locate import Address, found
 from netra_loop.core.events import Act, HandleKnown
-from netra_loop.core.health import MISSING, dependency_states, named_revision, parsed, problems
+from netra_loop.core.health import MISSING, Answer, dependency_states, named_revision, parsed, problems, unlike
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.problem import Evidence
 from netra_loop.core.seen import DependencyState, HealthSeen, Result
 from netra_loop.core.session import Session
-from netra_loop.core.target import HealthCheck, Target
+from netra_loop.core.target import Endpoint, HealthCheck, Target
+from netra_loop.core.watch import Health, Sample, Watch, percentile
 from netra_loop.ports import Say
+
+if TYPE_CHECKING:
+    import httpx
+
+KEPT_BODY = 4096  # characters
+KEPT_SAMPLES = 50  # of them, the newest
 
 
 class HealthRunner:
@@ -36,60 +45,108 @@ class HealthRunner:
         return await check_health(target, address)
 
 
-@dataclass(slots=True)
-class _Watch:
-    """What the samples of one check have shown so far; latencies in seconds."""
-
-    samples: int = 0
-    row: int = 0
-    latencies: list[float] = field(default_factory=list)
-    states: tuple[DependencyState, ...] = ()
-    revision: str = ""
-    findings: tuple[str, ...] = ("no answer yet",)
-    body: str = ""
-
-
 async def check_health(target: Target, address: Address) -> Result:
     """One whole health check of a target at an address; also what the `health` command does."""
     check = target.health or HealthCheck("/")
-    watch = _Watch(states=dependency_states(MISSING, target.dependencies))
+    watch, last = Watch(), _Last(dependency_states(MISSING, target.dependencies))
+    began = time.perf_counter()
     async with client() as http:
         with anyio.move_on_after(check.deadline):
-            while watch.row < check.consecutive:
-                started = time.perf_counter()
-                try:
-                    answer = await fetch(http, address.url + check.path, min(PROBE_TIMEOUT, check.deadline))
-                except Unanswered as error:
-                    watch.samples, watch.row, watch.findings = watch.samples + 1, 0, (str(error),)
-                else:
-                    watch.latencies.append(time.perf_counter() - started)
-                    watch.samples += 1
-                    watch.body = answer.body
-                    watch.revision = named_revision(target.identity, answer) or watch.revision
-                    watch.states = dependency_states(parsed(answer.body), target.dependencies)
-                    watch.findings = tuple(problems(check, answer, watch.states))
-                    watch.row = 0 if watch.findings else watch.row + 1
-                if watch.row < check.consecutive:
-                    await anyio.sleep(check.interval)
-    return _result(target, address, check, watch)
+            while True:
+                watch = watch.after(await _sample(http, target, address, began, last))
+                if watch.health(check) is not Health.OPEN:
+                    break
+                await anyio.sleep(check.interval)
+    return _result(target, address, check, watch, last)
 
 
-def _result(target: Target, address: Address, check: HealthCheck, watch: _Watch) -> Result:
+@dataclass(slots=True)
+class _Last:
+    """What the newest whole answer told."""
+
+    states: tuple[DependencyState, ...]
+    revision: str = ""
+    body: str = ""
+    skew: float | None = None
+
+
+async def _sample(http: httpx.AsyncClient, target: Target, address: Address, began: float, last: _Last) -> Sample:
+    """One look at the target's health and all its endpoints, side by side."""
+    check = target.health or HealthCheck("/")
+    timeout = min(PROBE_TIMEOUT, check.deadline)
+    findings: dict[str, list[str]] = {endpoint.path: [] for endpoint in check.endpoints}
+    answer: Answer | None = None
+    latency = 0.0
+    wrong: list[str] = []
+
+    async def ask() -> None:
+        nonlocal answer, latency
+        started = time.perf_counter()
+        try:
+            answer = await fetch(http, address.url + check.path, timeout, check.redirects)
+        except Unanswered as error:
+            wrong.append(str(error))
+        latency = time.perf_counter() - started
+
+    async def ask_also(endpoint: Endpoint) -> None:
+        try:
+            also = await fetch(http, address.url + endpoint.path, timeout, check.redirects)
+        except Unanswered as error:
+            findings[endpoint.path].append(str(error))
+        else:
+            findings[endpoint.path] += [f"{endpoint.path}: {each}" for each in unlike(endpoint, also)]
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        for endpoint in check.endpoints:
+            tasks.start_soon(ask_also, endpoint)
+    if answer is not None:
+        wrong += _told(target, address, check, answer, last)
+    told = (*wrong, *(each for found in findings.values() for each in found))
+    at = time.perf_counter() - began
+    return Sample(at, latency if answer else None, answer.status if answer else None, told)
+
+
+def _told(target: Target, address: Address, check: HealthCheck, answer: Answer, last: _Last) -> list[str]:
+    """What is wrong with a whole answer; what else it tells is kept."""
+    revision = named_revision(target.identity, answer)
+    last.states = dependency_states(parsed(answer.body), target.dependencies)
+    last.body, last.skew, last.revision = answer.body, _skew(answer), revision or last.revision
+    found = problems(check, answer, last.states)
+    if revision and address.revision and revision != address.revision:
+        found.append(f"{revision} answered, not {address.revision}")
+    return found
+
+
+def _skew(answer: Answer) -> float | None:
+    """How many seconds the clock of who answered is ahead of ours, by its `Date` header."""
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return None
+    return round((theirs.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _result(target: Target, address: Address, check: HealthCheck, watch: Watch, last: _Last) -> Result:
+    latencies = watch.latencies
     seen = HealthSeen(
         target=target.name,
         url=address.url,
-        revision=watch.revision or address.revision,
-        samples=watch.samples,
+        revision=last.revision or address.revision,
+        samples=len(watch.samples),
         consecutive=watch.row,
-        latency_median_s=round(statistics.median(watch.latencies), 4) if watch.latencies else None,
-        latency_max_s=round(max(watch.latencies), 4) if watch.latencies else None,
-        dependencies=watch.states,
+        latency_median_s=percentile(latencies, 50),
+        latency_max_s=percentile(latencies, 100),
+        dependencies=last.states,
+        bad=watch.bad,
+        latency_p95_s=percentile(latencies, 95),
+        latency_p99_s=percentile(latencies, 99),
+        clock_skew_s=last.skew,
     )
+    url, kept = f"{address.url}{check.path}", watch.samples[-KEPT_SAMPLES:]
     evidence = (
-        Evidence(f"last answer of {address.url}{check.path}", watch.body[:4096], truncated=len(watch.body) > 4096),
+        Evidence(f"last answer of {url}", last.body[:KEPT_BODY], truncated=len(last.body) > KEPT_BODY),
+        Evidence(f"answers of {url}", "\n".join(map(str, kept)), truncated=len(kept) < len(watch.samples)),
     )
-    if watch.row >= check.consecutive:
-        return Result(Outcome.PASSED, (), seen, evidence)
-    return Result(
-        Outcome.FAILED, watch.findings or ("flapping: healthy, but not often enough in a row",), seen, evidence
-    )
+    findings = watch.findings(check)
+    return Result(Outcome.FAILED if findings else Outcome.PASSED, findings, seen, evidence)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 BODY_CAP = 1024 * 1024  # bytes
 PROBE_TIMEOUT = 5.0  # seconds for one whole exchange
+MOST_REDIRECTS = 3
+_REDIRECTS = (301, 302, 303, 307, 308)
+_ANY_ZLIB = 47  # window bits with which zlib finds out by itself whether it is gzip
 IDENTITY_ANSWERS = 3
 IDENTITY_PATIENCE = 20.0  # seconds
 USER_AGENT = f"ultimate-test-deploy-loop/{netra_loop.__version__}"
@@ -40,24 +45,68 @@ def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(headers=headers, follow_redirects=False, trust_env=False, verify=_tls(), timeout=None)
 
 
-async def fetch(http: httpx.AsyncClient, url: str, timeout: float = PROBE_TIMEOUT) -> Answer:
-    """GET within `timeout` seconds in all, at most 1 MiB of body. Raises Unanswered."""
+async def fetch(
+    http: httpx.AsyncClient, url: str, timeout: float = PROBE_TIMEOUT, redirects: Sequence[str] = ()
+) -> Answer:
+    """GET within `timeout` seconds in all, at most 1 MiB of body. Raises Unanswered.
+
+    redirects: the hosts (with their port where it is not the usual one) that an answer may lead to, at most 3 times;
+    any other redirect is an answer like every other.
+    """
     import httpx
 
     try:
         with anyio.fail_after(timeout):
-            async with http.stream("GET", url) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > BODY_CAP:
-                        raise Unanswered(f"{url}: the body is larger than {BODY_CAP} bytes")
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, headers, body.decode("utf-8", "replace"))
+            answer = await _exchange(http, url)
+            for _ in range(MOST_REDIRECTS):
+                onward = _onward(url, answer, redirects)
+                if not onward:
+                    break
+                url = onward
+                answer = await _exchange(http, url)
+            return answer
     except TimeoutError:
         raise Unanswered(f"{url}: no whole answer in {timeout:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise Unanswered(f"{url}: {type(error).__name__}: {error}") from error
+
+
+async def _exchange(http: httpx.AsyncClient, url: str) -> Answer:
+    async with http.stream("GET", url) as response:
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > BODY_CAP:
+                raise Unanswered(f"{url}: the body is larger than {BODY_CAP} bytes")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        plain = _decoded(url, bytes(body), headers.get("content-encoding", "identity").lower())
+        return Answer(response.status_code, headers, plain.decode("utf-8", "replace"))
+
+
+def _onward(url: str, answer: Answer, redirects: Sequence[str]) -> str:
+    """Where a redirect leads, if it may be followed; empty for every other answer."""
+    import httpx
+
+    if answer.status not in _REDIRECTS or "location" not in answer.headers:
+        return ""
+    target = httpx.URL(url).join(answer.headers["location"])
+    allowed = target.netloc.decode() in redirects and target.scheme in ("https", httpx.URL(url).scheme)
+    return str(target) if allowed else ""
+
+
+def _decoded(url: str, body: bytes, encoding: str) -> bytes:
+    """A body that was encoded though nobody asked for it; what it grows to is bounded too."""
+    if encoding == "identity":
+        return body
+    if encoding not in ("gzip", "deflate"):
+        raise Unanswered(f"{url}: the body is encoded as {encoding!r}, which nobody asked for")
+    try:
+        plain = zlib.decompressobj(_ANY_ZLIB).decompress(body, BODY_CAP + 1)
+    except zlib.error as error:
+        raise Unanswered(f"{url}: the body is no {encoding}: {error}") from None
+    if len(plain) > BODY_CAP:
+        raise Unanswered(f"{url}: the body is larger than {BODY_CAP} bytes")
+    return plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
 from netra_loop.core.health import Answer, dependency_states, named_revision, parsed, problems
 from netra_loop.core.plan import Promotion
 from netra_loop.core.rollout import Going, Watched, going
 from netra_loop.core.target import HealthCheck, Identity, Target
+
+if TYPE_CHECKING:
+    import httpx
 
 PAUSE = 0.05  # seconds between two looks
 

@@ -9,6 +9,8 @@ from netra_loop.core.health import is_down
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import HealthSeen, Result, WebSocketSeen
 
+CLOCK_TOLERANCE = 30.0  # seconds; tokens are refused from about there
+
 
 class Condition(Enum):
     """What one look says of a service."""
@@ -50,7 +52,10 @@ class ServiceCheckup:
     def findings(self) -> tuple[str, ...]:
         """Everything that is not as declared."""
         checks = [check for check in (self.health, self.websocket) if check is not None]
-        return (*((self.trouble,) if self.trouble else ()), *(reason for check in checks for reason in check.reasons))
+        skew = self.health_seen.clock_skew_s if self.health_seen else None
+        off = (f"its clock is {skew:+g} s off ours",) if skew is not None and abs(skew) > CLOCK_TOLERANCE else ()
+        told = (reason for check in checks for reason in check.reasons)
+        return (*((self.trouble,) if self.trouble else ()), *told, *off)
 
     @property
     def websocket_seen(self) -> WebSocketSeen | None:

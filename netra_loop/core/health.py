@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netra_loop.core.seen import DependencyState
-from netra_loop.core.target import Dependency, HealthCheck, Identity, Scalar
+from netra_loop.core.target import Dependency, Endpoint, HealthCheck, Identity, Scalar
 
 MISSING = object()
 _STATES = frozenset({"connected", "degraded", "failed", "disabled", "unreachable", "not_checked"})
@@ -75,16 +75,26 @@ def is_down(state: DependencyState) -> bool:
     return state.state not in _GOOD_STATES
 
 
-def problems(check: HealthCheck, answer: Answer, states: tuple[DependencyState, ...]) -> list[str]:
-    """Why this answer is not healthy; empty when it is. An optional dependency that is down does not count here."""
+def unlike(declared: HealthCheck | Endpoint, answer: Answer) -> list[str]:
+    """Where an answer is not as declared: its status, its type, and what it must say."""
     found = []
-    if answer.status != check.status:
-        found.append(f"HTTP {answer.status}, {check.status} was expected")
+    if answer.status != declared.status:
+        leads = f" (it leads to {answer.headers['location']})" if "location" in answer.headers else ""
+        found.append(f"HTTP {answer.status}, {declared.status} was expected{leads}")
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if declared.content_type and media_type != declared.content_type:
+        found.append(f"its type is {media_type or 'not told'}, {declared.content_type} was expected")
     document = parsed(answer.body)
-    if check.expect and document is MISSING:
+    if declared.expect and document is MISSING:
         found.append("the body is not JSON")
     elif document is not MISSING:
-        found += unmet(document, check.expect)
+        found += unmet(document, declared.expect)
+    return found
+
+
+def problems(check: HealthCheck, answer: Answer, states: tuple[DependencyState, ...]) -> list[str]:
+    """Why this answer is not healthy; empty when it is. An optional dependency that is down does not count here."""
+    found = unlike(check, answer)
     found += [f"required dependency {s.name} is {s.state}" for s in states if s.required and is_down(s)]
     return found
 

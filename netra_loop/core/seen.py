@@ -91,7 +91,11 @@ class DependencyState:
 
 @dataclass(frozen=True, slots=True)
 class HealthSeen:
-    """What a health check saw; url is the base that was asked, latencies in seconds."""
+    """What a health check saw; url is the base that was asked, latencies in seconds.
+
+    bad: how many answers were, after the first good one. clock_skew_s: how far its clock is ahead of ours, as its
+    answers say to the second; None where they say nothing.
+    """
 
     target: str
     url: str
@@ -101,6 +105,10 @@ class HealthSeen:
     latency_median_s: float | None
     latency_max_s: float | None
     dependencies: tuple[DependencyState, ...] = ()
+    bad: int = 0
+    latency_p95_s: float | None = None
+    latency_p99_s: float | None = None
+    clock_skew_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def judge(
 
     FAILED for more red tests than the gate forgives, ERRORED where the runner could not do its work, INCOMPLETE where
     less was seen than was asked: nothing collected, cut short, skipped, passes without proof, a revision or a test file
-    that changed; where the revision did, no test is red either. last: how many tests it collected in an earlier session,
+    that changed; where the revision did, no test is red either. last: how many it collected in an earlier session,
     None where that is not known. A gate that only observes says so as the last reason.
     """
     counts = count(tests)

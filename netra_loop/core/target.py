@@ -50,7 +50,7 @@ class HealthCheck:
     consecutive: int = 3
     interval: float = 0.2
     spread: float = 0.0
-    failures: int = 0
+    failures: int = 3
     deadline: float = 30.0
     max_p95: float | None = None
     redirects: tuple[str, ...] = ()

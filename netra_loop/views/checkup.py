@@ -26,7 +26,11 @@ def _service(service: ServiceCheckup) -> dict[str, object]:
         "findings": list(service.findings),
         "samples": health.samples if health else None,
         "latency_median_s": health.latency_median_s if health else None,
+        "latency_p95_s": health.latency_p95_s if health else None,
+        "latency_p99_s": health.latency_p99_s if health else None,
         "latency_max_s": health.latency_max_s if health else None,
+        "bad_after_good": health.bad if health else None,
+        "clock_skew_s": health.clock_skew_s if health else None,
         "dependencies": [asdict(state) for state in health.dependencies] if health else [],
         "websocket": asdict(websocket) if websocket else None,
     }
@@ -34,7 +38,9 @@ def _service(service: ServiceCheckup) -> dict[str, object]:
 
 def checkup_text(checkup: Checkup) -> str:
     """A table, a row a service, then what is not as declared."""
-    rows: list[tuple[str, ...]] = [("SERVICE", "HEALTH", "REVISION", "MEDIAN", "WEBSOCKET", "DEPENDENCIES", "URL")]
+    rows: list[tuple[str, ...]] = [
+        ("SERVICE", "HEALTH", "REVISION", "MEDIAN", "P95", "WEBSOCKET", "DEPENDENCIES", "URL")
+    ]
     rows += [_row(service) for service in checkup.services]
     findings = [f"{s.name}: {finding}" for s in checkup.services for finding in s.findings]
     return "\n".join((*columns(rows), *map(visible, findings)))
@@ -50,6 +56,7 @@ def _row(service: ServiceCheckup) -> tuple[str, ...]:
         service.condition.value,
         service.revision or "-",
         f"{health.latency_median_s} s" if health and health.latency_median_s is not None else "-",
+        f"{health.latency_p95_s} s" if health and health.latency_p95_s is not None else "-",
         f"{connected} s" if connected is not None else "-",
         ", ".join(told) or "-",
         service.url or "-",

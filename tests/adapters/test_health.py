@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import anyio
 import pytest
@@ -15,7 +17,7 @@ from netra_loop.adapters.locate import Address
 from netra_loop.core.health import Answer
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import DependencyState, HealthSeen, Result
-from netra_loop.core.target import Dependency, HealthCheck, Identity, Target
+from netra_loop.core.target import Dependency, Endpoint, HealthCheck, Identity, Target
 from tests.adapters.servers import Running, answer, answering, dripping, nobody, repeating, silent, zipped
 
 LONG = 20.0  # seconds of a deadline that is not to be reached
@@ -31,11 +33,16 @@ def target_of(check: HealthCheck, *dependencies: Dependency, identity: Identity 
 
 
 def look(
-    server: Running, *dependencies: Dependency, deadline: float = LONG, consecutive: int = 2, **check: object
+    server: Running,
+    *dependencies: Dependency,
+    deadline: float = LONG,
+    consecutive: int = 2,
+    revision: str = "",
+    **check: object,
 ) -> Result:
     declared = HealthCheck("/health", consecutive=consecutive, interval=0.005, deadline=deadline, **check)  # type: ignore[arg-type]
     target = target_of(declared, *dependencies, identity=Identity(header="X-Revision"))
-    return anyio.run(check_health, target, Address(server.url, "backend-1"))
+    return anyio.run(check_health, target, Address(server.url, revision))
 
 
 def seen(result: Result) -> HealthSeen:
@@ -54,8 +61,9 @@ def test_a_healthy_service_passes_with_what_was_measured() -> None:
     assert found.latency_median_s is not None
     assert found.latency_max_s is not None
     assert 0 <= found.latency_median_s <= found.latency_max_s < LONG
-    (evidence,) = result.evidence
-    assert '"store": "connected"' in evidence.excerpt
+    body, answers = result.evidence
+    assert '"store": "connected"' in body.excerpt
+    assert [line.partition(" s: ")[2].partition(" in ")[0] for line in answers.excerpt.splitlines()] == ["HTTP 200"] * 3
 
 
 def test_the_question_is_asked_as_declared() -> None:
@@ -90,14 +98,91 @@ def test_a_row_of_good_answers_begins_anew_after_a_bad_one() -> None:
 
 
 @pytest.mark.parametrize("answers", [(OK, BROKEN), (OK, OK, BROKEN), (OK, b"")], ids=["half", "two in three", "cut"])
-def test_a_service_that_flaps_is_never_healthy(answers: tuple[bytes, ...]) -> None:
+def test_h1_a_service_that_flaps_is_never_healthy(answers: tuple[bytes, ...]) -> None:
     with repeating(*answers) as server:
         result = look(server, deadline=SHORT, consecutive=3)
 
     assert result.outcome is Outcome.FAILED
-    assert seen(result).samples > 3
-    assert seen(result).consecutive < 3
-    assert result.reasons != ()
+    assert seen(result).bad == 4, "three bad answers after the first good one are forgiven"
+    assert seen(result).consecutive == 0
+    assert result.reasons[0].startswith("flapping: 4 of ")
+    assert "answers since the first good one were bad" in result.reasons[0]
+    assert len(result.reasons) > 1, "and what was wrong with the last of them"
+
+
+def test_h1_how_many_bad_answers_are_forgiven_is_declared() -> None:
+    with answering(OK, BROKEN, OK) as server:
+        assert look(server, failures=0).reasons[0] == "flapping: 1 of 2 answers since the first good one were bad"
+    with answering(BROKEN, BROKEN, OK) as server:
+        assert look(server, failures=0).outcome is Outcome.PASSED, "before the first good one it starts"
+
+
+def test_h1_good_answers_must_cover_the_declared_time() -> None:
+    with answering(OK) as server:
+        result = look(server, spread=0.2)
+
+    assert result.outcome is Outcome.PASSED
+    first, last = (line.partition(" s: ")[0] for line in (result.evidence[1].excerpt.splitlines()[k] for k in (0, -1)))
+    assert float(last) - float(first) >= 0.2
+    assert seen(result).samples > 2
+
+
+def test_answers_that_take_too_long_are_not_healthy_however_many() -> None:
+    with answering(OK) as server:
+        (reason,) = look(server, max_p95=0.000001).reasons
+        assert look(server, max_p95=LONG).outcome is Outcome.PASSED
+
+    assert reason.startswith("95 of 100 answers took up to 0.")
+    assert reason.endswith(" s, 1e-06 s are allowed")
+
+
+def test_everything_that_is_declared_beside_the_health_path_must_answer() -> None:
+    deep = Endpoint("/deep", expect={"/status": "healthy"}, content_type="application/json")
+    with answering(OK) as server:
+        assert look(server, endpoints=(deep, Endpoint("/page"))).outcome is Outcome.PASSED
+        assert {line.split()[1] for line in server.asked} == {"/health", "/deep", "/page"}
+        missing = look(server, deadline=SHORT, endpoints=(Endpoint("/gone", 404),))
+        typed = look(server, deadline=SHORT, endpoints=(Endpoint("/page", content_type="text/html"),))
+
+    assert missing.reasons == ("/gone: HTTP 200, 404 was expected",)
+    assert typed.reasons == ("/page: its type is application/json, text/html was expected",)
+
+
+def test_h8_an_answer_of_another_revision_is_no_health_of_this_one() -> None:
+    with answering(OK) as server:
+        result = look(server, deadline=SHORT, revision="backend-1")
+        assert look(server, revision="backend-2").outcome is Outcome.PASSED
+
+    assert result.reasons == ("backend-2 answered, not backend-1",)
+
+
+def test_h8_a_good_status_with_a_failed_dependency_is_not_healthy() -> None:
+    with answering(answer({"status": "healthy", "redis": "failed"})) as server:
+        result = look(server, Dependency("redis", "/redis", required=True), deadline=SHORT)
+
+    assert result.reasons == ("required dependency redis is failed",)
+
+
+def test_h8_a_page_where_a_document_was_declared_is_not_healthy() -> None:
+    with answering(answer("<html>sign in</html>", Content_Type="text/html; charset=utf-8")) as server:
+        (reason,) = look(server, deadline=SHORT, content_type="application/json").reasons
+
+    assert reason == "its type is text/html, application/json was expected"
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(-95, -95), (0, 0), (3600, 3600)])
+def test_how_far_its_clock_is_off_is_told(seconds: int, expected: int) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+    with answering(answer(HEALTHY, Date=date)) as server:
+        skew = seen(look(server)).clock_skew_s
+
+    assert skew is not None
+    assert abs(skew - expected) <= 2, "it is told to the second, and asking takes time"
+
+
+def test_who_tells_no_time_has_no_clock() -> None:
+    with answering(answer(HEALTHY, Date="yesterday")) as server:
+        assert seen(look(server)).clock_skew_s is None
 
 
 def test_flapping_is_named_when_the_last_answer_was_good() -> None:
@@ -129,10 +214,10 @@ NO_ANSWER: dict[str, Server] = {
 
 
 @pytest.mark.parametrize("start", NO_ANSWER.values(), ids=NO_ANSWER)
-def test_a_service_without_a_whole_answer_has_failed_by_the_deadline(start: Server) -> None:
+def test_h2_a_service_without_a_whole_answer_has_failed_by_the_deadline(start: Server) -> None:
     with start() as server:
         before = time.monotonic()
-        result = look(server, Dependency("store", "/store", required=True), deadline=SHORT)
+        result = look(server, Dependency("store", "/store", required=True), deadline=SHORT, revision="backend-1")
         took = time.monotonic() - before
 
     assert result.outcome is Outcome.FAILED
@@ -146,7 +231,10 @@ def test_a_service_without_a_whole_answer_has_failed_by_the_deadline(start: Serv
 
 UNHEALTHY = {
     "503": (BROKEN, "HTTP 503, 200 was expected"),
-    "a redirect": (answer("", "302 Found", Location="/elsewhere"), "HTTP 302, 200 was expected"),
+    "a redirect": (
+        answer("", "302 Found", Location="/elsewhere"),
+        "HTTP 302, 200 was expected (it leads to /elsewhere)",
+    ),
     "no content": (b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", "HTTP 204, 200 was expected"),
     "a value that is not met": (answer({"status": "degraded"}), '/status is "degraded", "healthy" was expected'),
     "a value that is missing": (answer({"state": "healthy"}), '/status is missing, "healthy" was expected'),
@@ -159,7 +247,7 @@ UNHEALTHY = {
 
 
 @pytest.mark.parametrize(("told", "reason"), UNHEALTHY.values(), ids=UNHEALTHY)
-def test_an_answer_that_is_not_as_declared_is_told(told: bytes, reason: str) -> None:
+def test_h8_an_answer_that_is_not_as_declared_is_told(told: bytes, reason: str) -> None:
     with answering(told) as server:
         result = look(server, deadline=SHORT, expect={"/status": "healthy"})
 
@@ -167,11 +255,31 @@ def test_an_answer_that_is_not_as_declared_is_told(told: bytes, reason: str) -> 
     assert reason in result.reasons
 
 
-def test_a_redirect_is_not_followed() -> None:
+def test_h4_a_redirect_is_not_followed() -> None:
     with answering(OK) as other, answering(answer("", "307 Temporary Redirect", Location=other.url)) as server:
-        assert look(server, deadline=SHORT).outcome is Outcome.FAILED
+        result = look(server, deadline=SHORT)
 
     assert other.asked == []
+    assert result.reasons == (f"HTTP 307, 200 was expected (it leads to {other.url})",)
+
+
+def test_h4_a_redirect_to_a_declared_host_is_followed_and_to_no_other() -> None:
+    with answering(OK) as other, answering(OK) as stranger:
+        declared = (other.url.removeprefix("http://"),)
+        with answering(answer("", "302 Found", Location=f"{other.url}/there")) as server:
+            assert look(server, redirects=declared).outcome is Outcome.PASSED
+        with answering(answer("", "302 Found", Location=f"{stranger.url}/there")) as server:
+            assert look(server, redirects=declared, deadline=SHORT).outcome is Outcome.FAILED
+
+    assert {line.split()[1] for line in other.asked} == {"/there"}
+    assert stranger.asked == []
+
+
+def test_h4_redirects_in_a_ring_end() -> None:
+    with answering(answer("", "302 Found", Location="/health")) as server:
+        result = look(server, redirects=(server.url.removeprefix("http://"),), deadline=SHORT, consecutive=1)
+
+    assert result.reasons == ("HTTP 302, 200 was expected (it leads to /health)",)
 
 
 def test_another_status_may_be_the_declared_one() -> None:
@@ -210,7 +318,7 @@ def test_a_required_dependency_decides_and_an_optional_one_does_not(
 
 def test_a_large_answer_is_kept_in_part() -> None:
     with answering(answer({"status": "healthy", "padding": "x" * 100_000})) as server:
-        (evidence,) = look(server).evidence
+        evidence, _ = look(server).evidence
 
     assert (len(evidence.excerpt), evidence.truncated) == (4096, True)
 
@@ -230,7 +338,7 @@ def test_a_body_may_be_as_large_as_the_cap_and_no_larger() -> None:
             asked(server)
 
 
-def test_a_body_without_an_end_is_given_up_at_the_cap_not_at_the_deadline() -> None:
+def test_h3_a_body_without_an_end_is_given_up_at_the_cap_not_at_the_deadline() -> None:
     with (
         dripping(HEAD + b"\r\n", b" " * 65536, 0.0) as server,
         pytest.raises(Unanswered, match=f"the body is larger than {BODY_CAP} bytes"),
@@ -243,10 +351,18 @@ def test_a_body_zipped_though_nobody_asked_is_read() -> None:
         assert asked(server).body == '{"status": "healthy"}'
 
 
-def test_a_body_that_unzips_to_more_than_the_cap_is_given_up() -> None:
+def test_h3_a_body_that_unzips_to_more_than_the_cap_is_given_up() -> None:
     with (
         answering(zipped(b" " * (50 * BODY_CAP))) as server,
         pytest.raises(Unanswered, match=f"the body is larger than {BODY_CAP} bytes"),
+    ):
+        asked(server)
+
+
+def test_h3_a_body_in_an_encoding_that_nobody_asked_for_is_refused() -> None:
+    with (
+        answering(answer({}, Content_Encoding="br")) as server,
+        pytest.raises(Unanswered, match="the body is encoded as 'br', which nobody asked for"),
     ):
         asked(server)
 

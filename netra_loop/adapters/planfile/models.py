@@ -34,6 +34,7 @@ Words = Annotated[tuple[str, ...], PlainValidator(values.words)]
 Lines = tuple[Line, ...]
 Ids = tuple[Id, ...]
 HttpPath = Annotated[str, PlainValidator(servicevalues.http_path)]
+ContentType = Annotated[str, PlainValidator(servicevalues.content_type)]
 Pointer = Annotated[str, PlainValidator(servicevalues.pointer_text)]
 Pattern = Annotated[str, PlainValidator(values.pattern)]
 ServiceVariable = Annotated[str, PlainValidator(servicevalues.service_variable_text)]
@@ -183,9 +184,24 @@ class HealthModel(Model):
     path: HttpPath
     status: Annotated[int, PlainValidator(values.whole(100, 599))] = 200
     expect: Expected = Field(default_factory=dict)
+    content_type: ContentType = ""
     consecutive: Annotated[int, PlainValidator(values.whole(1, 100))] = 3
     interval: Duration = 0.2
+    spread: Duration = 0.0
+    failures: Count = 3
     deadline: Duration = 30.0
+    max_p95: Annotated[float | None, PlainValidator(values.duration)] = None
+    redirects: tuple[Annotated[str, PlainValidator(servicevalues.host)], ...] = ()
+    endpoints: Items = Field(default_factory=list)
+
+
+class EndpointModel(Model):
+    stand_ins = {"path": Scalar("/", plain=True)}
+
+    path: HttpPath
+    status: Annotated[int, PlainValidator(values.whole(100, 599))] = 200
+    expect: Expected = Field(default_factory=dict)
+    content_type: ContentType = ""
 
 
 class WebSocketModel(Model):

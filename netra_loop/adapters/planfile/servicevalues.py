@@ -129,6 +129,22 @@ def module(value: object) -> str:
     return given
 
 
+def content_type(value: object) -> str:
+    """A media type without parameters, in lower case."""
+    given = text(value).lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", given):
+        raise Wrong(f"is no media type: {quoted(given)}", "like application/json, without parameters")
+    return given
+
+
+def host(value: object) -> str:
+    """A host, with a port where it is not the usual one."""
+    given = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", given):
+        raise Wrong(f"is no host: {quoted(given)}", "like login.example.com, without scheme and path")
+    return given
+
+
 def timeout_name(given: str) -> str:
     """The name of a timeout; suites know it in upper case, with _ for -."""
     if not re.fullmatch(r"[a-z0-9-]{1,63}", given):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from netra_loop.adapters.planfile.dependencies import DependencyReader
 from netra_loop.adapters.planfile.models import (
+    EndpointModel,
     EnvironmentModel,
     HealthModel,
     IdentityModel,
@@ -21,7 +22,7 @@ from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.plan import Environment, Users
-from netra_loop.core.target import HealthCheck, Identity, Target, WebSocketCheck
+from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")
@@ -132,7 +133,13 @@ def _health(document: Document, place: Location) -> HealthCheck | None:
     if document.at(place) is None:
         return None
     model = read(HealthModel, document, place)
-    return HealthCheck(**dict(model)) if model else HealthCheck("/")
+    endpoints = (read(EndpointModel, document, each) for each in document.items((*place, "endpoints")))
+    also = tuple(Endpoint(**dict(endpoint)) for endpoint in endpoints if endpoint)
+    if model is None:
+        return HealthCheck("/")
+    if model.spread >= model.deadline:
+        document.report((*place, "spread"), "'spread' must be shorter than 'deadline'", f"which is {model.deadline:g}s")
+    return HealthCheck(**dict(model) | {"endpoints": also})
 
 
 def _websocket(document: Document, place: Location) -> WebSocketCheck | None:
