@@ -45,8 +45,8 @@ def main() -> None:
     alone, together = _seconds(url, ()), _seconds(url, quick)
     in_turn = SLOW + (ENDPOINTS - 1) * QUICK
     sys.stdout.write(
-        f"{ENDPOINTS} endpoints {together:.3f} s, the slowest alone {alone:.3f} s: {together / alone:.2f} times as long; "
-        f"in turn they would wait {in_turn:.2f} s\n"
+        f"{ENDPOINTS} endpoints {together:.3f} s, the slowest alone {alone:.3f} s: {together / alone:.2f} times as "
+        f"long; in turn they would wait {in_turn:.2f} s\n"
     )
     server.shutdown()
 
