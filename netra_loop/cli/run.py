@@ -17,7 +17,7 @@ from netra_loop.views.encode import visible
 from netra_loop.views.sessions import by_hand_lines, headline_of
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import Ask, read_plan
-from netra_loop.wiring.rollback import refusing_quarantined
+from netra_loop.wiring.quarantine import refusing_quarantined
 from netra_loop.wiring.sessions import as_asked, resume_session, run_session
 
 EXIT_CODES = (
@@ -67,7 +67,7 @@ def run(
         say(told(asked))
         return
     progress = output or place.progress
-    settle = as_asked if allow_quarantined else refusing_quarantined
+    settle = as_asked if allow_quarantined else refusing_quarantined(place)
     tell_end(*run_session(place, asked, literal(), progress, settle), progress)
 
 

@@ -1,4 +1,4 @@
-"""Where services go back to, and what is not to be deployed again: settled once the environment is ours alone."""
+"""Where services go back to: chosen once the environment is ours alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netra_loop.core.errors import PreflightError, UsageError
+from netra_loop.core.errors import UsageError
 from netra_loop.core.goodness import Ledger
-from netra_loop.core.plan import Kind, Plan
+from netra_loop.core.plan import Plan
 from netra_loop.core.rollback import aimed, newest_good, rollback_plan
 from netra_loop.core.target import Target
 from netra_loop.wiring.place import Place
@@ -57,19 +57,6 @@ def going_back(wish: Wish) -> Settle:
     return settle
 
 
-def refusing_quarantined(known: Known) -> Plan:
-    """Raise PreflightError when the plan would deploy a commit that was rolled back."""
-    deploys = {s.subject for s in known.plan.steps if s.kind is Kind.DEPLOY and s.id in known.plan.selected}
-    commit = known.git.sha if known.git else ""
-    for each in known.ledger.quarantined:
-        if commit and each.commit == commit and each.target in deploys:
-            raise PreflightError(
-                f"commit {commit[:12]} of {each.target} was rolled back by session {each.session_id}",
-                "deploy another commit, or say --allow-quarantined",
-            )
-    return known.plan
-
-
 def _chosen(cloud: CloudRun, ledger: Ledger, wish: Wish, target: Target) -> str:
     """The revision that a target goes back to; empty where there is none. Raises UsageError, PreflightError."""
     service, revision = _looked_up(cloud, target, wish.to)
@@ -89,13 +76,13 @@ def _chosen(cloud: CloudRun, ledger: Ledger, wish: Wish, target: Target) -> str:
 
 def _looked_up(cloud: CloudRun, target: Target, revision: str) -> tuple[str, str]:
     """The one revision that serves, and the revision of this name; empty for what there is not."""
-    from netra_loop.adapters.google_errors import errored
+    from netra_loop.adapters.google_errors import preflight_error
 
     try:
         service = cloud.service(target.service)
         found = cloud.revision(target.service, revision) if revision else None
     except Exception as error:
-        raise PreflightError("; ".join(errored(error, f"looking at {target.service}").reasons)) from error
+        raise preflight_error(error, f"looking at {target.service}") from error
     return service.serving if service else "", found.name if found else ""
 
 
