@@ -1,4 +1,4 @@
-"""`rollback` and `gc`: back to what was proven good, and away with what earlier sessions left behind."""
+"""`rollback`: back to what was proven good."""
 
 from __future__ import annotations
 
