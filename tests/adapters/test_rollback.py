@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import anyio
 import pytest
 
 from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.leftovers import our_tags, remove_tags
 from netra_loop.adapters.rollback import RollbackRunner
 from netra_loop.adapters.traffic import ShiftRunner
 from netra_loop.core.events import Act, Event, HandleKnown, SessionResumed
@@ -20,7 +22,7 @@ from netra_loop.core.seen import Result, TrafficShifted
 from netra_loop.core.session import Session
 from netra_loop.core.target import HealthCheck, Identity, Target
 from netra_loop.core.traffic import percents
-from tests.localrun.cloud import PLACE, Cloud, service_body, to_revision, write_echo_app
+from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, write_echo_app
 from tests.stories import Story, deployed, usual_plan
 
 NUMBERS = itertools.count(1)
@@ -71,6 +73,12 @@ class Service:
         service = self.runs.service(self.name)
         assert service is not None
         return {name.removeprefix(f"{self.name}-"): percent for name, percent in percents(service.effective).items()}
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """What was asked of its traffic, as the API has it."""
+        lines: list[dict[str, Any]] = self.cloud.service(self.name)["traffic"]
+        return lines
 
     @property
     def tags(self) -> list[str]:
@@ -260,3 +268,14 @@ def test_what_serves_already_is_only_verified(service: Service) -> None:
 
     assert (result.outcome, shifted(result).answers) == (Outcome.PASSED, 3)
     assert service.cloud.service(service.name)["etag"] == before
+
+
+def test_our_tags_go_and_everything_else_of_the_traffic_stays(service: Service) -> None:
+    service.shift(to_latest(60, "ntl-a"), to_revision(service.old, 40, "ntl-b"), to_revision(service.old, 0, "ntl-c"))
+    service.shift(*service.asked, to_revision(service.old, 0, "theirs"))
+    tags = anyio.run(our_tags, service.runs, service.target)
+    anyio.run(remove_tags, service.runs, service.target, tags)
+
+    assert tags == ("ntl-a", "ntl-b", "ntl-c")
+    kept = [(each.get("percent", 0), each.get("tag"), each["type"].rpartition("_")[2]) for each in service.asked]
+    assert kept == [(60, None, "LATEST"), (40, None, "REVISION"), (0, "theirs", "REVISION")]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
 
+from netra_loop.adapters.locks import Lock, environment_lock
 from tests.cli.test_green import SCHEMA
 from tests.loop.test_crash import kill_at_entry, started
 from tests.small_project import PLAN, Project
@@ -17,6 +20,13 @@ BREAKABLE = (
     "        self.send_response(500 if os.path.exists({flag!r}) else 200 if known else 404)\n",
 )
 COMMAND = "gcloud run services update-traffic backend --project local-project --region us-central1 --to-revisions="
+
+
+@contextmanager
+def held(lock: Lock) -> Iterator[None]:
+    lock.acquire("the environment", "another")
+    yield
+    lock.release()
 
 
 def two_good_revisions(project: Project) -> tuple[str, str, Path]:
@@ -31,6 +41,24 @@ def two_good_revisions(project: Project) -> tuple[str, str, Path]:
     assert project.run().code == 0
     assert "Not undone by a rollback: `migrate`." in project.worklog
     return old, project.serving, flag
+
+
+def assert_gc_takes_the_tag_away(project: Project) -> None:
+    """What a killed session left: the tag of its trial, and here also variables and half a worklog."""
+    dead = project.sessions[-1]
+    project.write(f".netra-loop/sessions/{dead.name}/.variables-x.yaml", "{}")
+    project.write(f"worklogs/.{dead.name}.md.0123abcd", "# half")
+    with held(environment_lock(project.path / ".netra-loop/locks", "local-project", "us-central1", "local")):
+        assert project.do("gc").code == 75
+    done = project.do("gc")
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(
+        r"removed: tag ntl-[0-9a-f]{10} of service backend\n"
+        rf"removed: file .variables-x.yaml of session {dead.name}\n"
+        rf"removed: file .{dead.name}.md.0123abcd of session {dead.name}\n",
+        done.out,
+    )
+    assert project.do("gc", "--dry-run").out == "would remove: nothing\n"
 
 
 def test_a_rollback_refuses_what_is_broken_survives_a_kill_and_keeps_its_commit_away(project: Project) -> None:
@@ -51,6 +79,7 @@ def test_a_rollback_refuses_what_is_broken_survives_a_kill_and_keeps_its_commit_
     assert "HTTP 500" in project.result["reason"]
 
     assert kill_at_entry(project, started(project, "rollback"), len(project.sessions) + 1, 6)
+    assert_gc_takes_the_tag_away(project)
     resumed = project.do("resume", "last", "--output", "plain")
     assert (resumed.code, project.serving) == (0, old), project.worklog
     jsonschema.validate(project.result, SCHEMA)
