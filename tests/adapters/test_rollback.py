@@ -1,4 +1,4 @@
-"""Going back to a revision: what is looked at first, what goes wrong on the way, and what others have set meanwhile."""
+"""Going back to a revision: which one, what is looked at first, what goes wrong, what others have set meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.leftovers import our_tags, remove_tags
 from netra_loop.adapters.rollback import RollbackRunner
 from netra_loop.adapters.traffic import ShiftRunner
-from netra_loop.core.events import Act, Event, HandleKnown, SessionResumed
+from netra_loop.core.errors import UsageError
+from netra_loop.core.events import Act, Event, GoodRevision, HandleKnown, Quarantined, SessionResumed
+from netra_loop.core.goodness import Ledger
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Environment
 from netra_loop.core.rollback import aimed, rollback_plan
@@ -22,6 +24,8 @@ from netra_loop.core.seen import Result, TrafficShifted
 from netra_loop.core.session import Session
 from netra_loop.core.target import HealthCheck, Identity, Target
 from netra_loop.core.traffic import percents
+from netra_loop.wiring.rollback import Wish, going_back
+from netra_loop.wiring.sessions import Known
 from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, write_echo_app
 from tests.stories import Story, deployed, usual_plan
 
@@ -279,3 +283,43 @@ def test_our_tags_go_and_everything_else_of_the_traffic_stays(service: Service) 
     assert tags == ("ntl-a", "ntl-b", "ntl-c")
     kept = [(each.get("percent", 0), each.get("tag"), each["type"].rpartition("_")[2]) for each in service.asked]
     assert kept == [(60, None, "LATEST"), (40, None, "REVISION"), (0, "theirs", "REVISION")]
+
+
+def chosen(service: Service, wish: Wish, ledger: Ledger) -> str:
+    """The revision that a wish comes to; its last word."""
+    environment = Environment("local", "embedded", "demo", "europe-west1", (service.target,))
+    plan = rollback_plan(replace(usual_plan(), environment=environment), environment.targets)
+    (step,) = going_back(wish)(Known(plan, service.cloud.url, None, ledger)).steps
+    return step.revision.removeprefix(f"{service.name}-")
+
+
+def test_the_newest_that_is_proven_good_and_does_not_serve_is_chosen(service: Service) -> None:
+    known = Ledger(tuple(GoodRevision("backend", name, "", "s1") for name in (service.new, service.old, "gone")))
+
+    assert chosen(service, Wish(), known) == "old"
+    assert chosen(service, Wish(to="gone"), known) == "gone", "whoever proved it may have been wrong since"
+    service.shift(to_revision(service.old, 100))
+    assert chosen(service, Wish(), known) == "new"
+
+
+REFUSED = {
+    "nothing is proven": (Wish(), "nothing to go back to for backend", "proven good of backend: nothing, by any"),
+    "there is no such revision": (Wish(to="back-x"), "backend has no revision back-x", "proven good of backend: "),
+    "nobody proved it": (Wish(to="OLD"), "OLD was never proven good by a session here", "say --unproven to go there"),
+    "it was rolled back": (Wish(to="NEW"), "NEW was rolled back by session s2", "say --unproven to go there"),
+}
+
+
+@pytest.mark.parametrize(("wish", "message", "hint"), REFUSED.values(), ids=REFUSED)
+def test_a_wish_that_leads_nowhere_is_refused(service: Service, wish: Wish, message: str, hint: str) -> None:
+    names = {"OLD": service.old, "NEW": service.new}
+    wish = replace(wish, to=names.get(wish.to, wish.to))
+    known = Ledger((), (Quarantined("backend", "", service.new, "s2"),))
+    with pytest.raises(UsageError) as refused:
+        chosen(service, wish, known)
+
+    for word, name in names.items():
+        message = message.replace(word, name)
+    assert (refused.value.message, refused.value.hint.startswith(hint)) == (message, True)
+    if wish.to in names.values():
+        assert chosen(service, replace(wish, unproven=True), known) == wish.to.removeprefix(f"{service.name}-")
