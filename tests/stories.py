@@ -13,6 +13,7 @@ from netra_loop.core.events import (
     Entry,
     Event,
     Git,
+    GoodRevision,
     HandleKnown,
     IterationBegun,
     SessionOpened,
@@ -184,10 +185,16 @@ def ended_test(name: str, outcome: TestOutcome = TestOutcome.PASSED, proof: Proo
 class Story:
     """A session that is told event by event; time moves one second an event."""
 
-    def __init__(self, plan: Plan, session_id: str = "ultimate-test-deploy-loop-all-2025-09-14-171026") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        session_id: str = "ultimate-test-deploy-loop-all-2025-09-14-171026",
+        good: tuple[GoodRevision, ...] = (),
+    ) -> None:
         self.entries: list[Entry] = []
         self._session: Session | None = None
-        self.emit(SessionOpened(session_id, plan, "run --focus all", Git("abc1234", "main", dirty=False), "", "0.1.0"))
+        git = Git("abc1234", "main", dirty=False)
+        self.emit(SessionOpened(session_id, plan, "run --focus all", git, "", "0.1.0", good=good))
 
     @property
     def session(self) -> Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -140,6 +140,15 @@ class CloudRun:
     def shift(self, service: ServiceState, traffic: Iterable[Share]) -> Any:
         """Start to set exactly this traffic, by revision name; the operation."""
         return self._update(service, {"traffic": _traffic(traffic)})
+
+    def untag(self, name: str, tags: Collection[str]) -> Any:
+        """Start to take tags away; all else of the traffic stays, also what goes to the latest; the operation."""
+        path = f"{self.parent}/services/{name}"
+        found = _call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
+        lines = [line for line in found.traffic if line.percent or line.tag not in tags]
+        for line in lines:
+            line.tag = "" if line.tag in tags else line.tag
+        return self._update(_service_state(found), {"traffic": lines})
 
     def finished(self, operation: Any) -> bool:
         """Whether an operation is over. Raises what the API says went wrong with it."""

@@ -19,8 +19,9 @@ from netra_loop.adapters.making import Maker, Making
 from netra_loop.adapters.prechecks import Prechecks, missing_variables
 from netra_loop.adapters.publish import TAG_PREFIX, Order, Publisher
 from netra_loop.core.errors import PreflightError
-from netra_loop.core.events import Act, HandleKnown
+from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.plan import Plan
 from netra_loop.core.redeploy import COMMIT_LABEL, Serving, Wanted, commit_of, labels_of, needed, told_unchanged
 from netra_loop.core.remediation import changes_of, variables_of
 from netra_loop.core.seen import Deployed, Result
@@ -49,10 +50,8 @@ class DeployRunner:
         target = session.plan.environment.target(act.subject)
         try:
             with anyio.fail_after(act.timeout):
-                variables = variables_of(session, act.iteration, target.name) | await self._peers(session, target)
-                env = _resolved(target, variables)
-                content = await to_thread.run_sync(content_of, target, self._project)
-                wanted = Wanted(content, env, commit_of(session.git))
+                variables = variables_of(session, act.iteration, target.name)
+                wanted = await wanted_of(self._cloud, self._project, session.plan, target, variables, session.git)
                 return await self._wanted(act, session, target, wanted, say)
         except TimeoutError:
             return Result(Outcome.ERRORED, ("timed_out",))
@@ -116,18 +115,24 @@ class DeployRunner:
             return Result(Outcome.FAILED, (f"identity: {identified.how}",), deployed)
         return Result(Outcome.PASSED, (), deployed)
 
-    async def _peers(self, session: Session, target: Target) -> dict[str, str | None]:
-        """The variables that tell a target where its peers are. Raises PreflightError for one that is nowhere yet."""
-        found: dict[str, str | None] = {}
-        for peer in target.peers:
-            service = session.plan.environment.target(peer.name).service
-            state = await to_thread.run_sync(self._cloud.service, service)
-            if state is None or not state.url:
-                raise PreflightError(
-                    f"{target.name} calls {peer.name}, which has no URL yet", f"deploy {peer.name} first"
-                )
-            found[peer.variable] = state.url
-        return found
+
+async def wanted_of(
+    cloud: CloudRun, project: Path, plan: Plan, target: Target, variables: Mapping[str, str | None], git: Git | None
+) -> Wanted:
+    """What would be deployed of a target. Raises PreflightError for a variable or a peer that is missing."""
+    env = _resolved(target, dict(variables) | await _peers(cloud, plan, target))
+    return Wanted(await to_thread.run_sync(content_of, target, project), env, commit_of(git))
+
+
+async def _peers(cloud: CloudRun, plan: Plan, target: Target) -> dict[str, str | None]:
+    """The variables that tell a target where its peers are. Raises PreflightError for one that is nowhere yet."""
+    found: dict[str, str | None] = {}
+    for peer in target.peers:
+        state = await to_thread.run_sync(cloud.service, plan.environment.target(peer.name).service)
+        if state is None or not state.url:
+            raise PreflightError(f"{target.name} calls {peer.name}, which has no URL yet", f"deploy {peer.name} first")
+        found[peer.variable] = state.url
+    return found
 
 
 def _template(act: Act, target: Target, image: str, wanted: Wanted, session_id: str) -> Template:

@@ -114,8 +114,13 @@ def deploy_argv(environment: Environment, order: Order, before: ServiceState | N
 
 def remove_variables(folder: Path) -> None:
     """Remove the variables that a killed session left in its folder; its gcloud must have ended."""
-    for file in folder.glob(f"{VARIABLES}*"):
+    for file in variables_files(folder):
         file.unlink()
+
+
+def variables_files(folder: Path) -> list[Path]:
+    """The files with the variables of services in a session's folder."""
+    return sorted(folder.glob(f"{VARIABLES}*"))
 
 
 @contextmanager

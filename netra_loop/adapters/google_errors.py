@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netra_loop.core.errors import PreflightError
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import Result
 
@@ -41,6 +42,11 @@ def errored(error: Exception, doing: str) -> Result:
     """ERRORED, with what was being done, what the API said and the next step. Any exception of the clients will do."""
     said = str(getattr(error, "message", "") or error).strip() or type(error).__name__
     return Result(Outcome.ERRORED, (f"{doing}: {type(error).__name__}: {said[:500]}{_advice(type(error))}",))
+
+
+def preflight_error(error: Exception, doing: str) -> PreflightError:
+    """The same for what is looked at before anything is touched."""
+    return PreflightError("; ".join(errored(error, doing).reasons))
 
 
 def _advice(kind: type[BaseException]) -> str:

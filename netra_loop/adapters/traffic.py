@@ -12,6 +12,7 @@ from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
 from netra_loop.adapters.shifting import ForeignChange, others_tags, present, set_traffic
 from netra_loop.adapters.stages import Place, watch
+from netra_loop.adapters.trial import Trial, tried
 from netra_loop.core.agenda import FOREIGN_CHANGE, has_way_back
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
@@ -49,7 +50,7 @@ class ShiftRunner:
         before = await present(self._cloud, shift.deployed.service)
         shift.refuse_foreign(before)
         if shift.act.kind is Kind.RESTORE:
-            return await self._verified(shift, await self._set(shift, shift.back))
+            return await self._restored(shift, before)
         revision = shift.deployed.revision
         for wanted in shift.stages:
             if percents(wanted)[revision] < percents(before.effective).get(revision, 0):
@@ -59,6 +60,19 @@ class ShiftRunner:
             if held is not None:
                 return held
         return await self._verified(shift, await self._set(shift, shift.all))
+
+    async def _restored(self, shift: _Shift, before: ServiceState) -> Result:
+        """Back to what was before, once it is seen that it is still good; a split has no single revision to look at."""
+        back = percents(shift.back)
+        if len(back) == 1 and back != percents(before.effective):
+            (revision,) = back
+            trial = Trial(shift.target, revision, shift.act.key, shift.refuse_foreign)
+            seen = await tried(self._cloud, trial, shift.tell)
+            if not seen.good:
+                after = await present(self._cloud, before.name)
+                return Result(Outcome.FAILED, (seen.said, "nothing was shifted"), shift.seen(after))
+            shift = replace(shift, checked=seen.said)
+        return await self._verified(shift, await self._set(shift, shift.back))
 
     async def _watched(self, shift: _Shift, after: ServiceState) -> Result | None:
         """Why a stage does not lead to the next one; None when it does. Stopped, it says so and stays where it is."""
@@ -102,13 +116,17 @@ class ShiftRunner:
 
 @dataclass(frozen=True, slots=True)
 class _Shift:
-    """One promote or restore under way; watched: the stages that it has gone through."""
+    """One promote or restore under way.
+
+    watched: the stages that it has gone through; checked: how what comes back was found good.
+    """
 
     act: Act
     plan: Plan
     deployed: Deployed
     say: Say
     watched: list[Stage] = field(default_factory=list)
+    checked: str = ""
 
     @property
     def target(self) -> Target:
@@ -155,4 +173,5 @@ class _Shift:
             identity="unverified: the traffic is split",
             answers=0,
             stages=tuple(self.watched),
+            checked=self.checked,
         )

@@ -14,10 +14,11 @@ from netra_loop.core.durations import seconds
 from netra_loop.core.plan import RemedyMode
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
-from netra_loop.views.sessions import headline_of
+from netra_loop.views.sessions import by_hand_lines, headline_of
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import Ask, read_plan
-from netra_loop.wiring.sessions import resume_session, run_session
+from netra_loop.wiring.quarantine import refusing_quarantined
+from netra_loop.wiring.sessions import as_asked, resume_session, run_session
 
 EXIT_CODES = (
     "Exit codes: 0 GREEN, 1 RED, 3 INCOMPLETE, 4 ERROR, 30 UNSAFE; 2 usage or plan invalid, 8 preflight failed, "
@@ -52,6 +53,7 @@ def run(
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would run, and do nothing."),
     remedies: RemedyMode | None = typer.Option(None, help="What to do about causes; default the environment's."),
     fail_fast: bool = typer.Option(False, "--fail-fast", help="Stop at the first act that does not pass."),
+    allow_quarantined: bool = typer.Option(False, "--allow-quarantined", help="Also deploy a commit rolled back."),
     slots: int | None = typer.Option(None, min=1, help="Suites that run at the same time at most."),
     output: Progress | None = typer.Option(None, help="How progress is shown; default live on a terminal, else plain."),
 ) -> None:
@@ -65,7 +67,8 @@ def run(
         say(told(asked))
         return
     progress = output or place.progress
-    tell_end(*run_session(place, asked, literal(), progress), progress)
+    settle = as_asked if allow_quarantined else refusing_quarantined(place)
+    tell_end(*run_session(place, asked, literal(), progress, settle), progress)
 
 
 def resume(
@@ -89,5 +92,7 @@ def tell_end(session: Session, worklog: Path, output: Progress) -> NoReturn:
     assert session.verdict is not None
     if output is not Progress.JSONL:
         say(visible(headline_of(session)))
+        for line in by_hand_lines(session):
+            say(line)
         say(f"worklog: {visible(str(worklog))}")
     raise typer.Exit(session.verdict.exit_code)

@@ -16,8 +16,8 @@ from netra_loop.core.rollout import longest
 from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session
 
-SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE})
-CHANGING = SHIFTS | {Kind.DEPLOY, Kind.ROLLBACK}
+SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE, Kind.ROLLBACK})
+CHANGING = SHIFTS | {Kind.DEPLOY}
 AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
 FOREIGN_CHANGE = "foreign_change"
 NETWORK = "network"

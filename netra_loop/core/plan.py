@@ -109,6 +109,14 @@ class Environment:
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)
 
+    def named(self, names: Sequence[str]) -> tuple[Target, ...]:
+        """The targets with these names, all for none. Raises UsageError for one that is not declared."""
+        known = {target.name: target for target in self.targets}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise UsageError(f"no such service: {', '.join(unknown)}", f"known are: {', '.join(known)}")
+        return tuple(known[name] for name in dict.fromkeys(names)) or self.targets
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
@@ -234,7 +242,8 @@ class Step:
     """One act of the plan. subject: a target's name, a suite's id, or nothing (run). tags: what a focus may name.
 
     Of deploys: strategy; before: what is looked at first; redeploy: also where the serving revision is the same.
-    irreversible: of run steps, what no rollback undoes.
+    irreversible: of run steps, what no rollback undoes. Of rollbacks: revision: where to; not_undone: the irreversible
+    steps of the project's plan.
     """
 
     id: str
@@ -249,6 +258,8 @@ class Step:
     before: tuple[Precheck, ...] = (Precheck.COMPILE, Precheck.IMPORT)
     redeploy: bool = False
     irreversible: bool = False
+    revision: str = ""
+    not_undone: tuple[str, ...] = ()
 
     @classmethod
     def of_control(cls, suite: Suite, timeout: float | None = None) -> Step:
@@ -383,7 +394,17 @@ class Plan:
     @property
     def meets_no_target(self) -> bool:
         """Whether all it does is to run tests without their targets."""
-        return bool(self.selected) and {s.kind for s in self.steps if s.id in self.selected} == {Kind.CONTROL}
+        return self._kinds == {Kind.CONTROL}
+
+    @property
+    def only_rolls_back(self) -> bool:
+        """Whether all it does is to go back to earlier revisions."""
+        return self._kinds == {Kind.ROLLBACK}
+
+    @property
+    def _kinds(self) -> set[Kind]:
+        """What the selected steps do."""
+        return {step.kind for step in self.steps if step.id in self.selected}
 
     def needed_by(self, chosen: set[str]) -> set[str]:
         """The steps of all phases that the chosen steps' phases need; suites and their controls are no precondition."""

@@ -9,6 +9,7 @@ from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, RemedyMode, UserMode
 from netra_loop.core.problem import Remedy
 from netra_loop.core.session import ActRecord, Iteration, Session, cured, diagnosed
+from netra_loop.core.target import Target
 
 GOES_FIRST = "another remedy for some of the same tests goes first"
 SAME_VARIABLE = "another remedy for the same variable goes first"
@@ -33,13 +34,14 @@ def changes_of(session: Session, number: int, target: str) -> tuple[Remedy, ...]
 
 def variables_of(session: Session, number: int, target: str) -> dict[str, str | None]:
     """What an iteration tells a target: where its dependencies are, its declared variables, changed by remedies."""
-    declared = session.plan.environment.target(target)
-    addresses = {each.variable: each.address for each in declared.dependencies if each.variable}
-    return {
-        **addresses,
-        **declared.env,
-        **{remedy.variable: remedy.after for remedy in changes_of(session, number, target)},
-    }
+    changed = {remedy.variable: remedy.after for remedy in changes_of(session, number, target)}
+    return declared_variables(session.plan.environment.target(target)) | changed
+
+
+def declared_variables(target: Target) -> dict[str, str | None]:
+    """What a target is told before anything is repaired: where its dependencies are, and its declared variables."""
+    addresses = {each.variable: each.address for each in target.dependencies if each.variable}
+    return addresses | dict(target.env)
 
 
 def user_mode(session: Session, number: int) -> UserMode | None:

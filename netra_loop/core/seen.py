@@ -65,7 +65,8 @@ class TrafficShifted:
     """The effect of a promote, a restore or a rollback.
 
     answers: how many of the base URL's answers named the revision in a row; checked: how the revision was found
-    healthy at a tag's URL before it got traffic.
+    healthy at a tag's URL before it got traffic. commits: of a rollback, what stands for the code of each revision that
+    had traffic before; without those that differ from where it went in nothing but their traffic.
     """
 
     target: str
@@ -78,6 +79,7 @@ class TrafficShifted:
     answers: int
     stages: tuple[Stage, ...] = ()
     checked: str = ""
+    commits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from netra_loop.core.suites import count_proofs
 _COLOURS = {Outcome.FAILED: Colour.RED, Outcome.ERRORED: Colour.ERROR, Outcome.INCOMPLETE: Colour.INCOMPLETE}
 _ORDER = list(Colour)
 _GREEN_REASON = "every suite within its gate, every pass proven"
+_NOT_PROVEN = "what {} serves is not proven good"
 _CONTROLLED_REASON = "every test fails without its target"
 
 Finding = tuple[Colour, str]
@@ -27,19 +28,52 @@ def conclude(session: Session) -> Verdict:
     iteration = session.current
     if iteration is None:
         return _verdict(Colour.INCOMPLETE, "nothing ran")
-    evidence = [
-        *_acts(session, iteration),
-        *_verifications(iteration),
-        *_tests(session, iteration),
-        *_revisions(session, iteration),
-    ]
-    exposed = _exposed(session, iteration) if evidence else ()
-    findings = [*_shifts(session, iteration), *exposed, *evidence]
+    if session.plan.only_rolls_back:
+        return _rolled_back(session, iteration)
+    evidence = _evidence(session, iteration)
+    exposed = [(Colour.UNSAFE, _NOT_PROVEN.format(target)) for target in _exposed(session, iteration) if evidence]
+    findings = [*_shifts(iteration), *exposed, *evidence]
     if not findings:
         return _verdict(Colour.GREEN, _green_reason(session, iteration))
     colour = min((colour for colour, _ in findings), key=_ORDER.index)
     reasons = dict.fromkeys(reason for each, reason in findings if each is colour)
     return _verdict(colour, "; ".join(reasons))
+
+
+def _evidence(session: Session, iteration: Iteration) -> list[Finding]:
+    """What speaks against an iteration, its shifts of traffic left aside."""
+    return [
+        *_acts(session, iteration),
+        *_verifications(iteration),
+        *_tests(session, iteration),
+        *_revisions(session, iteration),
+    ]
+
+
+def unsafe_targets(session: Session) -> tuple[str, ...]:
+    """The targets for which an UNSAFE session is UNSAFE; none for any other."""
+    iteration = session.current
+    if iteration is None or session.verdict is None or session.verdict.colour is not Colour.UNSAFE:
+        return ()
+    if session.plan.only_rolls_back:
+        return tuple(step.subject for step in session.plan.steps if not _passed(iteration.of_step(step.id)))
+    exposed = _exposed(session, iteration) if _evidence(session, iteration) else ()
+    return tuple(dict.fromkeys((*_unproven(iteration), *exposed)))
+
+
+def _rolled_back(session: Session, iteration: Iteration) -> Verdict:
+    """Needs no test: the revisions were proven by those who went before, and looked at before and after the shift."""
+    records = [(step, iteration.of_step(step.id)) for step in session.plan.steps]
+    failed = [(step, record) for step, record in records if not _passed(record)]
+    if not failed:
+        gone = ", ".join(f"{step.subject} to {step.revision}" for step, _ in records)
+        return _verdict(Colour.GREEN, f"rolled back {gone}")
+    whys = (
+        f"{step.subject} was not rolled back to {step.revision}"
+        + (f": {'; '.join(record.result.reasons)}" if record and record.result else "")
+        for step, record in failed
+    )
+    return _verdict(Colour.UNSAFE, "; ".join(whys))
 
 
 def _green_reason(session: Session, iteration: Iteration) -> str:
@@ -65,30 +99,35 @@ def _verdict(colour: Colour, reason: str) -> Verdict:
     return Verdict(colour, reason, EXIT_CODES[colour])
 
 
-def _shifts(session: Session, iteration: Iteration) -> Iterator[Finding]:
+def _shifts(iteration: Iteration) -> Iterator[Finding]:
     """A promote that did not end well leaves the environment unsafe until what served before is proven back."""
-    restores = shifts_of(iteration, Kind.RESTORE)
     for target, promote in shifts_of(iteration, Kind.PROMOTE).items():
         if is_foreign(promote):
             yield Colour.ERROR, f"somebody else changed {target}"
-        elif promote.result is None or promote.result.outcome is not Outcome.PASSED:
-            restore = restores.get(target)
-            if restore is None or restore.result is None or restore.result.outcome is not Outcome.PASSED:
-                yield Colour.UNSAFE, f"what {target} serves is not proven good"
-            elif promote.result is not None:
-                yield _COLOURS[promote.result.outcome], f"{promote.act.step} {promote.result.outcome.value}, restored"
-    for target, restore in restores.items():
-        if restore.result is None or restore.result.outcome is not Outcome.PASSED:
-            yield Colour.UNSAFE, f"what {target} serves is not proven good"
+        elif promote.result and promote.result.outcome is not Outcome.PASSED and target not in _unproven(iteration):
+            yield _COLOURS[promote.result.outcome], f"{promote.act.step} {promote.result.outcome.value}, restored"
+    for target in _unproven(iteration):
+        yield Colour.UNSAFE, _NOT_PROVEN.format(target)
 
 
-def _exposed(session: Session, iteration: Iteration) -> Iterator[Finding]:
-    """Revisions that got traffic before everything had passed, beside something else that did not pass."""
+def _unproven(iteration: Iteration) -> tuple[str, ...]:
+    """The targets whose newest shift has not ended well; a promote that found a foreign change shifted nothing."""
+    promotes = {target: r for target, r in shifts_of(iteration, Kind.PROMOTE).items() if not is_foreign(r)}
+    newest = promotes | shifts_of(iteration, Kind.RESTORE)
+    return tuple(target for target, record in newest.items() if not _passed(record))
+
+
+def _passed(record: ActRecord | None) -> bool:
+    return record is not None and record.result is not None and record.result.outcome is Outcome.PASSED
+
+
+def _exposed(session: Session, iteration: Iteration) -> Iterator[str]:
+    """The targets whose revisions got traffic before everything had passed, and could still lose it."""
     promotes, restores = shifts_of(iteration, Kind.PROMOTE), shifts_of(iteration, Kind.RESTORE)
     for deployed in candidates(session.plan, iteration):
         shifted = deployed.target in promotes and deployed.target not in restores
         if shifted and session.plan.promotes_early(deployed.target) and has_way_back(deployed):
-            yield Colour.UNSAFE, f"what {deployed.target} serves is not proven good"
+            yield deployed.target
 
 
 def _acts(session: Session, iteration: Iteration) -> Iterator[Finding]:

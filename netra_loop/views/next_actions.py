@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netra_loop.core.byhand import LOCAL_ENV
 from netra_loop.views.controls import still_passing
 
 Document = dict[str, Any]
@@ -56,17 +57,10 @@ def _newest(document: Document) -> Document:
 
 
 def _unsafe(document: Document) -> Iterator[Document]:
-    if document["verdict"] != "UNSAFE":
-        return
-    for service in document["services"]:
-        before = [f"{share['revision']}={share['percent']}" for share in service["traffic_before"] if share["percent"]]
-        if before:
-            where = f"--project {document['project']} --region {document['region']}"
-            command = (
-                f"gcloud run services update-traffic {service['service']} --to-revisions {','.join(before)} {where}"
-            )
-            how = command if document["endpoint"] == "google" else f"traffic {' '.join(before)}; a run that passes does"
-            yield _action(f"unsafe:{service['name']}", "immediate", f"Put back what served before: {how}")
+    """What a person can do at once; where the embedded Cloud Run is has to be told to gcloud first."""
+    for name, command in document["by_hand"]["services"].items():
+        where = f", after {LOCAL_ENV}" if document["endpoint"] == "embedded" else ""
+        yield _action(f"unsafe:{name}", "immediate", f"Set the traffic of {name} by hand{where}: {command}")
 
 
 def _first_revisions(document: Document) -> Iterator[Document]:

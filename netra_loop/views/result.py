@@ -8,12 +8,14 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from netra_loop.core.agenda import Standing, phase_outcome, standing
+from netra_loop.core.byhand import by_hand, in_order
 from netra_loop.core.codec import timestamp
 from netra_loop.core.control import still_passing
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
 from netra_loop.core.remediation import applied
 from netra_loop.core.results import results_of
+from netra_loop.core.rollback import not_undone
 from netra_loop.core.seen import ControlSeen, LogsSeen, SuiteSeen
 from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
@@ -58,7 +60,11 @@ def result_of(session: Session) -> Document:
         "interrupted_by_signal": session.interrupted or None,
         "unplugged_readers": [asdict(reader) for reader in session.unplugged],
         "headline": _headline(iterations)
-        | {"applied_remedies": len(applied(session, len(iterations))), "controlled": _controlled(session)},
+        | {
+            "applied_remedies": len(applied(session, len(iterations))),
+            "controlled": _controlled(session),
+            "rolled_back": _rolled_back(session),
+        },
         "selection": [_selected(session, step) for step in session.plan.steps],
         "services": [service_of(session, target) for target in session.plan.environment.targets],
         "iterations": iterations,
@@ -68,6 +74,8 @@ def result_of(session: Session) -> Document:
         "value": _value(iterations),
         "previous": previous_of(session),
         "compliance": {},
+        "by_hand": _by_hand(session),
+        "not_undone": list(not_undone(session)),
     }
     document["next_actions"] = next_actions(document)
     return document
@@ -102,6 +110,21 @@ def _controlled(session: Session) -> Document | None:
         "tests": sum(len({*each.dead, *each.sabotaged}) for each in seen),
         "still_passing": sum(len(still_passing(each)) for each in seen),
     }
+
+
+def _rolled_back(session: Session) -> Document | None:
+    """Where that is all that was asked for: how many services were to go back, and how many did."""
+    if not session.plan.only_rolls_back or session.current is None:
+        return None
+    results = [record.result for record in session.current.of_kind(Kind.ROLLBACK) if record.result]
+    done = sum(result.outcome is Outcome.PASSED for result in results)
+    return {"services": len(session.plan.selected), "done": done}
+
+
+def _by_hand(session: Session) -> Document:
+    """The lines for a shell that set the traffic of what is unsafe, and the command of each service."""
+    commands = by_hand(session)
+    return {"lines": list(in_order(session.plan.environment, commands)), "services": dict(commands)}
 
 
 def _percent(share: float) -> float:

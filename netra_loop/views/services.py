@@ -24,29 +24,31 @@ def service_of(session: Session, target: Target) -> Document:
     websocket = _last_seen(session, WebSocketSeen, target.name)
     revisions = [revision for i in session.iterations if (revision := revisions_of(i).get(target.name))]
     revision = revisions[-1] if revisions else ""
-    serving = shift.revision if shift else _serving_after(deployed) if deployed else revision
+    serving = shift.revision if shift else _alone(deployed.traffic_after) if deployed else revision
     traffic = shift.traffic_after if shift else deployed.traffic_after if deployed else ()
     if _shift_unknown(session, target.name):
         serving, traffic = "", ()
-    url = deployed.url if deployed else health.url if health else ""
+    before = deployed.traffic_before if deployed else shift.traffic_before if shift else ()
+    url = deployed.url if deployed else shift.url if shift else health.url if health else ""
     return {
         "name": target.name,
         "service": target.service,
         "url": url or None,
         "candidate_url": deployed.candidate_url if deployed else None,
         "revision": revision or None,
-        "previous_revision": (deployed.previous_revision or None) if deployed else None,
+        "previous_revision": (deployed.previous_revision if deployed else _alone(before)) or None,
         "serving_revision": serving or None,
         "strategy": deployed.strategy if deployed else None,
         "commit": (deployed.commit or None) if deployed else None,
         "checked": list(deployed.checked) if deployed else [],
         "why": deployed.why if deployed else "",
+        "seen_alone": shift.checked if shift else "",
         "stages": [asdict(stage) for stage in shift.stages] if shift else [],
         "changes": list(deployed.changes) if deployed else [],
         "image_digest": (deployed.image_digest or None) if deployed else None,
         "created": deployed.created if deployed else None,
         "identity": shift.identity if shift else deployed.identity if deployed else None,
-        "traffic_before": _shares(deployed.traffic_before) if deployed else [],
+        "traffic_before": _shares(before),
         "traffic_after": _shares(traffic),
         "health": _health_word(session, target.name),
         "health_latency_median_s": health.latency_median_s if health else None,
@@ -62,8 +64,9 @@ def _shift_unknown(session: Session, target: str) -> bool:
     return newest is not None and not (newest.result and isinstance(newest.result.seen, TrafficShifted))
 
 
-def _serving_after(deployed: Deployed) -> str:
-    full = [share.revision for share in deployed.traffic_after if share.percent == 100]
+def _alone(traffic: Sequence[Share]) -> str:
+    """The revision that gets all traffic; empty while none does."""
+    full = [share.revision for share in traffic if share.percent == 100]
     return full[0] if full else ""
 
 

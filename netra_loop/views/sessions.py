@@ -23,6 +23,16 @@ def still_passing_lines(session: Session) -> list[str]:
     return [visible(f"still passes: {e['suite']}::{e['id']} (target {' and '.join(e['against'])})") for e in found]
 
 
+def not_undone_lines(session: Session) -> list[str]:
+    """What a rollback leaves as it is, one a line."""
+    return [visible(f"not undone by a rollback: {step}") for step in result_of(session)["not_undone"]]
+
+
+def by_hand_lines(session: Session) -> list[str]:
+    """What a person can type where the traffic is not proven good, exactly, one a line."""
+    return [visible(line) for line in result_of(session)["by_hand"]["lines"]]
+
+
 def session_line(session: Session) -> str:
     """Id and headline."""
     return f"{visible(session.id)}  {visible(headline(result_of(session)))}"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netra_loop.views.controls import control
-from netra_loop.views.encode import code, fenced
+from netra_loop.views.encode import code, fenced, visible
 from netra_loop.views.markdown import codes, evidence, figure, table
 from netra_loop.views.story import ledger, overview, problem
 
@@ -23,6 +23,7 @@ _PROOFS = ("confirmed", "proven", "unproven", "suspect", "bypassed")
 _METRICS = ("Suite", "Collected", "Passed", "Counted", "Failed", "Error", "Skipped", "Timeout", "Not run", "Duration")
 _TEST_COLUMNS = ("Test", "Outcome", "Proof", "Sensitive", "Duration", "Bytes from target", "Attempts", "Reasons")
 _YES_NO = {True: "yes", False: "no", None: "-"}
+_PINNED = "the traffic goes by revision name: a deploy that does not set it serves nothing"
 _NOT_CONFIGURED = "not configured"
 
 
@@ -67,13 +68,17 @@ def headline(document: Document) -> str:
     if controlled := told["controlled"]:
         tests, left = figure(controlled["tests"]), figure(controlled["still_passing"])
         return f"{word}: {left} of {tests} tests still pass without their target"
+    if back := told["rolled_back"]:
+        return f"{word}: {figure(back['done'])} of {figure(back['services'])} services rolled back"
     remedies = told["applied_remedies"]
     after = f", after {figure(remedies)} {'remedy' if remedies == 1 else 'remedies'}" if remedies else ""
     return f"{word}: {figure(told['counted'])} counted passes of {figure(told['collected'])} collected tests{after}"
 
 
 def _first_line(document: Document) -> list[str]:
-    return [f"# {headline(document)}"]
+    """Below it, where the traffic is not proven good, what a person can type, exactly."""
+    lines = document["by_hand"]["lines"]
+    return [f"# {headline(document)}", *(["", *(f"    {visible(line)}" for line in lines)] if lines else [])]
 
 
 def _header(document: Document) -> list[str]:
@@ -117,7 +122,7 @@ def _summary(document: Document) -> list[str]:
 
 
 def _deployment(document: Document) -> list[str]:
-    lines = ["## Deployment", "", *_revisions(document)]
+    lines = ["## Deployment", "", *_revisions(document), *_not_undone(document)]
     for service in document["services"]:
         rows = [
             ("Revision under test", code(service["revision"] or "")),
@@ -133,6 +138,8 @@ def _deployment(document: Document) -> list[str]:
             ("Traffic before", _traffic(service["traffic_before"])),
             ("Traffic after", _traffic(service["traffic_after"])),
             *([("Stages", _stages(service["stages"]))] if service["stages"] else []),
+            *([("Seen before its traffic", code(service["seen_alone"]))] if service["seen_alone"] else []),
+            *([("Pinned", _PINNED)] if document["headline"]["rolled_back"] and service["traffic_after"] else []),
             ("URL", code(service["url"] or "")),
             ("Candidate URL", code(service["candidate_url"] or "")),
             ("Health", service["health"]),
@@ -150,6 +157,11 @@ def _revisions(document: Document) -> list[str]:
         for name, revision in iteration["revisions"].items()
     ]
     return table(("Iteration", "Service", "Revision under test"), rows)
+
+
+def _not_undone(document: Document) -> list[str]:
+    """The steps that did what no rollback takes back."""
+    return ["", f"Not undone by a rollback: {codes(document['not_undone'])}."] if document["not_undone"] else []
 
 
 def _strategy(service: Document) -> str:

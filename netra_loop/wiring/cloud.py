@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netra_loop.core.errors import NotRunningError, PreflightError, UsageError
+from netra_loop.core.errors import NotRunningError, PreflightError
 from netra_loop.core.plan import Deployer, Environment, Plan
 from netra_loop.core.target import Dependency
 from netra_loop.wiring.place import Place
@@ -25,11 +25,7 @@ def check_health(place: Place, plan: Plan, services: Sequence[str]) -> Checkup:
     from netra_loop.adapters.checkup import check_up
     from netra_loop.core.checkup import Checkup
 
-    known = {target.name: target for target in plan.environment.targets}
-    unknown = [name for name in services if name not in known]
-    if unknown:
-        raise UsageError(f"no such service: {', '.join(unknown)}", f"known are: {', '.join(known)}")
-    targets = [known[name] for name in services] or list(known.values())
+    targets = plan.environment.named(services)
     return Checkup(plan.environment.name, anyio.run(check_up, _cloud(place, plan), targets))
 
 
@@ -126,7 +122,7 @@ def ready_endpoint(place: Place, plan: Plan) -> Endpoint:
     """The plan's Cloud Run; the embedded one is started if need be. Raises PreflightError."""
     if plan.meets_no_target:
         return _endpoint_as_it_is(place, plan)
-    by_gcloud = deploys_by_gcloud(plan.environment)
+    by_gcloud = not plan.only_rolls_back and deploys_by_gcloud(plan.environment)
     if plan.environment.endpoint != "embedded":
         return Endpoint("", None, plan, by_gcloud)
     server, plan = start_embedded(place, plan)

@@ -30,6 +30,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
     from netra_loop.adapters.prechecks import Prechecks
+    from netra_loop.adapters.rollback import RollbackRunner
     from netra_loop.adapters.suites.collecting import Collector
     from netra_loop.adapters.suites.command_suite import CommandSuites
     from netra_loop.adapters.suites.control import ControlRunner
@@ -66,6 +67,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         Kind.LOGS: LogsRunner(cloud, logs, folder, redactor),
         Kind.PROMOTE: ShiftRunner(cloud),
         Kind.RESTORE: ShiftRunner(cloud),
+        Kind.ROLLBACK: RollbackRunner(cloud),
         Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, folder, redactor),
         Kind.ASK: AskRunner(),
         Kind.CURE: CureRunner(),

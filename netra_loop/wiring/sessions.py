@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import netra_loop
 from netra_loop.core import codec
+from netra_loop.core.agenda import CHANGING
 from netra_loop.core.errors import PreflightError, UsageError
-from netra_loop.core.events import Verdict
+from netra_loop.core.events import Git, Verdict
+from netra_loop.core.goodness import Ledger
 from netra_loop.core.plan import Kind, Plan
 from netra_loop.core.session import Session
 from netra_loop.wiring.cloud import ready_endpoint
+from netra_loop.wiring.ledger import read_ledger
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
 from netra_loop.wiring.reports import before_of, rebuild_worklog, write_views
@@ -31,10 +35,31 @@ if TYPE_CHECKING:
     from netra_loop.stream import Stream
 
 
-def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> tuple[Session, Path]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known when a session is about to open: the plan, the API's URL, the project's commit, the ledger."""
+
+    plan: Plan
+    url: str
+    git: Git | None
+    ledger: Ledger
+
+
+Settle = Callable[[Known], Plan]
+"""The plan as it is to be run, or a LoopError that says why not."""
+
+
+def as_asked(known: Known) -> Plan:
+    return known.plan
+
+
+def run_session(
+    place: Place, plan: Plan, command: str, progress: Progress, settle: Settle = as_asked
+) -> tuple[Session, Path]:
     """A new session from its opening to its verdict, and where its worklog is.
 
-    Raises UsageError, LockedError, PreflightError: then there is no session and nothing was touched.
+    settle: is asked once nobody else can change the environment. Raises UsageError, LockedError, PreflightError: then
+    there is no session and nothing was touched.
     """
     from netra_loop.adapters.clock import SystemClock
     from netra_loop.adapters.git import read_git
@@ -46,7 +71,9 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
     clock = SystemClock()
     with _environment(place, plan, "a new session") as lock:
         endpoint = ready_endpoint(place, plan)
-        plan = endpoint.plan
+        ledger = read_ledger(place, plan.environment) if _changes(plan) else Ledger()
+        git = read_git(place.project)
+        plan = settle(Known(endpoint.plan, endpoint.url, git, ledger))
         previous = (place.state.session_ids() or [""])[-1]
         folder = place.state.new_session(plan.focus, clock.now())
         lock.name_holder(folder.id)
@@ -54,11 +81,13 @@ def run_session(place: Place, plan: Plan, command: str, progress: Progress) -> t
             folder.id,
             plan,
             command,
-            read_git(place.project),
+            git,
             previous,
             netra_loop.__version__,
             before_of(place, previous),
             {suite: last.collected for suite, last in last_collected(place, plan).items()},
+            ledger.good,
+            ledger.quarantined,
         )
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
             write_views(place, stream.emit(opening))
@@ -111,17 +140,20 @@ def _told(place: Place, session: Session) -> tuple[Session, Path]:
 
 @contextmanager
 def _environment(place: Place, plan: Plan, session_id: str) -> Iterator[Lock]:
-    """Alone in the environment, for a plan that deploys."""
+    """Alone in the environment, for a plan that changes it."""
     from netra_loop.adapters.locks import environment_lock
 
-    deploys = any(step.kind is Kind.DEPLOY and step.id in plan.selected for step in plan.steps)
     lock = environment_lock(place.state.locks, plan.environment.project, plan.environment.region, plan.environment.name)
-    if deploys:
+    if _changes(plan):
         lock.acquire(f"environment {plan.environment.name}", session_id)
     try:
         yield lock
     finally:
         lock.release()
+
+
+def _changes(plan: Plan) -> bool:
+    return any(step.kind in CHANGING and step.id in plan.selected for step in plan.steps)
 
 
 @contextmanager

@@ -24,6 +24,10 @@ SPLIT = [
     {"revision": "r-9", "percent": 0},
 ]
 
+COMMAND = "gcloud run services update-traffic backend"
+BY_HAND = {"lines": [COMMAND], "services": {"backend": COMMAND}}
+BY_HAND_LOCALLY = f'Set the traffic of backend by hand, after eval "$(ultimate-test-deploy-loop local env)": {COMMAND}'
+
 
 def service(**changes: object) -> Document:
     return SERVICE | changes
@@ -53,6 +57,7 @@ def result(verdict: str | None, *iterations: Document, **changes: object) -> Doc
         "problems": [],
         "remedies": [],
         "iterations": list(iterations),
+        "by_hand": {"lines": [], "services": {}},
     } | changes
 
 
@@ -66,22 +71,15 @@ CASES: dict[str, tuple[Document, list[str]]] = {
     "green: nothing": (result("GREEN"), []),
     "green, a first revision: nothing": (result("GREEN", services=[service(strategy="direct")]), []),
     "green, a candidate: nothing": (result("GREEN", services=[service(strategy="candidate")]), []),
-    "unsafe on google: the command that puts back every share that served": (
-        result("UNSAFE", services=[service(traffic_before=SPLIT)]),
-        [
-            "immediate unsafe:backend | Put back what served before: gcloud run services update-traffic "
-            "backend-staging --to-revisions r-0=10,r-1=90 --project shop --region europe-west1"
-        ],
+    "unsafe on google: the command that a person can run": (
+        result("UNSAFE", by_hand=BY_HAND),
+        ["immediate unsafe:backend | Set the traffic of backend by hand: gcloud run services update-traffic backend"],
     ),
-    "unsafe on the embedded endpoint: the shares alone": (
-        result("UNSAFE", services=[service(traffic_before=SPLIT)], endpoint="embedded"),
-        ["immediate unsafe:backend | Put back what served before: traffic r-0=10 r-1=90; a run that passes does"],
+    "unsafe on the embedded endpoint: with the line that comes first": (
+        result("UNSAFE", by_hand=BY_HAND, endpoint="embedded"),
+        [f"immediate unsafe:backend | {BY_HAND_LOCALLY}"],
     ),
-    "unsafe, nothing served before: nothing to put back": (
-        result("UNSAFE", services=[service(traffic_before=[{"revision": "r-9", "percent": 0}])]),
-        [],
-    ),
-    "red: no traffic to put back": (result("RED", services=[service(traffic_before=SPLIT)]), []),
+    "red: no traffic to set": (result("RED", services=[service(traffic_before=SPLIT)]), []),
     "a first revision that is not proven": (
         result("RED", services=[service(strategy="direct")]),
         [
@@ -158,11 +156,12 @@ CASES: dict[str, tuple[Document, list[str]]] = {
                 suites=(suite("partial", a="failed"),),
             ),
             services=[service(strategy="candidate", traffic_before=SPLIT)],
+            by_hand=BY_HAND,
             endpoint="embedded",
             interrupted_by_signal=2,
         ),
         [
-            "immediate unsafe:backend | Put back what served before: traffic r-0=10 r-1=90; a run that passes does",
+            f"immediate unsafe:backend | {BY_HAND_LOCALLY}",
             f"immediate resume | The session was interrupted; it goes on with: {RESUME}",
             "immediate step:deploy-backend | deploy-backend failed: x",
             "immediate red:p1 | p1: look at a",

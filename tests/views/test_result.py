@@ -124,6 +124,7 @@ def test_the_headline_counts_only_passes_with_proof() -> None:
         "interval_percent": [23.1, 88.2],
         "applied_remedies": 0,
         "controlled": None,
+        "rolled_back": None,
     }
 
 

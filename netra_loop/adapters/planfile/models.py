@@ -129,6 +129,7 @@ class StepModel(Model):
     suite: Words = ()
     control: Words = ()
     run: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
+    irreversible: Flag = False
     logs: Words = ()
     timeout: Annotated[float | None, PlainValidator(values.duration)] = None
     focus: Ids = ()

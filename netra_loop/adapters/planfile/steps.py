@@ -117,6 +117,8 @@ class StepReader:
         for key in ("strategy", "before", "redeploy"):
             if kind is not Kind.DEPLOY and self._document.at((*place, key)) is not None:
                 self._document.report((*place, key), f"{quoted(key)} is for deploy steps only", key=True)
+        if kind is not Kind.RUN and self._document.at((*place, "irreversible")) is not None:
+            self._document.report((*place, "irreversible"), "'irreversible' is for run steps only", key=True)
         resume = model.resume or RESUME_CLASSES[kind]
         match kind:
             case Kind.SUITE:
@@ -124,7 +126,8 @@ class StepReader:
             case Kind.CONTROL:
                 yield from self._control_steps(place, model)
             case Kind.RUN:
-                yield Step(model.id, kind, "", model.timeout or _TIMEOUTS[kind], resume, argv=model.run)
+                timeout = model.timeout or _TIMEOUTS[kind]
+                yield Step(model.id, kind, "", timeout, resume, argv=model.run, irreversible=model.irreversible)
             case _:
                 yield from self._target_steps(place, kind, model, resume)
 

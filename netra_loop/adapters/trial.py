@@ -1,0 +1,95 @@
+"""Looks at a revision alone, at the URL of a tag with 0 % of the traffic, before it gets any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio import to_thread
+
+from netra_loop.adapters.cloudrun import CloudRun, ServiceState
+from netra_loop.adapters.health import check_health
+from netra_loop.adapters.http import identify
+from netra_loop.adapters.locate import Address
+from netra_loop.adapters.publish import POLL, TAG_PREFIX, Tell
+from netra_loop.adapters.shifting import others_tags, set_traffic
+from netra_loop.core.outcome import Outcome
+from netra_loop.core.seen import HealthSeen, Result, Share
+from netra_loop.core.target import Target
+from netra_loop.core.traffic import percents
+
+READY_PATIENCE = 15.0  # seconds in which a revision's readiness must be decided
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A revision to be tried. key: names the tag; refuse_foreign: raises when somebody else has moved the traffic."""
+
+    target: Target
+    revision: str
+    key: str
+    refuse_foreign: Callable[[ServiceState], None]
+
+    @property
+    def tag(self) -> str:
+        return f"{TAG_PREFIX}{self.key}"
+
+    def tagged(self, now: ServiceState) -> list[Share]:
+        return [*self.untagged(now), Share(self.revision, 0, self.tag)]
+
+    def untagged(self, now: ServiceState) -> list[Share]:
+        """The traffic as it is, with the tags of others."""
+        self.refuse_foreign(now)
+        return [*(Share(name, percent) for name, percent in percents(now.effective).items()), *others_tags(now)]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What was seen of it. A good one keeps its tag, which the shift that follows takes away."""
+
+    good: bool
+    said: str
+
+
+async def tried(cloud: CloudRun, trial: Trial, tell: Tell) -> Tried:
+    """Whether a revision is there, Ready, healthy and itself; no traffic is shifted, and a bad one keeps no tag."""
+    problem = await _not_ready(cloud, trial)
+    if problem:
+        return Tried(False, problem)
+    tell({"tag": trial.tag})
+    service = await set_traffic(cloud, trial.target.service, trial.tagged, tell)
+    seen = await _looked_at(trial, service.tag_url(trial.tag))
+    if not seen.good:
+        await set_traffic(cloud, trial.target.service, trial.untagged, tell)
+    return seen
+
+
+async def _not_ready(cloud: CloudRun, trial: Trial) -> str:
+    """Why a revision cannot serve; empty when it can. One that is still being decided gets some seconds."""
+    deadline = anyio.current_time() + READY_PATIENCE
+    while True:
+        found = await to_thread.run_sync(cloud.revision, trial.target.service, trial.revision)
+        if found is None:
+            return f"revision {trial.revision} does not exist any more"
+        if found.ready:
+            return ""
+        if found.ready is False or anyio.current_time() > deadline:
+            return f"revision {trial.revision} is not ready: {found.message or 'it was not decided in time'}"
+        await anyio.sleep(POLL)
+
+
+async def _looked_at(trial: Trial, url: str) -> Tried:
+    health = await check_health(trial.target, Address(url, trial.revision))
+    if health.outcome is not Outcome.PASSED:
+        return Tried(False, f"revision {trial.revision} is not healthy at {url}: {'; '.join(health.reasons)}")
+    identified = await identify(trial.target, url, trial.revision)
+    if not identified.verified:
+        return Tried(False, f"revision {trial.revision} does not answer at {url}: {identified.how}")
+    return Tried(True, f"{healthy(health)} at {url}, identity {identified.how}")
+
+
+def healthy(health: Result) -> str:
+    """A good health check in words."""
+    row = health.seen.consecutive if isinstance(health.seen, HealthSeen) else 0
+    return f"healthy {row} times in a row"
