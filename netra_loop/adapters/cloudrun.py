@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from netra_loop.adapters.calls import Calls
 from netra_loop.core.plan import Environment
 from netra_loop.core.redeploy import KEY_LABEL, OUR_LABELS
 from netra_loop.core.seen import Share
@@ -14,10 +15,7 @@ from netra_loop.core.seen import Share
 if TYPE_CHECKING:
     from google.cloud import run_v2
 
-T = TypeVar("T")
-
 CALL_TIMEOUT = 15.0  # seconds for one call
-RETRY_WINDOW = 20.0  # seconds in which a call that found the API unavailable is tried again
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -92,10 +90,14 @@ class Template:
 class CloudRun:
     """One project and region. Every method is one blocking call, made again while the API is unavailable."""
 
-    def __init__(self, environment: Environment, api_url: str = "") -> None:
-        """api_url: the embedded Cloud Run; empty for Google's, with the credentials of this machine."""
+    def __init__(self, environment: Environment, api_url: str = "", call: Calls | None = None) -> None:
+        """api_url: the embedded Cloud Run; empty for Google's, with the credentials of this machine.
+
+        call: how calls are made; by default refused credentials are not waited for.
+        """
         self.parent = f"projects/{environment.project}/locations/{environment.region}"
         self._options = client_options(api_url)
+        self._call = call or Calls()
         self._services: run_v2.ServicesClient | None = None
         self._revisions: run_v2.RevisionsClient | None = None
 
@@ -105,7 +107,7 @@ class CloudRun:
 
         path = f"{self.parent}/services/{name}"
         try:
-            found = _call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
+            found = self._call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
         except NotFound:
             return None
         return _service_state(found)
@@ -116,7 +118,7 @@ class CloudRun:
 
         path = f"{self.parent}/services/{service}/revisions/{name}"
         try:
-            found = _call(lambda: self._revision_calls().get_revision(name=path, retry=None, timeout=CALL_TIMEOUT))
+            found = self._call(lambda: self._revision_calls().get_revision(name=path, retry=None, timeout=CALL_TIMEOUT))
         except NotFound:
             return None
         return _revision_state(found)
@@ -126,7 +128,7 @@ class CloudRun:
         from google.cloud import run_v2
 
         wanted = run_v2.Service(template=_template(template, None), traffic=_traffic([Share(template.revision, 100)]))
-        return _call(
+        return self._call(
             lambda: self._service_calls().create_service(
                 parent=self.parent, service=wanted, service_id=service, retry=None, timeout=CALL_TIMEOUT
             )
@@ -144,7 +146,7 @@ class CloudRun:
     def untag(self, name: str, tags: Collection[str]) -> Any:
         """Start to take tags away; all else of the traffic stays, also what goes to the latest; the operation."""
         path = f"{self.parent}/services/{name}"
-        found = _call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
+        found = self._call(lambda: self._service_calls().get_service(name=path, retry=None, timeout=CALL_TIMEOUT))
         lines = [line for line in found.traffic if line.percent or line.tag not in tags]
         for line in lines:
             line.tag = "" if line.tag in tags else line.tag
@@ -152,7 +154,7 @@ class CloudRun:
 
     def finished(self, operation: Any) -> bool:
         """Whether an operation is over. Raises what the API says went wrong with it."""
-        done = _call(lambda: operation.done(retry=None))
+        done = self._call(lambda: operation.done(retry=None))
         if done and (error := operation.exception(timeout=CALL_TIMEOUT)) is not None:
             raise error
         return bool(done)
@@ -163,7 +165,9 @@ class CloudRun:
 
         wanted = run_v2.Service(name=f"{self.parent}/services/{service.name}", etag=service.etag, **changes)
         request = run_v2.UpdateServiceRequest(service=wanted, update_mask=FieldMask(paths=sorted(changes)))
-        return _call(lambda: self._service_calls().update_service(request=request, retry=None, timeout=CALL_TIMEOUT))
+        return self._call(
+            lambda: self._service_calls().update_service(request=request, retry=None, timeout=CALL_TIMEOUT)
+        )
 
     def _service_calls(self) -> run_v2.ServicesClient:
         from google.cloud import run_v2
@@ -181,9 +185,11 @@ class CloudRun:
 
 
 def client_options(api_url: str) -> dict[str, Any]:
-    """The arguments that point a Google client at the embedded Cloud Run; none for Google's own."""
+    """The arguments of a Google client: where the embedded Cloud Run is, or the credentials for Google's own."""
     if not api_url:
-        return {}
+        from netra_loop.adapters.credentials import PresentCredentials
+
+        return {"credentials": PresentCredentials()}
     from google.api_core.client_options import ClientOptions
     from google.auth.credentials import AnonymousCredentials
 
@@ -194,19 +200,6 @@ def client_options(api_url: str) -> dict[str, Any]:
         "credentials": AnonymousCredentials(),  # type: ignore[no-untyped-call]
         "client_options": ClientOptions(api_endpoint=api_url),
     }
-
-
-def _call(call: Callable[[], T]) -> T:
-    import stamina
-    from google.api_core import exceptions
-    from requests.exceptions import ConnectionError as NotReached
-
-    stamina.instrumentation.set_on_retry_hooks([])  # its own words would stand between ours
-    passing = (exceptions.ServiceUnavailable, exceptions.TooManyRequests, exceptions.GatewayTimeout, NotReached)
-    for attempt in stamina.retry_context(on=passing, attempts=5, timeout=RETRY_WINDOW):
-        with attempt:
-            return call()
-    raise AssertionError("retry_context ends by returning or raising")
 
 
 def _template(template: Template, base: run_v2.RevisionTemplate | None) -> run_v2.RevisionTemplate:

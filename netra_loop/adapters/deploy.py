@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +16,10 @@ from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
 from netra_loop.adapters.making import Maker, Making
 from netra_loop.adapters.prechecks import Prechecks, missing_variables
-from netra_loop.adapters.publish import TAG_PREFIX, Order, Publisher
+from netra_loop.adapters.publish import Order, Publisher
 from netra_loop.core.errors import PreflightError
 from netra_loop.core.events import Act, Git, HandleKnown
+from netra_loop.core.names import TAG_PREFIX, tag_of
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Plan
 from netra_loop.core.redeploy import COMMIT_LABEL, Serving, Wanted, commit_of, labels_of, needed, told_unchanged
@@ -137,9 +137,9 @@ async def _peers(cloud: CloudRun, plan: Plan, target: Target) -> dict[str, str |
 
 def _template(act: Act, target: Target, image: str, wanted: Wanted, session_id: str) -> Template:
     """The revision's name is its key: session, iteration and step (the act's key) and the image decide it."""
-    suffix = hashlib.sha256(f"{act.key}\n{image}".encode()).hexdigest()[:10]
+    tag = tag_of(f"{act.key}\n{image}")
     labels = labels_of(wanted, session_id, act.key)
-    return Template(f"{target.service}-{TAG_PREFIX}{suffix}", image, wanted.env, labels)
+    return Template(f"{target.service}-{tag}", image, wanted.env, labels)
 
 
 def _resolved(target: Target, variables: Mapping[str, str | None]) -> dict[str, str]:

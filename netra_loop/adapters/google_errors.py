@@ -24,6 +24,7 @@ _ADVICE = {
     "DefaultCredentialsError": "no credentials found: `gcloud auth application-default login`",
     "TransportError": "Google's sign-in cannot be reached",
     "RefreshError": "the credentials could not be refreshed: `gcloud auth application-default login`",
+    "GoogleAuthError": "the credentials are of no use: `gcloud auth application-default login`",
     "ConnectionError": "the API cannot be reached",
     "Timeout": "no answer in time",
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: Redactor) -> dict[Kind, Runner]:
     from netra_loop.adapters.ask import AskRunner
+    from netra_loop.adapters.calls import RENEWAL_WINDOW, Calls
     from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
     from netra_loop.adapters.cloudrun import CloudRun
     from netra_loop.adapters.command import CommandRunner
@@ -42,7 +43,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
-    cloud = CloudRun(endpoint.plan.environment, endpoint.url)
+    cloud = CloudRun(endpoint.plan.environment, endpoint.url, Calls(RENEWAL_WINDOW))
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
     pytest = PytestSuites(place.project, folder, place.state, redactor)
     commands = CommandSuites(place.project, folder, place.state.locks, redactor)

@@ -8,6 +8,7 @@ import re
 
 from netra_loop.adapters.planfile.values import Wrong, single, text
 from netra_loop.adapters.planfile.yamldocument import Scalar, quoted
+from netra_loop.core.names import too_long
 from netra_loop.core.target import Scalar as JsonScalar
 
 _POINTER = re.compile(r"(/([^/~]|~[01])*)+")
@@ -94,11 +95,13 @@ def header(value: object) -> str:
 
 
 def cloud_run_name(value: object) -> str:
-    """What Cloud Run takes as the name of a service."""
+    """What Cloud Run takes as the name of a service that we deploy."""
     given = text(value)
-    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?", given):
-        hint = "on Cloud Run: lower case letters, digits and -, a letter first, no - at the end, shorter than 50"
+    if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", given):
+        hint = "on Cloud Run: lower case letters, digits and -, a letter first, no - at the end"
         raise Wrong(f"cannot be {quoted(given)}", hint)
+    if problem := too_long(given):
+        raise Wrong(problem)
     return given
 
 

@@ -21,6 +21,7 @@ from netra_loop.adapters.planfile.sources import check_source
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_places
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
+from netra_loop.core.names import too_long
 from netra_loop.core.plan import Environment, Users
 from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
 
@@ -114,10 +115,13 @@ def _check_key(document: Document, place: Location, key: str) -> None:
     if key == ALL or not _KEY.fullmatch(key):
         hint = "lower case letters, digits and -, starting with a letter, at most 39; not 'all'"
         document.report(place, f"a service cannot be called {quoted(key)}", hint, key=True)
-    elif document.at((*place, "service")) is None and key.endswith("-"):
-        document.report(
-            place, f"{quoted(key)} is no name on Cloud Run", "name the service there with 'service'", key=True
-        )
+    elif document.at((*place, "service")) is None and (problem := _no_name(key)):
+        document.report(place, f"{quoted(key)} {problem}", "name the service there with 'service'", key=True)
+
+
+def _no_name(key: str) -> str:
+    """Why a key cannot be the service's name on Cloud Run too; empty when it can."""
+    return "is no name on Cloud Run" if key.endswith("-") else too_long(key)
 
 
 def _check_origin(document: Document, place: Location, project: Path) -> None:
