@@ -17,7 +17,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # before anything is imported: scripts ask this in loops
         sys.stdout.write(f"ultimate-test-deploy-loop {netra_loop.__version__}\n")
         sys.exit(0)
-    _load_swiftly()
+    load_swiftly()
     from netra_loop.cli import enter
 
     code = enter()
@@ -25,7 +25,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _load_swiftly() -> None:
+def load_swiftly() -> None:
     """Loading modules is most of what a short command does."""
     gc.set_threshold(GARBAGE)
     for name in UNUSED:

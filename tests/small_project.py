@@ -7,16 +7,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from tests.adapters.children import wait_until
+from tests.forked import Done, done, started
 
 SERVICE = """
 import json, os
@@ -107,15 +108,6 @@ suites:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """How one command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True, slots=True)
 class Project:
     """A project folder; every command is the real one, in a process of its own."""
 
@@ -133,19 +125,17 @@ class Project:
         return self.write(name, text.replace(old, new))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "netra_loop", "--project-dir", str(self.path), *arguments]
+        return [sys.executable, "-m", "netra_loop", *self._place(*arguments)]
+
+    def _place(self, *arguments: str) -> list[str]:
+        return ["--project-dir", str(self.path), *arguments]
 
     def do(self, *arguments: str, **variables: str) -> Done:
-        done = subprocess.run(
-            self.command(*arguments),
-            env=clean_environment() | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,  # nothing takes that long; the machine may be busy
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return done(self._place(*arguments), clean_environment() | variables)
+
+    def start(self, *arguments: str, **variables: str) -> BaseProcess:
+        """Begin a command whose output nobody reads."""
+        return started(self._place(*arguments), clean_environment() | variables)
 
     def run(self, *arguments: str, **variables: str) -> Done:
         return self.do("run", "--output", "plain", *arguments, **variables)

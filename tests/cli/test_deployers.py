@@ -13,7 +13,7 @@ import pytest
 from netra_loop.adapters.embedded import Embedded
 from netra_loop.adapters.gcloud import installed
 from tests.adapters.children import wait_until
-from tests.small_project import Project, clean_environment
+from tests.small_project import Project
 
 needs_gcloud = pytest.mark.skipif(not installed(), reason="gcloud is not installed")
 
@@ -161,11 +161,10 @@ def test_a_services_variables_stand_in_a_file_for_us_alone_that_is_gone_afterwar
 def test_the_variables_that_a_killed_session_left_are_gone_after_its_resumption(project: Project) -> None:
     hang = "if not (here / 'hung').exists():\n    (here / 'hung').touch()\n    time.sleep(600)\n" + DEPLOY
     environment = lying_gcloud(project, hang)
-    command = deploys_by(project, "gcloud").command("run", "--output", "none")
-    session = subprocess.Popen(command, env=clean_environment() | environment)
+    session = deploys_by(project, "gcloud").start("run", **environment)
     wait_until((project.path / "bin/hung").exists)
     session.kill()
-    session.wait()
+    session.join()
     assert list(project.path.glob(".netra-loop/sessions/*/.variables-*"))
     assert project.do("resume", "last", **environment).code == 0
     assert not list(project.path.glob(".netra-loop/sessions/*/.variables-*"))

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.small_project import Done, Project, clean_environment
+from tests.forked import Done
+from tests.small_project import Project, clean_environment
 
 HEAVY = {"google", "httpx", "pydantic", "websockets", "asyncio"}
 COMMANDS = [

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 
 import netra_loop
-from tests.small_project import Done, Project, small_project
+from tests.forked import Done
+from tests.small_project import Project, small_project
 
 SCHEMA = json.loads((Path(netra_loop.__file__).parent / "views" / "result.schema.json").read_text(encoding="utf-8"))
 

@@ -121,10 +121,10 @@ def test_a_red_test_that_passes_after_a_crash_does_not_count(project: Project) -
     wait = "\nimport time\ndef test_zz_waits():\n    get('/health')\n    time.sleep(600)\n"
     project.write("e2e/test_basics.py", (project.path / "e2e/test_basics.py").read_text(encoding="utf-8") + wait)
     project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
-    process = subprocess.Popen(project.command("run", "--output", "none"), env=clean_environment())
+    process = project.start("run")
     wait_until(lambda: count(project, "failed"), LONG)
     process.kill()
-    process.wait()
+    process.join()
     project.change("e2e/test_basics.py", "== [1, 2]", "== [1, 2, 3]")
     project.change("e2e/test_basics.py", "    time.sleep(600)\n", "    assert get('/health')['status'] == 'healthy'\n")
 
@@ -137,10 +137,10 @@ def test_an_old_session_does_not_take_the_traffic_back_from_a_newer_one(project:
     last = "  - {id: wait, title: Wait, steps: [{id: wait, run: [python3, wait.py], class: rerun}]}\n"
     project.write("phases/default.yaml", (project.path / "phases/default.yaml").read_text(encoding="utf-8") + last)
     project.write("wait.py", "import time; time.sleep(600)\n")
-    process = subprocess.Popen(project.command("run", "--output", "none"), env=clean_environment())
+    process = project.start("run")
     wait_until(lambda: "wait" in running_steps(project), LONG)
     process.kill()
-    process.wait()
+    process.join()
     old = project.sessions[-1].name
     project.write("wait.py", "")
     assert project.run("--redeploy").code == 0

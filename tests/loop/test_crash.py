@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import sqlite3
-import subprocess
 import time
 from collections import Counter
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.supervise import marked_processes
-from tests.small_project import Project, clean_environment
+from tests.forked import code_of
+from tests.small_project import Project
 
 KILLS_PER_SESSION = 4
 STRIDE = 5  # entries between two kills at most: four of them fall inside what a session of the small project writes
@@ -36,23 +36,12 @@ def entries_of(session: Path) -> int:
     return int(count)
 
 
-def started(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        project.command(*arguments, "--output", "none"),
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def kill_at_entry(project: Project, process: subprocess.Popen[bytes], sessions: int, entry: int) -> bool:
+def kill_at_entry(project: Project, process: BaseProcess, sessions: int, entry: int) -> bool:
     """Kill -9 as soon as the newest of so many sessions has that many entries; False when it ended before."""
-    while process.poll() is None:
+    while process.is_alive():
         if len(project.sessions) == sessions and entries_of(project.sessions[-1]) >= entry:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.join()
             return True
         time.sleep(0.004)
     return False
@@ -61,14 +50,14 @@ def kill_at_entry(project: Project, process: subprocess.Popen[bytes], sessions: 
 def disturbed(project: Project, seed: int, sessions: int) -> int:
     """Run one session, killed at seeded random entries and resumed each time; the exit code of the last resume."""
     random_entries = random.Random(seed)
-    process = started(project, "run", "--redeploy")
+    process = project.start("run", "--redeploy")
     done = 0
     for kill in range(KILLS_PER_SESSION):
         ahead = done + random_entries.randint(1, STRIDE)
         assert kill_at_entry(project, process, sessions, ahead), f"kill {kill + 1} came too late, at entry {ahead}"
         done = entries_of(project.sessions[-1])
-        process = started(project, "resume", "last")
-    return process.wait(timeout=120)
+        process = project.start("resume", "last")
+    return code_of(process)
 
 
 def create_calls(project: Project) -> Counter[str]:
