@@ -13,8 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def certificate_of_localhost(file: Path) -> Path:
-    """A certificate of localhost and its key, signed by itself, in one file: who trusts the file trusts the server."""
+def certificate_of_localhost(file: Path, until: datetime | None = None) -> Path:
+    """A certificate of localhost and its key, signed by itself, in one file: who trusts the file trusts the server.
+
+    until: when it expires; tomorrow where nothing is said.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
@@ -22,8 +25,8 @@ def certificate_of_localhost(file: Path) -> Path:
     certificate = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=9))
+        .not_valid_after(until or now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -13,6 +13,7 @@ import anyio
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
 from netra_loop.adapters.locate import Address, found
+from netra_loop.adapters.reach import Refused
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import MISSING, Answer, dependency_states, named_revision, parsed, problems, unlike
 from netra_loop.core.outcome import Outcome
@@ -46,11 +47,18 @@ class HealthRunner:
 
 
 async def check_health(target: Target, address: Address) -> Result:
-    """One whole health check of a target at an address; also what the `health` command does."""
+    """One whole health check of a target at an address, ERRORED where we may not ask; `health` does the same."""
+    try:
+        return await _checked(target, address)
+    except Refused as error:
+        return Result(Outcome.ERRORED, (str(error),))
+
+
+async def _checked(target: Target, address: Address) -> Result:
     check = target.health or HealthCheck("/")
     watch, last = Watch(), _Last(dependency_states(MISSING, target.dependencies))
     began = time.perf_counter()
-    async with client() as http:
+    async with client(target) as http:
         with anyio.move_on_after(check.deadline):
             while True:
                 watch = watch.after(await _sample(http, target, address, began, last))
@@ -78,6 +86,7 @@ async def _sample(http: httpx.AsyncClient, target: Target, address: Address, beg
     answer: Answer | None = None
     latency = 0.0
     wrong: list[str] = []
+    refused: list[Refused] = []
 
     async def ask() -> None:
         nonlocal answer, latency
@@ -86,6 +95,8 @@ async def _sample(http: httpx.AsyncClient, target: Target, address: Address, beg
             answer = await fetch(http, address.url + check.path, timeout, check.redirects)
         except Unanswered as error:
             wrong.append(str(error))
+        except Refused as error:
+            refused.append(error)
         latency = time.perf_counter() - started
 
     async def ask_also(endpoint: Endpoint) -> None:
@@ -93,6 +104,8 @@ async def _sample(http: httpx.AsyncClient, target: Target, address: Address, beg
             also = await fetch(http, address.url + endpoint.path, timeout, check.redirects)
         except Unanswered as error:
             findings[endpoint.path].append(str(error))
+        except Refused as error:
+            refused.append(error)
         else:
             findings[endpoint.path] += [f"{endpoint.path}: {each}" for each in unlike(endpoint, also)]
 
@@ -100,6 +113,8 @@ async def _sample(http: httpx.AsyncClient, target: Target, address: Address, beg
         tasks.start_soon(ask)
         for endpoint in check.endpoints:
             tasks.start_soon(ask_also, endpoint)
+    if refused:
+        raise refused[0]
     if answer is not None:
         wrong += _told(target, address, check, answer, last)
     told = (*wrong, *(each for found in findings.values() for each in found))

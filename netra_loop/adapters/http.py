@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import anyio
 
 import netra_loop
+from netra_loop.adapters.reach import Reach, Resolve, look_up
+from netra_loop.adapters.tls import context, problem
 from netra_loop.core.health import Answer, named_revision
 from netra_loop.core.target import Target
 
@@ -32,17 +32,20 @@ class Unanswered(Exception):
     """No answer that could be judged came; the message says why."""
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def client(target: Target, resolve: Resolve = look_up) -> httpx.AsyncClient:
+    """A client for one target, that follows no redirect, asks for no compression and heeds no proxy variable.
 
-
-def client() -> httpx.AsyncClient:
-    """A client that follows no redirect, asks for no compression and heeds no proxy variable."""
+    Its requests raise Refused instead of going where a target cannot be.
+    """
     import httpx
 
+    from netra_loop.adapters.guarded import GuardedTransport
+
     headers = {"accept-encoding": "identity", "user-agent": USER_AGENT}
-    return httpx.AsyncClient(headers=headers, follow_redirects=False, trust_env=False, verify=_tls(), timeout=None)
+    transport = GuardedTransport(Reach(target.local, resolve), context(insecure=target.insecure))
+    return httpx.AsyncClient(
+        headers=headers, follow_redirects=False, trust_env=False, transport=transport, timeout=None
+    )
 
 
 async def fetch(
@@ -68,7 +71,7 @@ async def fetch(
     except TimeoutError:
         raise Unanswered(f"{url}: no whole answer in {timeout:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise Unanswered(f"{url}: {type(error).__name__}: {error}") from error
+        raise Unanswered(f"{url}: {problem(error) or f'{type(error).__name__}: {error}'}") from error
 
 
 async def _exchange(http: httpx.AsyncClient, url: str) -> Answer:
@@ -125,7 +128,7 @@ async def identify(target: Target, url: str, revision: str) -> Identified:
     identity = target.identity
     where = f"header {identity.header}" if identity.header else f"{identity.path} {identity.pointer}"
     row, last = 0, "nothing"
-    async with client() as http:
+    async with client(target) as http:
         with anyio.move_on_after(IDENTITY_PATIENCE):
             while row < IDENTITY_ANSWERS:
                 try:

@@ -36,7 +36,7 @@ async def watch(target: Target, place: Place, promotion: Promotion) -> Watched:
     """
     began = time.monotonic()
     watched = Watched()
-    async with client() as http:
+    async with client(target) as http:
         while going(promotion, watched) is Going.HOLD:
             samples, findings = await _look(http, target, place)
             watched = Watched(time.monotonic() - began, watched.samples + samples, findings)

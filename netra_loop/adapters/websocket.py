@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import USER_AGENT
 from netra_loop.adapters.locate import Address, found
+from netra_loop.adapters.reach import Reach, Refused
+from netra_loop.adapters.tls import context, problem
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import MISSING, parsed, unmet
 from netra_loop.core.outcome import Outcome
@@ -19,13 +23,17 @@ from netra_loop.core.problem import Evidence
 from netra_loop.core.seen import Result, WebSocketSeen
 from netra_loop.core.session import Session
 from netra_loop.core.target import Scalar, Target, WebSocketCheck
+from netra_loop.core.watch import percentile
 from netra_loop.ports import Say
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import ConnectionClosed
 
 MESSAGE_CAP = 1024 * 1024  # bytes
 CLOSING = 1.0  # seconds a peer may take to let go
+COME_BACK_AFTER = 0.2  # seconds
+_COME_BACK = (1012, 1013)  # service restart, try again later (IANA's registry of close codes)
 
 
 class WebSocketRunner:
@@ -45,13 +53,15 @@ class WebSocketRunner:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a check got; times in seconds."""
+    """How far one connection got; times in seconds."""
 
     doing: str = "connecting"
+    limit: str = "open_deadline"
     connect_s: float | None = None
     first_s: float | None = None
     event_s: float | None = None
     heard: str = ""
+    finding: str = ""
 
 
 def websocket_url(url: str) -> str:
@@ -60,36 +70,110 @@ def websocket_url(url: str) -> str:
 
 
 async def check_websocket(target: Target, address: Address) -> Result:
-    """One whole WebSocket check of a target at an address; also what the `health` command does."""
+    """One whole WebSocket check of a target at an address, on as many connections side by side as it declares.
+
+    ERRORED where we may not ask. Also what the `health` command does.
+    """
     check = target.websocket or WebSocketCheck("/")
     url = websocket_url(address.url) + check.path
-    progress = _Progress()
-    finding = ""
+    found = [_Progress() for _ in range(check.connections)]
+    refused: list[Refused] = []
+
+    async def talk(progress: _Progress) -> None:
+        try:
+            await _one(target, url, check, progress)
+        except Refused as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for progress in found:
+            tasks.start_soon(talk, progress)
+    if refused:
+        return Result(Outcome.ERRORED, (str(refused[0]),))
+    return _result(target, url, check, found)
+
+
+def _result(target: Target, url: str, check: WebSocketCheck, found: Sequence[_Progress]) -> Result:
+    connects, firsts, events = (
+        sorted(seconds for seconds in times if seconds is not None)
+        for times in (
+            [each.connect_s for each in found],
+            [each.first_s for each in found],
+            [each.event_s for each in found],
+        )
+    )
+    seen = WebSocketSeen(
+        target=target.name,
+        url=url,
+        connect_s=percentile(connects, 50),
+        first_message_s=percentile(firsts, 50),
+        event_s=percentile(events, 50),
+        connections=len(found),
+        opened=len(connects),
+        greeted=len(firsts),
+        answered=len(events),
+        connect_p95_s=percentile(connects, 95),
+        first_message_p95_s=percentile(firsts, 95),
+    )
+    kinds = Counter(each.finding for each in found if each.finding)
+    reasons = tuple(kinds) if len(found) == 1 else tuple(f"{n} of {len(found)}: {why}" for why, n in kinds.items())
+    heard = max(found, key=lambda each: bool(each.finding)).heard
+    evidence = (Evidence(f"last message of {url}", heard[:4096], truncated=len(heard) > 4096),)
+    return Result(Outcome.FAILED if reasons else Outcome.PASSED, reasons, seen, evidence)
+
+
+async def _one(target: Target, url: str, check: WebSocketCheck, progress: _Progress) -> None:
+    """One connection to its end, within the deadline; one that is told to come back later does so once."""
+    from websockets.exceptions import ConnectionClosed
+
     try:
         with anyio.fail_after(check.deadline):
-            finding = await _talk(url, check, progress)
+            try:
+                progress.finding = await _talk(target, url, check, progress)
+            except ConnectionClosed as closed:
+                if closed.rcvd is None or closed.rcvd.code not in _COME_BACK:
+                    raise
+                await anyio.sleep(COME_BACK_AFTER)
+                progress.doing, progress.limit = "connecting again", "open_deadline"
+                progress.finding = await _talk(target, url, check, progress)
     except TimeoutError:
-        finding = f"nothing came in {check.deadline:g} s while {progress.doing}"
+        limits = {"open_deadline": check.open_deadline, "first_deadline": check.first_deadline}
+        seconds = min(limits.get(progress.limit, check.deadline), check.deadline)
+        name = progress.limit if seconds < check.deadline else "deadline"
+        progress.finding = f"nothing came in {seconds:g} s while {progress.doing} ({name})"
+    except Refused:
+        raise
+    except ConnectionClosed as closed:
+        progress.finding = f"{progress.doing}: {_closed(closed)}"
     except Exception as error:  # the library raises OSError, its own errors and more: each means the peer is wrong
-        finding = f"{progress.doing}: {type(error).__name__}: {error}"
-    seen = WebSocketSeen(target.name, url, progress.connect_s, progress.first_s, progress.event_s)
-    evidence = (Evidence(f"last message of {url}", progress.heard[:4096], truncated=len(progress.heard) > 4096),)
-    return Result(Outcome.FAILED if finding else Outcome.PASSED, (finding,) if finding else (), seen, evidence)
+        progress.finding = f"{progress.doing}: {problem(error) or f'{type(error).__name__}: {error}'}"
 
 
-async def _talk(url: str, check: WebSocketCheck, progress: _Progress) -> str:
+def _closed(closed: ConnectionClosed) -> str:
+    """Who closed, with which code, and what that means."""
+    if closed.rcvd is not None:
+        return f"closed by the peer with {closed.rcvd}"
+    if closed.sent is not None:
+        return f"closed by us with {closed.sent}"
+    return "broken off without a close, which counts as 1006 (abnormal closure)"
+
+
+async def _talk(target: Target, url: str, check: WebSocketCheck, progress: _Progress) -> str:
     """Go through the steps; the first thing that is not as declared, empty when all is."""
     started = time.perf_counter()
-    socket = await _connected(url)
+    with anyio.fail_after(check.open_deadline):
+        socket = await _connected(target, url)
     try:
         progress.connect_s, started = _lap(started)
         if check.first:
-            progress.doing = "waiting for the first message"
-            progress.heard = _text(await socket.recv())
+            progress.doing, progress.limit = "waiting for the first message", "first_deadline"
+            with anyio.fail_after(check.first_deadline):
+                progress.heard = _text(await socket.recv())
             progress.first_s, started = _lap(started)
             findings = _unmet(progress.heard, check.first)
             if findings:
                 return f"first message: {'; '.join(findings)}"
+        progress.limit = "deadline"
         if check.send:
             progress.doing = "sending"
             await socket.send(check.send)
@@ -105,7 +189,7 @@ async def _talk(url: str, check: WebSocketCheck, progress: _Progress) -> str:
     return ""
 
 
-async def _connected(url: str) -> ClientConnection:
+async def _connected(target: Target, url: str) -> ClientConnection:
     """A connection to exactly this address: a redirect is an answer like any other that is no handshake."""
     from websockets.asyncio.client import connect
 
@@ -113,8 +197,17 @@ async def _connected(url: str) -> ClientConnection:
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
+    place = urlsplit(url)
+    host, port = str(place.hostname), place.port or (443 if place.scheme == "wss" else 80)
+    address = await Reach(target.local).address(place.scheme, host, port)
+    tls: dict[str, Any] = {}
+    if place.scheme == "wss":
+        tls = {"ssl": context(insecure=target.insecure), "server_hostname": host}
     return await Direct(
         url,
+        host=address,
+        port=port,
+        **tls,
         open_timeout=None,
         close_timeout=CLOSING,
         max_size=MESSAGE_CAP,

@@ -115,13 +115,22 @@ class HealthSeen:
 
 @dataclass(frozen=True, slots=True)
 class WebSocketSeen:
-    """What a WebSocket check saw; times in seconds, None where it did not get that far."""
+    """What a WebSocket check saw; times in seconds at the median, None where no connection got that far.
+
+    connections: how many were tried side by side; opened, greeted with a first message, answered with the event.
+    """
 
     target: str
     url: str
     connect_s: float | None
     first_message_s: float | None
     event_s: float | None
+    connections: int = 1
+    opened: int = 0
+    greeted: int = 0
+    answered: int = 0
+    connect_p95_s: float | None = None
+    first_message_p95_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class Target:
 
     A variable in `env` without a value is taken from our own environment when the service is deployed. requires: the
     variables that a revision must have, whoever sets them; imports: modules of its source folder that must import.
-    insecure: its certificate is not checked.
+    insecure: its certificate is not checked. local: it runs on this machine, on the embedded Cloud Run.
     """
 
     name: str
@@ -141,3 +141,4 @@ class Target:
     requires: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     insecure: bool = False
+    local: bool = False

@@ -82,6 +82,8 @@ def _green_reason(session: Session, iteration: Iteration) -> str:
         return _CONTROLLED_REASON
     if degraded(iteration):
         return "degraded"
+    if unchecked := [target.name for target in session.plan.environment.targets if target.insecure]:
+        return f"{_GREEN_REASON}; certificates not checked: {', '.join(unchecked)}"
     suites = (r for r in iteration.of_kind(Kind.SUITE) if session.plan.only_observes(r.act.step))
     badly = [f"{r.act.step} {r.result.outcome.value}" for r in suites if r.result and r.result.outcome in _COLOURS]
     return f"{_GREEN_REASON}; only observed: {', '.join(badly)}" if badly else _GREEN_REASON

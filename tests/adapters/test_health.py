@@ -14,6 +14,7 @@ import pytest
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import BODY_CAP, USER_AGENT, Unanswered, client, fetch, identify
 from netra_loop.adapters.locate import Address
+from netra_loop.adapters.reach import Refused
 from netra_loop.core.health import Answer
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import DependencyState, HealthSeen, Result
@@ -23,13 +24,14 @@ from tests.adapters.servers import Running, answer, answering, dripping, nobody,
 LONG = 20.0  # seconds of a deadline that is not to be reached
 SHORT = 0.4  # seconds of a deadline that is
 
+LOCAL = Target("backend", "backend-service", local=True)
 HEALTHY = {"status": "healthy", "store": "connected", "mail": "disabled"}
 OK = answer(HEALTHY, X_Revision="backend-2")
 BROKEN = answer({"status": "starting"}, "503 Service Unavailable")
 
 
 def target_of(check: HealthCheck, *dependencies: Dependency, identity: Identity | None = None) -> Target:
-    return Target("backend", "backend-service", health=check, dependencies=dependencies, identity=identity)
+    return Target("backend", "backend-service", health=check, dependencies=dependencies, identity=identity, local=True)
 
 
 def look(
@@ -325,7 +327,7 @@ def test_a_large_answer_is_kept_in_part() -> None:
 
 def asked(server: Running, timeout: float = LONG) -> Answer:
     async def ask() -> Answer:
-        async with client() as http:
+        async with client(LOCAL) as http:
             return await fetch(http, f"{server.url}/", timeout)
 
     return anyio.run(ask)
@@ -373,8 +375,8 @@ def test_an_exchange_that_takes_too_long_says_so() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://", "ftp://127.0.0.1", "nonsense"])
-def test_what_is_no_url_is_unanswered(url: str) -> None:
-    with pytest.raises(Unanswered):
+def test_what_is_no_url_of_a_target_is_not_asked(url: str) -> None:
+    with pytest.raises((Unanswered, Refused)):
         asked(Running(url))
 
 
@@ -384,7 +386,7 @@ def test_headers_are_told_in_lower_case() -> None:
 
 
 def identified(server: Running, identity: Identity | None, revision: str) -> tuple[str, int, bool]:
-    target = Target("backend", "backend-service", identity=identity)
+    target = Target("backend", "backend-service", identity=identity, local=True)
     found = anyio.run(identify, target, server.url, revision)
     return found.how, found.answers, found.verified
 

@@ -65,7 +65,7 @@ class Service:
     @property
     def target(self) -> Target:
         check = HealthCheck("/", expect={"/version": "good"}, consecutive=2, interval=0.01, deadline=1.0)
-        return Target("backend", self.name, health=check, identity=Identity(pointer="/revision"))
+        return Target("backend", self.name, health=check, identity=Identity(pointer="/revision"), local=True)
 
     @property
     def runs(self) -> CloudRun:

@@ -7,8 +7,10 @@ import hashlib
 import json
 import re
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import anyio
 import pytest
@@ -30,7 +32,9 @@ DONE = json.dumps({"type": "event", "payload": {"name": "agent_completed"}})
 
 def look(url: str, deadline: float = LONG, **check: object) -> Result:
     declared = WebSocketCheck("/ws", deadline=deadline, **check)  # type: ignore[arg-type]
-    return anyio.run(check_websocket, Target("backend", "backend", websocket=declared), Address(url, "backend-1"))
+    return anyio.run(
+        check_websocket, Target("backend", "backend", websocket=declared, local=True), Address(url, "backend-1")
+    )
 
 
 def look_for_all(url: str, deadline: float = LONG) -> Result:
@@ -194,34 +198,34 @@ WRONG: dict[str, tuple[Callable[[ServerConnection], None], str, tuple[bool, bool
     "a first message that is deep": (first_with_brackets, "waiting for the first message: |first", (True, True, False)),
     "closed at once": (
         closes_at_once,
-        r"waiting for the first message: ConnectionClosedOK: received 1000 \(OK\) bye",
+        r"waiting for the first message: closed by the peer with 1000 \(OK\) bye",
         (True, False, False),
     ),
     "closed with 1011": (
         closes_with(1011, "no store"),
-        r"waiting for the event: ConnectionClosedError: received 1011 \(internal error\) no store",
+        r"waiting for the event: closed by the peer with 1011 \(internal error\) no store",
         (True, True, False),
     ),
     "closed with 1008": (
         closes_with(1008, "policy"),
-        r"waiting for the event: ConnectionClosedError: received 1008 \(policy violation\) policy",
+        r"waiting for the event: closed by the peer with 1008 \(policy violation\) policy",
         (True, True, False),
     ),
     "broken off": (
         breaks_off,
-        "(sending|waiting for the event): ConnectionClosedError: no close frame received or sent",
+        r"(sending|waiting for the event): broken off without a close, which counts as 1006 \(abnormal closure\)",
         (True, True, False),
     ),
     "a message without bounds": (
         too_much,
-        r"waiting for the first message: ConnectionClosedError: sent 1009 \(message too big\)",
+        r"waiting for the first message: closed by us with 1009 \(message too big\)",
         (True, False, False),
     ),
 }
 
 
 @pytest.mark.parametrize(("talk", "reason", "reached"), WRONG.values(), ids=WRONG)
-def test_a_peer_that_does_not_do_as_declared_has_failed_and_the_step_is_named(
+def test_h6_h7_a_peer_that_does_not_do_as_declared_has_failed_and_the_step_is_named(
     talk: Callable[[ServerConnection], None], reason: str, reached: tuple[bool, bool, bool]
 ) -> None:
     with websocket(talk) as url:
@@ -270,12 +274,117 @@ NO_HANDSHAKE = {
 
 
 @pytest.mark.parametrize(("start", "reason"), NO_HANDSHAKE.values(), ids=NO_HANDSHAKE)
-def test_a_service_that_speaks_no_websocket_has_failed(start: Callable[..., object], reason: str) -> None:
+def test_h7_a_service_that_speaks_no_websocket_has_failed(start: Callable[..., object], reason: str) -> None:
     with start() as server:  # type: ignore[attr-defined]
         result = look_for_all(server.url, SHORT)
 
     assert (result.outcome, steps(result)) == (Outcome.FAILED, (False, False, False))
     assert re.match(reason, result.reasons[0]), result.reasons
+
+
+@contextmanager
+def websocket_server(talk: Callable[[ServerConnection], None]) -> Iterator[Running]:
+    with websocket(talk) as url:
+        yield Running(url)
+
+
+DEADLINES: dict[str, tuple[Callable[[], AbstractContextManager[Running]], dict[str, float], str]] = {
+    "open_deadline": (silent, {"open_deadline": 0.2}, r"nothing came in 0\.2 s while connecting \(open_deadline\)"),
+    "first_deadline": (
+        lambda: websocket_server(mute),
+        {"first_deadline": 0.2},
+        r"nothing came in 0\.2 s while waiting for the first message \(first_deadline\)",
+    ),
+    "deadline": (
+        lambda: websocket_server(chatters_without_end),
+        {"deadline": 0.2},
+        r"nothing came in 0\.2 s while waiting for the event \(deadline\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("start", "limits", "reason"), DEADLINES.values(), ids=DEADLINES)
+def test_h6_each_deadline_is_its_own_and_named(
+    start: Callable[[], AbstractContextManager[Running]], limits: dict[str, float], reason: str
+) -> None:
+    with start() as server:
+        result = look(server.url, first={"/type": "welcome"}, event={"/payload/name": "done"}, **limits)
+
+    assert result.outcome is Outcome.FAILED
+    assert re.fullmatch(reason, result.reasons[0])
+
+
+@pytest.mark.parametrize(("code", "tries"), [(1012, 2), (1013, 2), (1011, 1), (1001, 1)])
+def test_h7_only_who_is_told_to_come_back_comes_back_and_once(code: int, tries: int) -> None:
+    met: list[int] = []
+
+    def turns_away(connection: ServerConnection) -> None:
+        met.append(code)
+        connection.close(code, "later")
+
+    with websocket(turns_away) as url:
+        result = look(url, first={"/type": "welcome"})
+
+    assert len(met) == tries
+    assert f"closed by the peer with {code} (" in result.reasons[0]
+
+
+def test_h7_who_comes_back_may_be_let_in() -> None:
+    met: list[int] = []
+
+    def lets_in_the_second(connection: ServerConnection) -> None:
+        met.append(1)
+        if len(met) == 1:
+            connection.close(1013, "later")
+        else:
+            polite(connection)
+
+    with websocket(lets_in_the_second) as url:
+        assert look_for_all(url).outcome is Outcome.PASSED
+
+
+def test_many_connections_are_opened_side_by_side_and_counted() -> None:
+    together = threading.Barrier(20)
+
+    def meets_the_others(connection: ServerConnection) -> None:
+        together.wait(10)
+        polite(connection)
+
+    with websocket(meets_the_others) as url:
+        result = look(
+            url,
+            first={"/type": "welcome"},
+            send='{"type": "start"}',
+            event={"/payload/name": "agent_completed"},
+            connections=20,
+        )
+
+    found = seen(result)
+    assert (result.outcome, result.reasons) == (Outcome.PASSED, ())
+    assert (found.connections, found.opened, found.greeted, found.answered) == (20, 20, 20, 20)
+    assert found.connect_s is not None
+    assert found.connect_p95_s is not None
+    assert found.connect_s <= found.connect_p95_s
+
+
+def test_one_connection_of_many_that_fails_is_enough_and_is_counted() -> None:
+    met: list[int] = []
+
+    def turns_every_fourth_away(connection: ServerConnection) -> None:
+        met.append(1)
+        if len(met) % 4 == 0:
+            connection.close(1011, "full")
+        else:
+            polite(connection)
+
+    with websocket(turns_every_fourth_away) as url:
+        result = look(url, first={"/type": "welcome"}, send='{"type": "start"}', connections=8)
+
+    assert result.outcome is Outcome.FAILED
+    (reason,) = result.reasons
+    told = "2 of 8: waiting for the first message: closed by the peer with 1011 (internal error) full"
+    assert reason.startswith(told)
+    assert (seen(result).opened, seen(result).greeted) == (8, 6)
 
 
 def test_a_redirect_is_not_followed() -> None:

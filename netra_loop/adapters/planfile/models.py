@@ -175,6 +175,7 @@ class ServiceModel(Model):
     dependencies: Mappings = None
     identity: object = None
     peers: Mappings = None
+    insecure: Flag = False
     requires: tuple[ServiceVariable, ...] = ()
     imports: tuple[Annotated[str, PlainValidator(servicevalues.module)], ...] = ()
 
@@ -210,7 +211,10 @@ class WebSocketModel(Model):
     first: Expected = Field(default_factory=dict)
     send: Annotated[str, PlainValidator(servicevalues.message)] = ""
     event: Expected = Field(default_factory=dict)
+    open_deadline: Duration = 5.0
+    first_deadline: Duration = 5.0
     deadline: Duration = 10.0
+    connections: Annotated[int, PlainValidator(values.whole(1, 1000))] = 1
 
 
 class DependencyModel(Model):

@@ -108,6 +108,8 @@ def _target(
         peers=read_peers(document, place, names),
         requires=model.requires,
         imports=model.imports,
+        insecure=model.insecure,
+        local=document.text(("endpoint",)) == "embedded",
     )
 
 
