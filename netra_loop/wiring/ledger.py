@@ -41,10 +41,10 @@ def _adds(result: dict[str, Any], environment: Environment, ledger: Ledger) -> b
         return False
     if result["headline"].get("rolled_back"):
         return True
-    known = {each.revision for each in ledger.good}
-    new = {each["serving_revision"] for each in result["services"]} - known - {None}
-    lacking = any(ledger.knows(target.name) < ENOUGH for target in environment.targets)
-    return result["verdict"] == Colour.GREEN.value and bool(new) and lacking
+    known = {(each.target, each.revision) for each in ledger.good}
+    lacking = (each for each in result["services"] if ledger.knows(each["name"]) < ENOUGH)
+    new = ((each["name"], each["serving_revision"]) not in known for each in lacking if each["serving_revision"])
+    return result["verdict"] == Colour.GREEN.value and any(new)
 
 
 def _where(environment: Environment) -> tuple[str, str, str]:
