@@ -11,6 +11,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from netra_loop.core import codec
@@ -105,6 +106,45 @@ def is_begun(path: Path) -> bool:
         return "no such table" not in str(error)
     except sqlite3.Error:
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A journal at a first look, its chain unchecked: enough to see whether it is worth reading.
+
+    where: endpoint, project and region. changed: each act that deployed or shifted something, with the target and the
+    revision, the oldest first.
+    """
+
+    where: tuple[str, str, str]
+    verdict: str
+    changed: tuple[tuple[str, str, str], ...]
+
+
+_OPENED = (
+    "SELECT json_extract(body, '$.plan.environment.endpoint'), json_extract(body, '$.plan.environment.project'), "
+    "json_extract(body, '$.plan.environment.region') FROM entry WHERE seq = 1"
+)
+_VERDICT = (
+    "SELECT json_extract(body, '$.verdict.colour') FROM entry WHERE kind = 'SessionFinished' ORDER BY seq DESC LIMIT 1"
+)
+_CHANGED = (
+    "SELECT json_extract(body, '$.act_id'), json_extract(body, '$.result.seen.target'), "
+    "json_extract(body, '$.result.seen.revision') FROM entry WHERE kind = 'ActEnded' "
+    "AND json_extract(body, '$.result.seen.is') IN ('Deployed', 'TrafficShifted') ORDER BY seq"
+)
+
+
+def glance(path: Path) -> Glance | None:
+    """A first look at a journal; None for one that cannot be read."""
+    try:
+        with contextlib.closing(sqlite3.connect(_read_only(path), uri=True, timeout=5.0)) as connection:
+            opened = connection.execute(_OPENED).fetchone()
+            verdict = connection.execute(_VERDICT).fetchone()
+            changed = tuple(connection.execute(_CHANGED))
+    except sqlite3.Error:
+        return None
+    return Glance(opened, verdict[0] if verdict else "", changed) if opened else None
 
 
 def chained(before: str, seq: int, at: str, body: str) -> str:

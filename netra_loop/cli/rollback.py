@@ -8,7 +8,7 @@ import typer
 
 from netra_loop.cli.run import literal, tell_end
 from netra_loop.cli.say import say
-from netra_loop.views.sessions import not_undone_lines
+from netra_loop.views.sessions import left_lines
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import Ask
 from netra_loop.wiring.rollback import Wish, going_back, read_rollback_plan
@@ -41,6 +41,6 @@ def rollback(
     progress = output or place.progress
     session, worklog = run_session(place, asked, literal(), progress, going_back(wish))
     if progress is not Progress.JSONL:
-        for line in not_undone_lines(session):
+        for line in left_lines(session):
             say(line)
     tell_end(session, worklog, progress)

@@ -10,7 +10,7 @@ from netra_loop.core.agenda import SHIFTS
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.seen import Deployed, HealthSeen, Share, SuiteSeen, TrafficShifted, WebSocketSeen
-from netra_loop.core.session import Iteration, Session
+from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.target import Target
 
 Document = dict[str, Any]
@@ -73,11 +73,18 @@ def _alone(traffic: Sequence[Share]) -> str:
 def _health_word(session: Session, target: str) -> str:
     """healthy, unhealthy, unknown (could not look), or not_checked; of the last check."""
     for iteration in reversed(session.iterations):
+        if any(r.act.subject == target and _is_back(r) for r in iteration.of_kind(Kind.ROLLBACK)):
+            return "healthy"
         for record in iteration.of_kind(Kind.HEALTH):
             if record.act.subject == target and record.result:
                 words = {Outcome.PASSED: "healthy", Outcome.FAILED: "unhealthy"}
                 return words.get(record.result.outcome, "unknown")
     return "not_checked"
+
+
+def _is_back(record: ActRecord) -> bool:
+    """Whether a rollback came to its end, which a look at the base URL is."""
+    return record.result is not None and record.result.outcome is Outcome.PASSED
 
 
 def _last_seen(session: Session, kind: type[T], target: str) -> T | None:

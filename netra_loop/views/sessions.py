@@ -23,9 +23,12 @@ def still_passing_lines(session: Session) -> list[str]:
     return [visible(f"still passes: {e['suite']}::{e['id']} (target {' and '.join(e['against'])})") for e in found]
 
 
-def not_undone_lines(session: Session) -> list[str]:
-    """What a rollback leaves as it is, one a line."""
-    return [visible(f"not undone by a rollback: {step}") for step in result_of(session)["not_undone"]]
+def left_lines(session: Session) -> list[str]:
+    """What a rollback leaves as it is, one a line: services without a step, and what no rollback undoes."""
+    document = result_of(session)
+    going = {step.subject for step in session.plan.steps}
+    stay = [f"stays as it is: {each['name']}" for each in document["services"] if each["name"] not in going]
+    return [visible(line) for line in (*stay, *(f"not undone by a rollback: {s}" for s in document["not_undone"]))]
 
 
 def by_hand_lines(session: Session) -> list[str]:

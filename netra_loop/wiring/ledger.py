@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from netra_loop.core.errors import LoopError
 from netra_loop.core.goodness import Ledger, with_older
 from netra_loop.core.outcome import Colour
-from netra_loop.core.plan import Environment
+from netra_loop.core.plan import Environment, Kind
 from netra_loop.wiring.place import Place
 from netra_loop.wiring.reports import read_session
+
+if TYPE_CHECKING:
+    from netra_loop.adapters.journal import Glance
 
 ENOUGH = 5  # good revisions of every service
 
@@ -18,42 +20,28 @@ ENOUGH = 5  # good revisions of every service
 def read_ledger(place: Place, environment: Environment) -> Ledger:
     """The ledger of an environment's services, from the sessions of this project, the newest first.
 
-    What says in its result that it has nothing to add is not opened; what cannot be read any more says nothing.
+    Only journals that have something to add are read; what cannot be read any more says nothing.
     """
+    from netra_loop.adapters.journal import glance
+
     ledger = Ledger()
+    where = (environment.endpoint, environment.project, environment.region)
     for session_id in reversed(place.state.session_ids()):
-        if not _adds(_result(place, session_id), environment, ledger):
+        seen = glance(place.state.session(session_id).journal)
+        if seen is None or seen.where != where or not _adds(seen, ledger):
             continue
         try:
-            session = read_session(place, session_id)
+            ledger = with_older(ledger, read_session(place, session_id))
         except LoopError:
             continue
-        if _where(session.plan.environment) == _where(environment):
-            ledger = with_older(ledger, session)
     return ledger
 
 
-def _adds(result: dict[str, Any], environment: Environment, ledger: Ledger) -> bool:
-    """Whether a session may say anything new; one whose result is not final may."""
-    if result.get("verdict") is None:
+def _adds(seen: Glance, ledger: Ledger) -> bool:
+    """Whether a session rolled something back, or may have proven a revision that is not known to be good yet."""
+    if any(act_id.partition("/")[2].startswith(f"{Kind.ROLLBACK.value}-") for act_id, _, _ in seen.changed):
         return True
-    if (result["endpoint"], result["project"], result["region"]) != _where(environment):
-        return False
-    if result["headline"].get("rolled_back"):
-        return True
-    known = {each.revision for each in ledger.good}
-    new = {each["serving_revision"] for each in result["services"]} - known - {None}
-    lacking = any(ledger.knows(target.name) < ENOUGH for target in environment.targets)
-    return result["verdict"] == Colour.GREEN.value and bool(new) and lacking
-
-
-def _where(environment: Environment) -> tuple[str, str, str]:
-    return environment.endpoint, environment.project, environment.region
-
-
-def _result(place: Place, session_id: str) -> dict[str, Any]:
-    try:
-        told: dict[str, Any] = json.loads(place.state.session(session_id).result.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return told
+    known = {(each.target, each.revision) for each in ledger.good}
+    newest = {target: revision for _, target, revision in seen.changed}
+    new = ((target, revision) not in known and ledger.knows(target) < ENOUGH for target, revision in newest.items())
+    return seen.verdict == Colour.GREEN.value and any(new)

@@ -45,6 +45,12 @@ def red() -> Story:
     return finished(story.tests("events", ["b.py::test_c"]).does("logs-backend"))
 
 
+def unsafe() -> Story:
+    story = Story(usual_plan()).begin().deploys().is_healthy().tests("p1", ["a.py::test_a"])
+    story.tests("events", ["b.py::test_c"]).does("logs-backend")
+    return finished(story.promotes(Outcome.FAILED).restores(Outcome.FAILED, "revision backend-old is not ready"))
+
+
 def text_of(story: Story) -> str:
     return worklog(result_of(story.session))
 
@@ -108,6 +114,16 @@ def test_a_printed_figure_is_a_number_of_the_result_or_stands_in_a_text_printed_
     document = {"n": 3, "s": 0.125, "at": "2025-09-14T17:10:28Z", "iterations": [{"suites": suites}]}
 
     assert unaccounted_in(text, document) == missing
+
+
+def test_an_unsafe_session_begins_with_what_a_person_can_type() -> None:
+    lines = [line for line in text_of(unsafe()).splitlines() if line]
+
+    assert lines[0].startswith("# UNSAFE: ")
+    assert lines[1:3] == [
+        '    eval "$(ultimate-test-deploy-loop local env)"',
+        f"    gcloud run services update-traffic backend --project project --region region --to-revisions={OLD}=100",
+    ]
 
 
 def test_the_first_line_is_the_verdict_in_words_and_numbers() -> None:
