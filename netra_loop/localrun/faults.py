@@ -19,7 +19,7 @@ class FaultKind(Enum):
     """What goes wrong.
 
     Stale reads and late logs go on until they are cleared, pinned traffic happens at once; all others are used up by
-    the calls that meet them.
+    the calls that meet them, a stale instance by the shift of traffic after which it goes on to answer.
     """
 
     UNAVAILABLE = "unavailable"
@@ -34,6 +34,7 @@ class FaultKind(Enum):
     LATE_READY = "late-ready"
     NEVER_READY = "never-ready"
     PINNED_TRAFFIC = "pinned-traffic"
+    STALE_INSTANCE = "stale-instance"
     LATE_LOGS = "late-logs"
 
 

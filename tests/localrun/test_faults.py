@@ -1,5 +1,6 @@
 """Faults on demand: what a client meets when Cloud Run has a bad day, and that it is over when it was used up."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +9,11 @@ import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import InvalidOperation
 
-from tests.localrun.cloud import PLACE, Cloud, finished, service_body, until
+from tests.localrun.cloud import PLACE, Cloud, finished, service_body, to_revision, until
 
 KINDS = (
     "unavailable, too-many-requests, conflict, expired-token, dropped-answer, stale-reads, foreign-writer, "
-    "slow-operation, stuck-operation, late-ready, never-ready, pinned-traffic, late-logs"
+    "slow-operation, stuck-operation, late-ready, never-ready, pinned-traffic, stale-instance, late-logs"
 )
 
 
@@ -124,6 +125,21 @@ def test_traffic_is_pinned_so_that_the_next_plain_deploy_gets_none(cloud: Cloud,
     assert cloud.http.get(service["uri"]).json()["revision"] == f"{name}-one"
 
 
+def test_an_instance_of_the_revision_before_still_answers_after_a_shift(cloud: Cloud, echo: str, name: str) -> None:
+    old, new = f"{name}-one", f"{name}-two"
+    cloud.deploy(name, service_body(echo, revision=old))
+    arm(cloud, "stale-instance", name, delay="3600s")
+    tagged = service_body(echo, revision=new) | {"traffic": [to_revision(old, 100), to_revision(new, 0, "new")]}
+    service = cloud.deploy(name, tagged)
+    assert _answers(cloud, service["uri"]) == {old: 4}, "no traffic was shifted yet"
+
+    service = cloud.deploy(name, {"traffic": [to_revision(new, 100, "new")]}, updateMask="traffic")
+    assert _answers(cloud, service["uri"]) == {old: 2, new: 2}
+    assert _answers(cloud, service["trafficStatuses"][0]["uri"]) == {new: 4}, "a tag leads where it leads"
+    cloud.http.delete("/_local/faults", headers=cloud.token)
+    assert _answers(cloud, service["uri"]) == {new: 4}
+
+
 def test_log_entries_come_late(cloud: Cloud, echo: str, name: str) -> None:
     arm(cloud, "late-logs", name, delay="0.3s")
     uri = cloud.deploy(name, service_body(echo))["uri"]
@@ -131,6 +147,11 @@ def test_log_entries_come_late(cloud: Cloud, echo: str, name: str) -> None:
     assert cloud.http.get(uri).status_code == 200
     assert cloud.entries(query) == []
     until(lambda: cloud.entries(query), "the entry of the request comes")
+
+
+def _answers(cloud: Cloud, url: str) -> Counter[str]:
+    """Which revisions answer four requests."""
+    return Counter(cloud.http.get(url).json()["revision"] for _ in range(4))
 
 
 def _renamed(cloud: Cloud, name: str) -> Any:

@@ -106,6 +106,7 @@ class LocalApi:
 
     async def clear_faults(self, _: ApiRequest) -> Answer:
         self.faults.clear()
+        self.router.stale.clear()
         return Answer({})
 
     async def down(self, _: ApiRequest) -> Answer:

@@ -26,7 +26,7 @@ from netra_loop.localrun.services.model import (
     ServiceId,
 )
 from netra_loop.localrun.services.retention import MOST_REVISIONS, surplus
-from netra_loop.localrun.services.traffic import awaited, resolve
+from netra_loop.localrun.services.traffic import awaited, resolve, shares
 
 
 @dataclass(slots=True)
@@ -160,6 +160,9 @@ class Rollouts:
 
     def _apply(self, service: Service, problem: Failure | None) -> None:
         routes = service.routes if problem else resolve(service)
+        moved = service.routes and shares(routes) != shares(service.routes)
+        if moved and (stale := self.faults.meet(FaultKind.STALE_INSTANCE, service.id.name)):
+            self.router.stale.linger(service.id, service.routes, stale.delay)
         self.catalog.put_service(
             replace(service, observed=service.generation, updated=clock.now(), routes=routes, problem=problem)
         )

@@ -18,6 +18,7 @@ from netra_loop.localrun.loopback import is_local
 from netra_loop.localrun.routing import trace
 from netra_loop.localrun.routing.doors import CONTROL_PLANE, Doors
 from netra_loop.localrun.routing.relay import ClientLeft, InstanceLost, Outbound, exchange, outbound_head
+from netra_loop.localrun.routing.stale import StaleInstances
 from netra_loop.localrun.runtime.group import NoInstance
 from netra_loop.localrun.runtime.instance import Instance, StartFailed
 from netra_loop.localrun.runtime.instances import Fleet
@@ -74,6 +75,7 @@ class Router:
     activity: Activity
     seed: int
     doors: Doors
+    stale: StaleInstances = field(init=False, default_factory=StaleInstances)
     _doors: dict[Door, Opened] = field(init=False, default_factory=dict)
     _dice: random.Random = field(init=False)
 
@@ -168,7 +170,9 @@ class Router:
     def _choose(self, door: Door) -> Revision | None:
         service = self.catalog.find(door.service)
         routes = service.routes if service else ()
-        name = tagged(routes, door.tag) if door.tag else choose(routes, self._dice.random())
+        name = (
+            tagged(routes, door.tag) if door.tag else choose(self.stale.met(door.service, routes), self._dice.random())
+        )
         return self.catalog.find_revision(RevisionId(door.service, name))
 
     async def _forward(self, revision: Revision, client: Link, outbound: Outbound, served: Served) -> None:

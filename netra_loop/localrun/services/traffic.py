@@ -78,6 +78,15 @@ def serving(service: Service) -> set[str]:
     return {route.revision for route in service.routes} | awaited(service)
 
 
+def shares(routes: Iterable[Route]) -> dict[str, int]:
+    """The percentage of each revision that gets any; several lines of one are added up."""
+    found: dict[str, int] = {}
+    for route in routes:
+        if route.target.percent:
+            found[route.revision] = found.get(route.revision, 0) + route.target.percent
+    return found
+
+
 def share(service: Service, revision: str) -> int:
     """The percentage of a service's requests that a revision gets, or will get when the service has settled."""
     routes = (service.routes, resolve(service))
