@@ -11,7 +11,7 @@ import jsonschema
 
 from netra_loop.adapters.locks import Lock, environment_lock
 from tests.cli.test_green import SCHEMA
-from tests.loop.test_crash import kill_at_entry, started
+from tests.loop.test_crash import kill_at_entry
 from tests.small_project import PLAN, Project
 
 MIGRATE = "  - {id: migrate, steps: [{id: migrate, run: ['true'], irreversible: true}]}\n"
@@ -78,7 +78,7 @@ def test_a_rollback_refuses_what_is_broken_survives_a_kill_and_keeps_its_commit_
     assert project.result["next_actions"][0]["id"] == "unsafe:backend"
     assert "HTTP 500" in project.result["reason"]
 
-    assert kill_at_entry(project, started(project, "rollback"), len(project.sessions) + 1, 6)
+    assert kill_at_entry(project, project.start("rollback"), len(project.sessions) + 1, 6)
     assert_gc_takes_the_tag_away(project)
     resumed = project.do("resume", "last", "--output", "plain")
     assert (resumed.code, project.serving) == (0, old), project.worklog
