@@ -18,6 +18,7 @@ import pytest
 
 from netra_loop.adapters.gcloud_env import gcloud_environment
 from tests.localrun.cloud import Cloud
+from tests.localrun.forked_gcloud import ForkedGcloud, Said, installation
 
 needs_gcloud = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 
@@ -139,40 +140,24 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
 class Gcloud:
     """gcloud with a configuration of its own. It sends what is larger than 5 MiB in chunks, here of 1 MiB."""
 
     def __init__(self, cloud: Cloud, folder: Path) -> None:
         self.recorder = Recorder(cloud.url)
-        self._folder = folder
         ours = gcloud_environment(self.recorder.url, "demo", "europe-west1", folder / "gcloud")
         others = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")}
-        self._environment = others | ours | {"CLOUDSDK_STORAGE_UPLOAD_CHUNK_SIZE": "1Mi"}
+        self._forked = ForkedGcloud(others | ours | {"CLOUDSDK_STORAGE_UPLOAD_CHUNK_SIZE": "1Mi"})
 
     def __call__(self, *arguments: str) -> Said:
-        command = ["gcloud", *arguments]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=120)
-        return Said(done.returncode, done.stdout, done.stderr)
+        return self._forked(*arguments)
 
     def json(self, *arguments: str) -> Any:
         """What a command that succeeds prints."""
         return self(*arguments, "--format=json").document
 
     def close(self) -> None:
+        self._forked.close()
         self.recorder.close()
 
 
@@ -194,12 +179,9 @@ def foreign_fields(exchanges: list[Exchange]) -> list[str]:
     kinds = [_message(exchange) for exchange in good]
     unknown = [exchange.request for exchange, kind in zip(good, kinds, strict=True) if not kind]
     told = [[kind, exchange.answer] for exchange, kind in zip(good, kinds, strict=True) if kind]
-    where = "value[separator=' '](basic.python_location, installation.sdk_root)"
-    python, root = subprocess.run(
-        ["gcloud", "info", f"--format={where}"], capture_output=True, text=True, check=True
-    ).stdout.split()
+    python, modules = installation()
     done = subprocess.run(
-        [python, "-c", STRICT, f"{root}/lib"], input=json.dumps(told), capture_output=True, text=True, check=True
+        [python, "-c", STRICT, modules], input=json.dumps(told), capture_output=True, text=True, check=True
     )
     return unknown + list(json.loads(done.stdout))
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from tests.localrun.cloud import Cloud, write_echo_app
-from tests.localrun.gcloud import Gcloud, Said, check_forms, needs_gcloud
+from tests.localrun.forked_gcloud import Said
+from tests.localrun.gcloud import Gcloud, check_forms, needs_gcloud
 
 pytestmark = needs_gcloud
 
