@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import anyio
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.health import check_health
-from netra_loop.adapters.locate import Address
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.target import Endpoint, HealthCheck, Target
 

@@ -10,7 +10,6 @@ from anyio import to_thread
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.health import check_health
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.websocket import check_websocket
 from netra_loop.core.checkup import ServiceCheckup
 from netra_loop.core.seen import Result
@@ -33,12 +32,12 @@ async def check_up(cloud: CloudRun, targets: Sequence[Target]) -> tuple[ServiceC
 async def _look(cloud: CloudRun, target: Target) -> ServiceCheckup:
     try:
         service = await to_thread.run_sync(cloud.service, target.service)
+        address = await cloud.address(target, service) if service else None
     except Exception as error:
         trouble = "; ".join(errored(error, f"finding {target.service}").reasons)
         return ServiceCheckup(target.name, "unknown", "", trouble=trouble)
-    if service is None:
+    if service is None or address is None:
         return ServiceCheckup(target.name, "", "", trouble=f"service {target.service} is not deployed")
-    address = Address(service.url, service.serving)
     health = await check_health(target, address) if target.health else None
     websocket: Result | None = await check_websocket(target, address) if target.websocket else None
     return ServiceCheckup(target.name, service.url, service.serving, health, websocket)

@@ -7,10 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from netra_loop.adapters.access.tokens import Tokens
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.calls import Calls
 from netra_loop.core.plan import Environment
 from netra_loop.core.redeploy import KEY_LABEL, OUR_LABELS
 from netra_loop.core.seen import Share
+from netra_loop.core.target import Target
 
 if TYPE_CHECKING:
     from google.cloud import run_v2
@@ -90,16 +93,27 @@ class Template:
 class CloudRun:
     """One project and region. Every method is one blocking call, made again while the API is unavailable."""
 
-    def __init__(self, environment: Environment, api_url: str = "", call: Calls | None = None) -> None:
+    def __init__(
+        self, environment: Environment, api_url: str = "", call: Calls | None = None, tokens: Tokens | None = None
+    ) -> None:
         """api_url: the embedded Cloud Run; empty for Google's, with the credentials of this machine.
 
-        call: how calls are made; by default refused credentials are not waited for.
+        call: how calls are made; by default refused credentials are not waited for. tokens: how services let us in.
         """
+        self._tokens = tokens or Tokens()
         self.parent = f"projects/{environment.project}/locations/{environment.region}"
         self._options = client_options(api_url)
         self._call = call or Calls()
         self._services: run_v2.ServicesClient | None = None
         self._revisions: run_v2.RevisionsClient | None = None
+
+    async def address(self, target: Target, service: ServiceState, url: str = "", revision: str = "") -> Address:
+        """Where a target is asked, with what lets us in: a revision at its tag's URL, or what serves at the base URL.
+
+        Raises NoAccess.
+        """
+        headers = await self._tokens.headers(target, service.url)
+        return Address(url or service.url, revision or ("" if url else service.serving), service.generation, headers)
 
     def service(self, name: str) -> ServiceState | None:
         """The service, None when there is none of that name."""

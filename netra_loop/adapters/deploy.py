@@ -94,7 +94,7 @@ class DeployRunner:
         return Serving(found.name, ours, found.ready is True, found.labels, found.image, found.created)
 
     async def _unchanged(self, target: Target, service: ServiceState, serving: Serving, wanted: Wanted) -> Result:
-        identified = await identify(target, service.url, serving.revision)
+        identified = await identify(target, await self._cloud.address(target, service))
         deployed = Deployed(
             target=target.name,
             service=target.service,

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from anyio import to_thread
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import CloudLogs, LogLine, log_query
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.locate import Address, locate
+from netra_loop.adapters.locate import locate
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import is_down

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from netra_loop.adapters.access.tokens import NoAccess
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
-from netra_loop.adapters.locate import Address, found
+from netra_loop.adapters.locate import found
 from netra_loop.adapters.reach import Refused
+from netra_loop.core.access import denied
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import MISSING, Answer, dependency_states, named_revision, parsed, problems, unlike
 from netra_loop.core.outcome import Outcome
@@ -50,7 +53,7 @@ async def check_health(target: Target, address: Address) -> Result:
     """One whole health check of a target at an address, ERRORED where we may not ask; `health` does the same."""
     try:
         return await _checked(target, address)
-    except Refused as error:
+    except (Refused, NoAccess) as error:
         return Result(Outcome.ERRORED, (str(error),))
 
 
@@ -86,13 +89,15 @@ async def _sample(http: httpx.AsyncClient, target: Target, address: Address, beg
     answer: Answer | None = None
     latency = 0.0
     wrong: list[str] = []
-    refused: list[Refused] = []
+    refused: list[Refused | NoAccess] = []
 
     async def ask() -> None:
         nonlocal answer, latency
         started = time.perf_counter()
         try:
-            answer = await fetch(http, address.url + check.path, timeout, check.redirects)
+            answer = await fetch(http, address.url + check.path, timeout, check.redirects, address.headers)
+            if why := denied(target.access, check.status, answer):
+                refused.append(NoAccess(f"{target.name}: {why}"))
         except Unanswered as error:
             wrong.append(str(error))
         except Refused as error:
@@ -101,7 +106,7 @@ async def _sample(http: httpx.AsyncClient, target: Target, address: Address, beg
 
     async def ask_also(endpoint: Endpoint) -> None:
         try:
-            also = await fetch(http, address.url + endpoint.path, timeout, check.redirects)
+            also = await fetch(http, address.url + endpoint.path, timeout, check.redirects, address.headers)
         except Unanswered as error:
             findings[endpoint.path].append(str(error))
         except Refused as error:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
 
 import netra_loop
+from netra_loop.adapters.access.tokens import NoAccess
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.reach import Reach, Resolve, look_up
 from netra_loop.adapters.tls import context, problem
+from netra_loop.core.access import denied
 from netra_loop.core.health import Answer, named_revision
 from netra_loop.core.target import Target
 
@@ -49,24 +53,28 @@ def client(target: Target, resolve: Resolve = look_up) -> httpx.AsyncClient:
 
 
 async def fetch(
-    http: httpx.AsyncClient, url: str, timeout: float = PROBE_TIMEOUT, redirects: Sequence[str] = ()
+    http: httpx.AsyncClient,
+    url: str,
+    timeout: float = PROBE_TIMEOUT,
+    redirects: Sequence[str] = (),
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Answer:
     """GET within `timeout` seconds in all, at most 1 MiB of body. Raises Unanswered.
 
-    redirects: the hosts (with their port where it is not the usual one) that an answer may lead to, at most 3 times;
-    any other redirect is an answer like every other.
+    headers: what lets us in, for this URL and no other. redirects: the hosts (with their port where it is not the
+    usual one) that an answer may lead to, at most 3 times; any other redirect is an answer like every other.
     """
     import httpx
 
     try:
         with anyio.fail_after(timeout):
-            answer = await _exchange(http, url)
+            answer = await _exchange(http, url, headers)
             for _ in range(MOST_REDIRECTS):
                 onward = _onward(url, answer, redirects)
                 if not onward:
                     break
                 url = onward
-                answer = await _exchange(http, url)
+                answer = await _exchange(http, url, {})
             return answer
     except TimeoutError:
         raise Unanswered(f"{url}: no whole answer in {timeout:g} s") from None
@@ -74,16 +82,16 @@ async def fetch(
         raise Unanswered(f"{url}: {problem(error) or f'{type(error).__name__}: {error}'}") from error
 
 
-async def _exchange(http: httpx.AsyncClient, url: str) -> Answer:
-    async with http.stream("GET", url) as response:
+async def _exchange(http: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> Answer:
+    async with http.stream("GET", url, headers=headers) as response:
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > BODY_CAP:
                 raise Unanswered(f"{url}: the body is larger than {BODY_CAP} bytes")
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        plain = _decoded(url, bytes(body), headers.get("content-encoding", "identity").lower())
-        return Answer(response.status_code, headers, plain.decode("utf-8", "replace"))
+        told = {name.lower(): value for name, value in response.headers.items()}
+        plain = _decoded(url, bytes(body), told.get("content-encoding", "identity").lower())
+        return Answer(response.status_code, told, plain.decode("utf-8", "replace"))
 
 
 def _onward(url: str, answer: Answer, redirects: Sequence[str]) -> str:
@@ -112,6 +120,13 @@ def _decoded(url: str, body: bytes, encoding: str) -> bytes:
     return plain
 
 
+def _nobody(target: Target, answer: Answer) -> str:
+    """An answer that names no revision. Raises NoAccess where that is because we were not let in."""
+    if why := denied(target.access, 200, answer):
+        raise NoAccess(f"{target.name}: {why}")
+    return "no revision"
+
+
 @dataclass(frozen=True, slots=True)
 class Identified:
     """Whether the answers at a URL named a revision; answers: how many in a row did, at the end."""
@@ -121,8 +136,12 @@ class Identified:
     verified: bool
 
 
-async def identify(target: Target, url: str, revision: str) -> Identified:
-    """Ask until enough answers in a row name the revision; without a declared identity nothing can be wrong."""
+async def identify(target: Target, address: Address) -> Identified:
+    """Ask until enough answers in a row name the revision; without a declared identity nothing can be wrong.
+
+    Raises NoAccess where we are not let in.
+    """
+    revision = address.revision
     if target.identity is None:
         return Identified("unverified: the service declares no identity", 0, verified=True)
     identity = target.identity
@@ -132,7 +151,8 @@ async def identify(target: Target, url: str, revision: str) -> Identified:
         with anyio.move_on_after(IDENTITY_PATIENCE):
             while row < IDENTITY_ANSWERS:
                 try:
-                    last = named_revision(identity, await fetch(http, url + identity.path)) or "no revision"
+                    answer = await fetch(http, address.url + identity.path, headers=address.headers)
+                    last = named_revision(identity, answer) or _nobody(target, answer)
                 except Unanswered as error:
                     last = str(error)
                 row = row + 1 if last == revision else 0

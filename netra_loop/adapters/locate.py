@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from anyio import to_thread
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.google_errors import errored
 from netra_loop.core.agenda import shifts_of
@@ -15,18 +14,6 @@ from netra_loop.core.plan import Kind
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from netra_loop.core.target import Target
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A URL and the one revision behind it; empty where the traffic is split or not known.
-
-    generation: of its service; with the same one nobody moved the traffic there and back in between.
-    """
-
-    url: str
-    revision: str
-    generation: int = 0
 
 
 async def locate(cloud: CloudRun, session: Session, act: Act, target: Target) -> Address | None:
@@ -41,9 +28,9 @@ async def locate(cloud: CloudRun, session: Session, act: Act, target: Target) ->
     deployed = iteration.deployed(target.name)
     promoted = shifts_of(iteration, Kind.PROMOTE).get(target.name)
     if deployed is None or deployed.candidate_url == deployed.url or (promoted and promoted.result):
-        return Address(service.url, service.serving, service.generation)
+        return await cloud.address(target, service)
     behind = [share.revision for share in service.effective if share.url == deployed.candidate_url]
-    return Address(deployed.candidate_url, behind[0] if behind else "", service.generation)
+    return await cloud.address(target, service, deployed.candidate_url, behind[0] if behind else "")
 
 
 async def found(cloud: CloudRun, session: Session, act: Act, target: Target) -> Address | Result:

@@ -141,7 +141,7 @@ class Maker:
         url = after.url if first else after.tag_url(making.order.tag)
         if not url:
             return Result(Outcome.ERRORED, (f"revision {revision.name} is ready and has no URL",))
-        identified = await identify(making.target, url, revision.name)
+        identified = await identify(making.target, await self._cloud.address(making.target, after, url, revision.name))
         deployed = Deployed(
             target=making.target.name,
             service=making.target.service,

@@ -39,6 +39,10 @@ class Redactor:
         spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
         self._known = sorted(spellings, key=len, reverse=True)
 
+    def learn(self, secret: str) -> None:
+        """Mask this one too from now on."""
+        self._known = sorted({*self._known, *_spellings(secret)}, key=len, reverse=True)
+
     def text(self, text: str) -> str:
         """The text with every secret replaced by [masked]."""
         for spelling in self._known:

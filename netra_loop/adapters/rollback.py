@@ -12,7 +12,6 @@ from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import identify
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.shifting import ForeignChange, others_tags, present, set_traffic
 from netra_loop.adapters.trial import Trial, healthy, tried
 from netra_loop.core.agenda import FOREIGN_CHANGE
@@ -119,11 +118,12 @@ class RollbackRunner:
 
     async def _verified(self, rollback: _Rollback, after: ServiceState) -> Result:
         """Who answers at the base URL, and how."""
-        identified = await identify(rollback.target, after.url, rollback.revision)
+        address = await self._cloud.address(rollback.target, after, revision=rollback.revision)
+        identified = await identify(rollback.target, address)
         seen = replace(rollback.seen(after), identity=identified.how, answers=identified.answers)
         if not identified.verified:
             return Result(Outcome.FAILED, (f"identity: {identified.how}",), seen)
-        health = await check_health(rollback.target, Address(after.url, rollback.revision))
+        health = await check_health(rollback.target, address)
         if health.outcome is not Outcome.PASSED:
             return Result(Outcome.FAILED, (f"{after.url}: {'; '.join(health.reasons)}",), seen, health.evidence)
         seen = replace(seen, identity=f"{identified.how}, {healthy(health)} at the base URL")

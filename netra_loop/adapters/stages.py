@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
 from netra_loop.core.health import Answer, dependency_states, named_revision, parsed, problems
 from netra_loop.core.plan import Promotion
@@ -20,48 +21,42 @@ if TYPE_CHECKING:
 PAUSE = 0.05  # seconds between two looks
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a revision is met: at the service's own URL beside others, and alone at its tag's."""
-
-    url: str
-    tag_url: str
-    revision: str
-
-
-async def watch(target: Target, place: Place, promotion: Promotion) -> Watched:
+async def watch(target: Target, beside: Address, alone: Address, promotion: Promotion) -> Watched:
     """Until the stage is over: enough answers of the new revision were good for long enough, or one was bad.
 
-    An answer at the service's own URL counts if it names the revision; the one at its tag's URL must be healthy.
+    beside: the service's own URL, where an answer counts if it names the revision; alone: the URL of its tag, where it
+    must be healthy.
     """
     began = time.monotonic()
     watched = Watched()
     async with client(target) as http:
         while going(promotion, watched) is Going.HOLD:
-            samples, findings = await _look(http, target, place)
+            samples, findings = await _look(http, target, beside, alone)
             watched = Watched(time.monotonic() - began, watched.samples + samples, findings)
             await anyio.sleep(PAUSE)
     return replace(watched, seconds=round(watched.seconds, 3))
 
 
-async def _look(http: httpx.AsyncClient, target: Target, place: Place) -> tuple[int, tuple[str, ...]]:
+async def _look(
+    http: httpx.AsyncClient, target: Target, beside: Address, alone: Address
+) -> tuple[int, tuple[str, ...]]:
     """How many answers of the new revision one look gave, and what was wrong with them."""
     identity, check = target.identity or Identity(), target.health or HealthCheck("/")
     findings: list[str] = []
-    answer = await _answer(http, place.url + identity.path, findings)
-    met = answer is not None and named_revision(identity, answer) == place.revision
+    answer = await _answer(http, beside, identity.path, findings)
+    met = answer is not None and named_revision(identity, answer) == beside.revision
     if answer and met and answer.status >= 500:
         findings.append(f"{identity.path}: HTTP {answer.status}")
-    if place.tag_url and (own := await _answer(http, place.tag_url + check.path, findings)):
+    if own := await _answer(http, alone, check.path, findings):
         states = dependency_states(parsed(own.body), target.dependencies)
         findings += problems(check, own, states)
     return int(met), tuple(findings)
 
 
-async def _answer(http: httpx.AsyncClient, url: str, findings: list[str]) -> Answer | None:
+async def _answer(http: httpx.AsyncClient, address: Address, path: str, findings: list[str]) -> Answer | None:
     """The answer; where none comes that is a finding: nobody can say that it was not the new revision's."""
     try:
-        return await fetch(http, url, PROBE_TIMEOUT)
+        return await fetch(http, address.url + path, PROBE_TIMEOUT, headers=address.headers)
     except Unanswered as error:
         findings.append(str(error))
         return None

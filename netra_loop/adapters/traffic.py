@@ -11,7 +11,7 @@ from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.http import identify
 from netra_loop.adapters.shifting import ForeignChange, others_tags, present, set_traffic
-from netra_loop.adapters.stages import Place, watch
+from netra_loop.adapters.stages import watch
 from netra_loop.adapters.trial import Trial, tried
 from netra_loop.core.agenda import FOREIGN_CHANGE, has_way_back
 from netra_loop.core.events import Act, HandleKnown
@@ -77,10 +77,12 @@ class ShiftRunner:
     async def _watched(self, shift: _Shift, after: ServiceState) -> Result | None:
         """Why a stage does not lead to the next one; None when it does. Stopped, it says so and stays where it is."""
         promotion, percent = shift.plan.promotion, percents(after.effective)[shift.deployed.revision]
-        place = Place(after.url, after.tag_url(shift.tag), shift.deployed.revision)
+        revision = shift.deployed.revision
+        beside = await self._cloud.address(shift.target, after, revision=revision)
+        alone = await self._cloud.address(shift.target, after, after.tag_url(shift.tag), revision)
         watched = Watched()
         try:
-            watched = await watch(shift.target, place, promotion)
+            watched = await watch(shift.target, beside, alone, promotion)
         except anyio.get_cancelled_exc_class():
             return Result(Outcome.INCOMPLETE, (f"stopped at {percent} %",), shift.seen(after))
         shift.watched.append(Stage(percent, watched.seconds, watched.samples, len(watched.findings)))
@@ -107,7 +109,7 @@ class ShiftRunner:
         """A split has no single revision to look for: there the effective traffic is the proof."""
         if not after.serving:
             return Result(Outcome.PASSED, (), shift.seen(after))
-        identified = await identify(shift.target, after.url, after.serving)
+        identified = await identify(shift.target, await self._cloud.address(shift.target, after))
         seen = replace(shift.seen(after), identity=identified.how, answers=identified.answers)
         if not identified.verified:
             return Result(Outcome.FAILED, (f"identity: {identified.how}",), seen)

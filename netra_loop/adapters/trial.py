@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import anyio
 from anyio import to_thread
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import identify
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.publish import POLL, TAG_PREFIX, Tell
 from netra_loop.adapters.shifting import others_tags, set_traffic
 from netra_loop.core.outcome import Outcome
@@ -59,7 +59,8 @@ async def tried(cloud: CloudRun, trial: Trial, tell: Tell) -> Tried:
         return Tried(False, problem)
     tell({"tag": trial.tag})
     service = await set_traffic(cloud, trial.target.service, trial.tagged, tell)
-    seen = await _looked_at(trial, service.tag_url(trial.tag))
+    address = await cloud.address(trial.target, service, service.tag_url(trial.tag), trial.revision)
+    seen = await _looked_at(trial, address)
     if not seen.good:
         await set_traffic(cloud, trial.target.service, trial.untagged, tell)
     return seen
@@ -79,11 +80,11 @@ async def _not_ready(cloud: CloudRun, trial: Trial) -> str:
         await anyio.sleep(POLL)
 
 
-async def _looked_at(trial: Trial, url: str) -> Tried:
-    health = await check_health(trial.target, Address(url, trial.revision))
+async def _looked_at(trial: Trial, address: Address) -> Tried:
+    url, health = address.url, await check_health(trial.target, address)
     if health.outcome is not Outcome.PASSED:
         return Tried(False, f"revision {trial.revision} is not healthy at {url}: {'; '.join(health.reasons)}")
-    identified = await identify(trial.target, url, trial.revision)
+    identified = await identify(trial.target, address)
     if not identified.verified:
         return Tried(False, f"revision {trial.revision} does not answer at {url}: {identified.how}")
     return Tried(True, f"{healthy(health)} at {url}, identity {identified.how}")

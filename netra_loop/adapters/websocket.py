@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from netra_loop.adapters.access.tokens import NoAccess
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.http import USER_AGENT
-from netra_loop.adapters.locate import Address, found
+from netra_loop.adapters.locate import found
 from netra_loop.adapters.reach import Reach, Refused
 from netra_loop.adapters.tls import context, problem
+from netra_loop.core.access import denied
 from netra_loop.core.events import Act, HandleKnown
-from netra_loop.core.health import MISSING, parsed, unmet
+from netra_loop.core.health import MISSING, Answer, parsed, unmet
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.problem import Evidence
 from netra_loop.core.seen import Result, WebSocketSeen
@@ -77,12 +80,12 @@ async def check_websocket(target: Target, address: Address) -> Result:
     check = target.websocket or WebSocketCheck("/")
     url = websocket_url(address.url) + check.path
     found = [_Progress() for _ in range(check.connections)]
-    refused: list[Refused] = []
+    refused: list[Refused | NoAccess] = []
 
     async def talk(progress: _Progress) -> None:
         try:
-            await _one(target, url, check, progress)
-        except Refused as error:
+            await _one(target, address, check, progress)
+        except (Refused, NoAccess) as error:
             refused.append(error)
 
     async with anyio.create_task_group() as tasks:
@@ -122,26 +125,26 @@ def _result(target: Target, url: str, check: WebSocketCheck, found: Sequence[_Pr
     return Result(Outcome.FAILED if reasons else Outcome.PASSED, reasons, seen, evidence)
 
 
-async def _one(target: Target, url: str, check: WebSocketCheck, progress: _Progress) -> None:
+async def _one(target: Target, address: Address, check: WebSocketCheck, progress: _Progress) -> None:
     """One connection to its end, within the deadline; one that is told to come back later does so once."""
     from websockets.exceptions import ConnectionClosed
 
     try:
         with anyio.fail_after(check.deadline):
             try:
-                progress.finding = await _talk(target, url, check, progress)
+                progress.finding = await _talk(target, address, check, progress)
             except ConnectionClosed as closed:
                 if closed.rcvd is None or closed.rcvd.code not in _COME_BACK:
                     raise
                 await anyio.sleep(COME_BACK_AFTER)
                 progress.doing, progress.limit = "connecting again", "open_deadline"
-                progress.finding = await _talk(target, url, check, progress)
+                progress.finding = await _talk(target, address, check, progress)
     except TimeoutError:
         limits = {"open_deadline": check.open_deadline, "first_deadline": check.first_deadline}
         seconds = min(limits.get(progress.limit, check.deadline), check.deadline)
         name = progress.limit if seconds < check.deadline else "deadline"
         progress.finding = f"nothing came in {seconds:g} s while {progress.doing} ({name})"
-    except Refused:
+    except (Refused, NoAccess):
         raise
     except ConnectionClosed as closed:
         progress.finding = f"{progress.doing}: {_closed(closed)}"
@@ -158,11 +161,11 @@ def _closed(closed: ConnectionClosed) -> str:
     return "broken off without a close, which counts as 1006 (abnormal closure)"
 
 
-async def _talk(target: Target, url: str, check: WebSocketCheck, progress: _Progress) -> str:
+async def _talk(target: Target, address: Address, check: WebSocketCheck, progress: _Progress) -> str:
     """Go through the steps; the first thing that is not as declared, empty when all is."""
     started = time.perf_counter()
     with anyio.fail_after(check.open_deadline):
-        socket = await _connected(target, url)
+        socket = await _connected(target, address, check)
     try:
         progress.connect_s, started = _lap(started)
         if check.first:
@@ -189,23 +192,28 @@ async def _talk(target: Target, url: str, check: WebSocketCheck, progress: _Prog
     return ""
 
 
-async def _connected(target: Target, url: str) -> ClientConnection:
-    """A connection to exactly this address: a redirect is an answer like any other that is no handshake."""
+async def _connected(target: Target, address: Address, check: WebSocketCheck) -> ClientConnection:
+    """A connection to exactly this address: a redirect is an answer like any other that is no handshake.
+
+    Raises NoAccess where we are not let in.
+    """
     from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidStatus
 
     class Direct(connect):
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
+    url = websocket_url(address.url) + check.path
     place = urlsplit(url)
     host, port = str(place.hostname), place.port or (443 if place.scheme == "wss" else 80)
-    address = await Reach(target.local).address(place.scheme, host, port)
+    pinned = await Reach(target.local).address(place.scheme, host, port)
     tls: dict[str, Any] = {}
     if place.scheme == "wss":
         tls = {"ssl": context(insecure=target.insecure), "server_hostname": host}
-    return await Direct(
+    opening = Direct(
         url,
-        host=address,
+        host=pinned,
         port=port,
         **tls,
         open_timeout=None,
@@ -214,7 +222,15 @@ async def _connected(target: Target, url: str) -> ClientConnection:
         compression=None,
         proxy=None,
         user_agent_header=USER_AGENT,
+        additional_headers=address.headers,
     )
+    try:
+        return await opening
+    except InvalidStatus as error:
+        told = {name.lower(): value for name, value in error.response.headers.raw_items()}
+        if why := denied(target.access, 101, Answer(error.response.status_code, told, "")):
+            raise NoAccess(f"{target.name}: {why}") from error
+        raise
 
 
 def _lap(started: float) -> tuple[float, float]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: Redactor) -> dict[Kind, Runner]:
+    from netra_loop.adapters.access.tokens import Tokens
     from netra_loop.adapters.ask import AskRunner
     from netra_loop.adapters.calls import RENEWAL_WINDOW, Calls
     from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
@@ -43,7 +44,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.traffic import ShiftRunner
     from netra_loop.adapters.websocket import WebSocketRunner
 
-    cloud = CloudRun(endpoint.plan.environment, endpoint.url, Calls(RENEWAL_WINDOW))
+    cloud = CloudRun(endpoint.plan.environment, endpoint.url, Calls(RENEWAL_WINDOW), Tokens(redactor.learn))
     logs = CloudLogs(endpoint.plan.environment, endpoint.url)
     pytest = PytestSuites(place.project, folder, place.state, redactor)
     commands = CommandSuites(place.project, folder, place.state.locks, redactor)

@@ -11,9 +11,9 @@ from email.utils import format_datetime
 import anyio
 import pytest
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import BODY_CAP, USER_AGENT, Unanswered, client, fetch, identify
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.reach import Refused
 from netra_loop.core.health import Answer
 from netra_loop.core.outcome import Outcome
@@ -387,7 +387,7 @@ def test_headers_are_told_in_lower_case() -> None:
 
 def identified(server: Running, identity: Identity | None, revision: str) -> tuple[str, int, bool]:
     target = Target("backend", "backend-service", identity=identity, local=True)
-    found = anyio.run(identify, target, server.url, revision)
+    found = anyio.run(identify, target, Address(server.url, revision))
     return found.how, found.answers, found.verified
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import Unanswered, client, fetch
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.reach import Reach, Refused
 from netra_loop.adapters.websocket import check_websocket
 from netra_loop.core.health import Answer

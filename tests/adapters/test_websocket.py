@@ -16,7 +16,7 @@ import anyio
 import pytest
 from websockets.sync.server import ServerConnection
 
-from netra_loop.adapters.locate import Address
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.websocket import MESSAGE_CAP, check_websocket, websocket_url
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import Result, WebSocketSeen
@@ -240,13 +240,24 @@ def test_h6_h7_a_peer_that_does_not_do_as_declared_has_failed_and_the_step_is_na
     assert took < SHORT + 6.0
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 503])
+@pytest.mark.parametrize("status", [400, 404, 503])
 def test_a_handshake_that_is_refused_tells_its_status(status: int) -> None:
     with websocket(mute, status) as url:
         result = look_for_all(url)
 
     assert (result.outcome, steps(result)) == (Outcome.FAILED, (False, False, False))
     assert result.reasons == (f"connecting: InvalidStatus: server rejected WebSocket connection: HTTP {status}",)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_handshake_that_does_not_let_us_in_says_nothing_of_the_service(status: int) -> None:
+    with websocket(mute, status) as url:
+        result = look_for_all(url)
+
+    assert result.outcome is Outcome.ERRORED
+    assert result.reasons[0].startswith(
+        f"backend: not let in: HTTP {status} (declare how it lets us in with 'auth: iam'"
+    )
 
 
 def test_a_service_that_nobody_runs_is_a_failure_at_once() -> None:

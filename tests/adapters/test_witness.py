@@ -9,8 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.suites.witness import LOOKS, Statement, Witness, request_query, requests_by_test
 from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import Proof, TestOutcome

@@ -23,6 +23,7 @@ from netra_loop.core.plan import (
     UserMode,
     When,
 )
+from netra_loop.core.target import AccessKind
 from netra_loop.core.target import Scalar as JsonScalar
 
 Line = Annotated[str, PlainValidator(values.line)]
@@ -174,6 +175,7 @@ class ServiceModel(Model):
     websocket: object = None
     dependencies: Mappings = None
     identity: object = None
+    auth: object = None
     peers: Mappings = None
     insecure: Flag = False
     requires: tuple[ServiceVariable, ...] = ()
@@ -228,6 +230,13 @@ class DependencyModel(Model):
 class PeerModel(Model):
     variable: ServiceVariable
     candidate: Flag = False
+
+
+class AccessModel(Model):
+    kind: Annotated[AccessKind, PlainValidator(values.member_of(AccessKind))]
+    audience: Annotated[str, PlainValidator(values.word)] = ""
+    impersonate: Annotated[str, PlainValidator(values.word)] = ""
+    argv: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
 
 
 class IdentityModel(Model):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from netra_loop.adapters.planfile.auth import read_access
 from netra_loop.adapters.planfile.dependencies import DependencyReader
 from netra_loop.adapters.planfile.models import (
     EndpointModel,
@@ -105,6 +106,7 @@ def _target(
         websocket=_websocket(document, (*place, "websocket")),
         dependencies=dependencies.read(place),
         identity=_identity(document, (*place, "identity")),
+        access=read_access(document, (*place, "auth")),
         peers=read_peers(document, place, names),
         requires=model.requires,
         imports=model.imports,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from netra_loop.adapters.locate import Address
+from netra_loop.adapters.address import Address
 from netra_loop.core.events import Act
 from netra_loop.core.plan import Suite
 from netra_loop.core.proof import Control

@@ -11,11 +11,11 @@ from typing import Protocol
 import anyio
 from anyio import to_thread
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import ServiceState
 from netra_loop.adapters.falsetarget import false_targets
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.locate import Address
 from netra_loop.adapters.suites.attempt import Attempt, host_port
 from netra_loop.adapters.suites.control_cache import ControlCache, digest
 from netra_loop.adapters.suites.diversion import Diversion

@@ -40,4 +40,6 @@ def suite_environment(attempt: Attempt, folder: SessionFolder) -> dict[str, str]
     for name, address in attempt.addresses.items():
         variable = name.upper().replace("-", "_")
         env |= {f"{variable}_URL": address.url, f"{variable}_WS_URL": websocket_url(address.url)}
+        if address.token:
+            env[f"{variable}_ID_TOKEN"] = address.token
     return env

@@ -11,10 +11,11 @@ from typing import Protocol
 import anyio
 from anyio import to_thread
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.locate import Address, locate
+from netra_loop.adapters.locate import locate
 from netra_loop.adapters.locks import lease
 from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.testcode import changed, suite_files

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import anyio
 from anyio import to_thread
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
-from netra_loop.adapters.locate import Address
 from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import Proof
 from netra_loop.core.seen import LogsSeen

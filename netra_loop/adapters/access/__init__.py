@@ -1,0 +1,1 @@
+"""How we come in where a service does not let everybody in."""
