@@ -26,7 +26,7 @@ from netra_loop.core.target import HealthCheck, Identity, Target
 from netra_loop.core.traffic import percents
 from netra_loop.wiring.rollback import Wish, going_back
 from netra_loop.wiring.sessions import Known
-from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, write_echo_app
+from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, until, write_echo_app
 from tests.stories import Story, deployed, usual_plan
 
 NUMBERS = itertools.count(1)
@@ -270,18 +270,31 @@ class Died(BaseException):
     """What ends a process at once."""
 
 
-@pytest.mark.parametrize("handle", ["traffic_before", "tag", "operation", "checked"])
-def test_wherever_it_dies_the_next_try_ends_at_the_same_place(service: Service, handle: str) -> None:
+DEATHS = {
+    "nothing was done": ("traffic_before", 1),
+    "the tag was chosen": ("tag", 1),
+    "the tag was set": ("operation", 1),
+    "the revision was seen to be good": ("checked", 1),
+    "the traffic was shifted": ("operation", 2),
+}
+
+
+@pytest.mark.parametrize(("handle", "times"), DEATHS.values(), ids=DEATHS)
+def test_wherever_it_dies_the_next_try_ends_at_the_same_place(service: Service, handle: str, times: int) -> None:
     rolling = Rolling(service)
+    heard: list[str] = []
 
     def die(event: Event) -> Session:
         session = rolling.say(event)
-        if isinstance(event, HandleKnown) and handle in event.handle:
+        heard.extend(event.handle if isinstance(event, HandleKnown) else ())
+        if heard.count(handle) == times:
             raise Died
         return session
 
     with pytest.raises(BaseException):  # noqa: B017 - a task group may wrap it
         rolling.go(die)
+    if times == 2:
+        until(lambda: service.traffic == {"old": 100}, "the shift is in effect")
     rolling.story.emit(SessionResumed("resume last")).start("rollback-backend")
     result = rolling.go()
 
