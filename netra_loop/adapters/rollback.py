@@ -10,10 +10,9 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import identify
 from netra_loop.adapters.shifting import ForeignChange, others_tags, present, set_traffic
-from netra_loop.adapters.trial import Trial, healthy, tried
+from netra_loop.adapters.trial import Trial, healthy_at, tried
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.goodness import stands_for
@@ -123,11 +122,10 @@ class RollbackRunner:
         seen = replace(rollback.seen(after), identity=identified.how, answers=identified.answers)
         if not identified.verified:
             return Result(Outcome.FAILED, (f"identity: {identified.how}",), seen)
-        health = await check_health(rollback.target, address)
-        if health.outcome is not Outcome.PASSED:
-            return Result(Outcome.FAILED, (f"{after.url}: {'; '.join(health.reasons)}",), seen, health.evidence)
-        seen = replace(seen, identity=f"{identified.how}, {healthy(health)} at the base URL")
-        return Result(Outcome.PASSED, (), seen, health.evidence)
+        health = await healthy_at(rollback.target, address)
+        if not health.good:
+            return Result(Outcome.FAILED, (f"{after.url}: {health.said}",), seen)
+        return Result(Outcome.PASSED, (), replace(seen, identity=f"{identified.how}, {health.said} at the base URL"))
 
     async def _commits(self, target: Target, wanted: str, before: Iterable[Share]) -> dict[str, str]:
         own = await self._labels(target, wanted)

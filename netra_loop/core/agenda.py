@@ -15,6 +15,7 @@ from netra_loop.core.results import red_tests
 from netra_loop.core.rollout import longest
 from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session
+from netra_loop.core.target import health_deadline
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE, Kind.ROLLBACK})
 CHANGING = SHIFTS | {Kind.DEPLOY}
@@ -80,6 +81,9 @@ def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -
 
 
 def _watching(plan: Plan, kind: Kind, subject: str) -> float:
+    """The seconds that a shift may need beyond itself, to watch its stages or what it leads back to."""
+    if kind is Kind.RESTORE:
+        return health_deadline(plan.environment.target(subject))
     return longest(plan.promotion) if is_gradual(plan, kind, subject) else 0.0
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from netra_loop.core.events import GoodRevision
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, RemedyMode, Step
 from netra_loop.core.session import Session
-from netra_loop.core.target import Target
+from netra_loop.core.target import Target, health_deadline
 
-TIMEOUT = 300.0  # seconds: two changes of the traffic, two health checks
+TIMEOUT = 300.0  # seconds for two changes of the traffic and for finding out who answers; health checks come on top
 ID = Kind.ROLLBACK.value
 
 
@@ -35,7 +35,8 @@ def rollback_plan(plan: Plan, targets: Sequence[Target]) -> Plan:
 def _step(target: Target, left: tuple[str, ...]) -> Step:
     name = f"{ID}-{target.name}"
     tags = frozenset({ID, name, target.name})
-    return Step(name, Kind.ROLLBACK, target.name, TIMEOUT, RESUME_CLASSES[Kind.ROLLBACK], tags, not_undone=left)
+    timeout = TIMEOUT + 2 * health_deadline(target)
+    return Step(name, Kind.ROLLBACK, target.name, timeout, RESUME_CLASSES[Kind.ROLLBACK], tags, not_undone=left)
 
 
 def aimed(plan: Plan, revisions: Mapping[str, str]) -> Plan:

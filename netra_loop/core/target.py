@@ -142,3 +142,8 @@ class Target:
     imports: tuple[str, ...] = ()
     insecure: bool = False
     local: bool = False
+
+
+def health_deadline(target: Target) -> float:
+    """The seconds that one health check of a target may take."""
+    return target.health.deadline if target.health else 0.0

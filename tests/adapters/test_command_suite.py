@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from netra_loop.adapters import supervise
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.locks import reserved
@@ -33,6 +34,7 @@ from netra_loop.core.proof import Facts
 from netra_loop.core.results import results_of
 from netra_loop.core.seen import ControlSeen, Result, Share
 from netra_loop.core.session import Session
+from netra_loop.core.target import Target
 from tests.adapters.silent import silent_witness
 from tests.stories import Story, plan_of, step, usual_plan
 
@@ -68,6 +70,9 @@ class OneService:
 
     def service(self, name: str) -> ServiceState:
         return self._state
+
+    async def address(self, target: Target, service: ServiceState) -> Address:
+        return Address(service.url, service.serving, service.generation)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import ServiceState
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.redact import Redactor
@@ -22,6 +23,7 @@ from netra_loop.core.control import StillPassing, still_passing
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Phase, Step, Suite, SuiteRunner, Users
 from netra_loop.core.seen import ControlSeen, Result, Share
+from netra_loop.core.target import Target
 from tests.stories import START, Story, plan_of
 
 from .servers import Running, answer, request, tcp
@@ -92,6 +94,9 @@ class OneService:
 
     def service(self, name: str) -> ServiceState | None:
         return self._state if name == "backend" else None
+
+    async def address(self, target: Target, service: ServiceState) -> Address:
+        return Address(service.url, service.serving, service.generation)
 
 
 class Unreachable:

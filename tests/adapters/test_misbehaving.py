@@ -19,6 +19,7 @@ import anyio
 import pytest
 import yaml
 
+from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.redact import Redactor
@@ -31,6 +32,7 @@ from netra_loop.core.plan import Gate, Kind, Phase, Suite, SuiteRunner, Toleranc
 from netra_loop.core.results import results_of
 from netra_loop.core.seen import Share
 from netra_loop.core.session import Session
+from netra_loop.core.target import Target
 from tests.adapters.silent import silent_witness
 from tests.stories import Story, plan_of, step
 
@@ -81,6 +83,9 @@ class OneService:
         everything = (Share("backend-1", 100),)
         changes = 1 + 2 * (self._project / "moved").exists()
         return ServiceState(name, self._url, everything, everything, "backend-1", False, "etag", generation=changes)
+
+    async def address(self, target: Target, service: ServiceState) -> Address:
+        return Address(service.url, service.serving, service.generation)
 
 
 class Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from netra_loop.core.target import HealthCheck, Identity, Target
 from netra_loop.core.traffic import percents
 from netra_loop.wiring.rollback import Wish, going_back
 from netra_loop.wiring.sessions import Known
-from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, write_echo_app
+from tests.localrun.cloud import PLACE, Cloud, service_body, to_latest, to_revision, until, write_echo_app
 from tests.stories import Story, deployed, usual_plan
 
 NUMBERS = itertools.count(1)
@@ -111,6 +111,10 @@ class Service:
         answer = self.cloud.http.post("/_local/faults", json=body, headers=self.cloud.token)
         assert answer.status_code == 200, answer.text
 
+    def clear(self) -> None:
+        """Have nothing go wrong any more."""
+        self.cloud.http.delete("/_local/faults", headers=self.cloud.token)
+
 
 def deployed_twice(cloud: Cloud, image: str) -> Service:
     found = Service(cloud, f"back{next(NUMBERS)}", image)
@@ -128,7 +132,7 @@ def shared(cloud: Cloud, echo: str) -> Service:
 def service(shared: Service) -> Iterator[Service]:
     """The service that all tests share; the next one finds the new revision serving again."""
     yield shared
-    shared.cloud.http.delete("/_local/faults", headers=shared.cloud.token)
+    shared.clear()
     shared.shift(to_revision(shared.new, 100))
 
 
@@ -143,8 +147,8 @@ def broken(cloud: Cloud, echo: str, request: pytest.FixtureRequest) -> tuple[Ser
 class Rolling:
     """A session that rolls the service back to its old revision, event by event as the loop would."""
 
-    def __init__(self, service: Service) -> None:
-        environment = Environment("local", "embedded", "demo", "europe-west1", (service.target,))
+    def __init__(self, service: Service, target: Target | None = None) -> None:
+        environment = Environment("local", "embedded", "demo", "europe-west1", (target or service.target,))
         plan = replace(usual_plan(), environment=environment)
         aim = {"backend": service.old}
         self.service = service
@@ -153,6 +157,10 @@ class Rolling:
     @property
     def act(self) -> Act:
         return self.story.session.record("1/rollback-backend").act
+
+    @property
+    def act_said(self) -> Mapping[str, str]:
+        return self.story.session.record("1/rollback-backend").handle
 
     def say(self, event: Event) -> Session:
         return self.story.emit(event).session
@@ -219,12 +227,29 @@ def test_g12_what_passes_is_tried_again_after_a_look(service: Service, act: str,
     assert not service.cloud.get("/_local/faults")["faults"], "all of them were met"
 
 
-def test_g12_what_does_not_pass_ends_it_and_says_what_the_api_said(service: Service) -> None:
-    service.arm("conflict", 50)
+REFUSALS = {
+    "a conflict without end": ("conflict", 50, "someone else changed it at the same time"),
+    "credentials that have expired": ("expired-token", 50, "`gcloud auth application-default login`"),
+}
+
+
+@pytest.mark.parametrize(("kind", "times", "advice"), REFUSALS.values(), ids=REFUSALS)
+def test_g12_what_does_not_pass_ends_it_with_what_the_api_said(
+    service: Service, kind: str, times: int, advice: str
+) -> None:
+    service.arm(kind, times)
     result = Rolling(service).go()
+    service.clear()
 
     assert (result.outcome, service.traffic) == (Outcome.ERRORED, {"new": 100})
-    assert "someone else changed it at the same time" in result.reasons[0]
+    assert advice in result.reasons[0]
+
+
+def test_where_no_health_is_declared_an_answer_will_do(service: Service) -> None:
+    rolling = Rolling(service, replace(service.target, health=None, identity=None))
+
+    assert (rolling.go().outcome, service.traffic) == (Outcome.PASSED, {"old": 100})
+    assert "HTTP 200 at /, no health check is declared" in rolling.act_said["checked"]
 
 
 def test_traffic_that_somebody_else_moves_meanwhile_is_left_alone(service: Service) -> None:
@@ -245,18 +270,31 @@ class Died(BaseException):
     """What ends a process at once."""
 
 
-@pytest.mark.parametrize("handle", ["traffic_before", "tag", "operation", "checked"])
-def test_wherever_it_dies_the_next_try_ends_at_the_same_place(service: Service, handle: str) -> None:
+DEATHS = {
+    "nothing was done": ("traffic_before", 1),
+    "the tag was chosen": ("tag", 1),
+    "the tag was set": ("operation", 1),
+    "the revision was seen to be good": ("checked", 1),
+    "the traffic was shifted": ("operation", 2),
+}
+
+
+@pytest.mark.parametrize(("handle", "times"), DEATHS.values(), ids=DEATHS)
+def test_wherever_it_dies_the_next_try_ends_at_the_same_place(service: Service, handle: str, times: int) -> None:
     rolling = Rolling(service)
+    heard: list[str] = []
 
     def die(event: Event) -> Session:
         session = rolling.say(event)
-        if isinstance(event, HandleKnown) and handle in event.handle:
+        heard.extend(event.handle if isinstance(event, HandleKnown) else ())
+        if heard.count(handle) == times:
             raise Died
         return session
 
     with pytest.raises(BaseException):  # noqa: B017 - a task group may wrap it
         rolling.go(die)
+    if times == 2:
+        until(lambda: service.traffic == {"old": 100}, "the shift is in effect")
     rolling.story.emit(SessionResumed("resume last")).start("rollback-backend")
     result = rolling.go()
 
