@@ -27,7 +27,7 @@ class ServiceState:
     """A service as the API shows it: what was asked of its traffic, and what is in effect.
 
     template: its revision template as the client has it (run_v2.RevisionTemplate). generation: it grows with every
-    change that somebody asks for.
+    change that somebody asks for. pinned: traffic goes by revision name, so that a plain deploy would serve nothing.
     """
 
     name: str
@@ -39,6 +39,7 @@ class ServiceState:
     etag: str
     template: Any = field(default=None, compare=False, repr=False)
     generation: int = 0
+    pinned: bool = False
 
     @property
     def serving(self) -> str:
@@ -246,7 +247,8 @@ def _service_state(service: run_v2.Service) -> ServiceState:
         wanted=tuple(Share(_last(t.revision) or latest, t.percent, t.tag) for t in service.traffic),
         effective=tuple(Share(_last(t.revision) or latest, t.percent, t.tag, t.uri) for t in service.traffic_statuses),
         latest_ready=latest,
-        reconciling=service.reconciling,
+        reconciling=service.reconciling or service.observed_generation != service.generation,
+        pinned=any(line.percent and line.revision for line in service.traffic),
         etag=service.etag,
         template=service.template,
         generation=int(service.generation),

@@ -146,7 +146,7 @@ async def identify(target: Target, address: Address) -> Identified:
         return Identified("unverified: the service declares no identity", 0, verified=True)
     identity = target.identity
     where = f"header {identity.header}" if identity.header else f"{identity.path} {identity.pointer}"
-    row, last = 0, "nothing"
+    row, last, other = 0, "", "nothing"
     async with client(target) as http:
         with anyio.move_on_after(IDENTITY_PATIENCE):
             while row < IDENTITY_ANSWERS:
@@ -157,7 +157,8 @@ async def identify(target: Target, address: Address) -> Identified:
                     last = str(error)
                 row = row + 1 if last == revision else 0
                 if last != revision:
+                    other = last
                     await anyio.sleep(0.2)
     if row == IDENTITY_ANSWERS:
         return Identified(f"verified by {where}", row, verified=True)
-    return Identified(f"{where} named {last}, not {revision}", row, verified=False)
+    return Identified(f"{where} named {other}, not {revision}", row, verified=False)

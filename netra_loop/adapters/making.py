@@ -157,6 +157,7 @@ class Maker:
             traffic_after=after.effective,
             adopted=adopted,
             changes=making.changes,
+            pinned=before is not None and before.pinned,
             commit=making.wanted.commit,
             settings=making.wanted.settings,
             checked=making.checked,

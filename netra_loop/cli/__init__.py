@@ -12,7 +12,7 @@ import typer
 import netra_loop
 from netra_loop.adapters.files import State
 from netra_loop.adapters.redact import Redactor, secrets_in
-from netra_loop.cli import control, gc, health, local, plan, rollback, run, sessions
+from netra_loop.cli import control, doctor, gc, health, local, plan, rollback, run, sessions
 from netra_loop.cli.say import say
 from netra_loop.core.errors import InternalError, LoopError
 from netra_loop.views.encode import visible
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 run.add_to(app)
 health.add_to(app)
+doctor.add_to(app)
 control.add_to(app)
 rollback.add_to(app)
 gc.add_to(app)

@@ -39,6 +39,7 @@ def service_of(session: Session, target: Target) -> Document:
         "previous_revision": (deployed.previous_revision if deployed else _alone(before)) or None,
         "serving_revision": serving or None,
         "strategy": deployed.strategy if deployed else None,
+        "pinned": deployed.pinned if deployed else False,
         "commit": (deployed.commit or None) if deployed else None,
         "checked": list(deployed.checked) if deployed else [],
         "why": deployed.why if deployed else "",

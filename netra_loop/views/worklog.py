@@ -135,7 +135,7 @@ def _deployment(document: Document) -> list[str]:
             ("Created", service["created"] or "-"),
             ("Strategy", _strategy(service)),
             ("Identity", code(service["identity"] or "")),
-            ("Traffic before", _traffic(service["traffic_before"])),
+            ("Traffic before", _traffic(service["traffic_before"]) + _PINNED * service["pinned"]),
             ("Traffic after", _traffic(service["traffic_after"])),
             *([("Stages", _stages(service["stages"]))] if service["stages"] else []),
             *([("Seen before its traffic", code(service["seen_alone"]))] if service["seen_alone"] else []),
@@ -162,6 +162,9 @@ def _revisions(document: Document) -> list[str]:
 def _not_undone(document: Document) -> list[str]:
     """The steps that did what no rollback takes back."""
     return ["", f"Not undone by a rollback: {codes(document['not_undone'])}."] if document["not_undone"] else []
+
+
+_PINNED = " (pinned by revision name: a plain deploy would have served nothing)"
 
 
 def _strategy(service: Document) -> str:

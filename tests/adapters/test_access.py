@@ -132,10 +132,10 @@ def signing_in() -> Iterator[tuple[Running, list[str]]]:
     def handle(connection: object, running: Running) -> None:
         head = request(connection, running)  # type: ignore[arg-type]
         length = int(head.lower().partition("content-length: ")[2].partition("\r")[0])
-        body = b""
+        body = head.partition("\r\n\r\n")[2]
         while len(body) < length:
-            body += connection.recv(65536)  # type: ignore[attr-defined]
-        assertion = parse_qs(body.decode())["assertion"][0].split(".")[1]
+            body += connection.recv(65536).decode()  # type: ignore[attr-defined]
+        assertion = parse_qs(body)["assertion"][0].split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(assertion + "=" * (-len(assertion) % 4)))
         audiences.append(claims["target_audience"])
         connection.sendall(answer({"id_token": jwt(HOUR, audiences[-1])}))  # type: ignore[attr-defined]
@@ -172,6 +172,7 @@ def test_a_service_account_signs_in_for_the_right_audience(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, access: dict[str, object], expected: str
 ) -> None:
     with signing_in() as (server, audiences):
+        monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(service_account(tmp_path, server.url)))
         token = bearer(Tokens(), target(**access))  # type: ignore[arg-type]
 

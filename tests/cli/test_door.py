@@ -16,6 +16,7 @@ COMMANDS = [
     ("run",),
     ("resume",),
     ("health",),
+    ("doctor",),
     ("control",),
     ("report",),
     ("plan", "validate"),

@@ -1,0 +1,1 @@
+"""Looks at what a session needs of this machine, one subject a module."""
