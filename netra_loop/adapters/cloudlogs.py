@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, client_options
@@ -24,6 +25,8 @@ from netra_loop.core.seen import LogsSeen, Result
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
+LATE = 15.0  # seconds in which the first entry of a live service must come into sight
+ASK_AGAIN = 0.5  # seconds between two queries
 ENTRY_LIMIT = 1000
 EXCERPT_LINES, LONGEST_QUOTE = 20, 200  # characters; 4 KB in all
 _WORTH_QUOTING = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
@@ -97,7 +100,7 @@ class LogsRunner:
             since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
             query = log_query(target.service, address.revision, since)
             say(HandleKnown(act.id, {"command": f"entries.list {query}"}))
-            lines = await to_thread.run_sync(self._logs.entries, query, ENTRY_LIMIT + 1)
+            lines = await self._entries(query, min(LATE, act.timeout / 2))
         except Exception as error:
             return errored(error, f"reading the logs of {target.service}")
         kept = lines[:ENTRY_LIMIT]
@@ -114,6 +117,15 @@ class LogsRunner:
         if not kept:
             return Result(Outcome.ERRORED, ("no_entries",), seen, evidence)
         return Result(Outcome.PASSED, (), seen, evidence)
+
+    async def _entries(self, query: str, patience: float) -> list[LogLine]:
+        """What a query gives; entries come late, so none at all is believed only after some seconds."""
+        deadline = anyio.current_time() + patience
+        while True:
+            lines = await to_thread.run_sync(self._logs.entries, query, ENTRY_LIMIT + 1)
+            if lines or anyio.current_time() > deadline:
+                return lines
+            await anyio.sleep(ASK_AGAIN)
 
     def _evidence(self, act: Act, attempt: int, lines: list[LogLine]) -> Evidence:
         """All entries as an artifact, the last ones worth quoting as the excerpt."""

@@ -119,25 +119,25 @@ def test_without_gcloud_the_api_makes_the_revision(project: Project) -> None:
     assert "POST v2/projects/local-project" in project.worklog
 
 
-def test_a_gcloud_that_says_all_is_well_and_made_nothing_is_not_believed(project: Project) -> None:
+def test_g2_a_gcloud_that_says_all_is_well_and_made_nothing_is_not_believed(project: Project) -> None:
     done = deploys_by(project, "gcloud").run(**lying_gcloud(project, "print('{}')"))
     assert done.code == 4
     assert "there is no revision backend-ntl-" in deploy_step(project)["reasons"][0]
 
 
-def test_a_gcloud_that_fails_is_quoted(project: Project) -> None:
+def test_g2_a_gcloud_that_fails_is_quoted(project: Project) -> None:
     done = deploys_by(project, "gcloud").run(**lying_gcloud(project, "sys.exit('ERROR: no such project')"))
     assert done.code == 4
     assert "gcloud ended with exit 1: ERROR: no such project" in deploy_step(project)["reasons"][0]
 
 
-def test_what_gcloud_made_counts_although_it_says_that_it_failed(project: Project) -> None:
+def test_g2_g5_what_gcloud_made_counts_although_it_says_that_it_failed(project: Project) -> None:
     done = deploys_by(project, "gcloud").run(**lying_gcloud(project, DEPLOY + "sys.exit(1)"))
     assert done.code == 0
     assert project.serving == project.result["services"][0]["revision"]
 
 
-def test_a_gcloud_that_hangs_is_ended_at_its_deadline(project: Project) -> None:
+def test_g1_a_gcloud_that_hangs_is_ended_at_its_deadline(project: Project) -> None:
     project.change("phases/default.yaml", "deploy: all}", "deploy: all, timeout: 5s}")
     done = deploys_by(project, "gcloud").run(**lying_gcloud(project, "time.sleep(600)"))
     assert done.code == 4
@@ -208,14 +208,14 @@ def test_a_fault_is_armed_met_by_a_session_and_cleared(project: Project) -> None
     assert project.do("local", "fault", "late-logs", "--clear").out.startswith("FAULT")
 
 
-def test_somebody_who_deploys_in_between_is_told_and_not_overwritten(project: Project) -> None:
+def test_g9_somebody_who_deploys_in_between_is_told_and_not_overwritten(project: Project) -> None:
     assert project.run().code == 0
     assert project.do("local", "fault", "foreign-writer", "--service", "backend").code == 0
     assert project.run("--redeploy").code == 9
     assert "Conflict for resource 'backend'" in deploy_step(project)["reasons"][1]
 
 
-def test_a_bad_day_of_the_api_is_survived(project: Project) -> None:
+def test_g14_a_bad_day_of_the_api_is_survived(project: Project) -> None:
     assert project.do("local", "up").code == 0
     told = json.loads(next(project.path.glob(".netra-loop/local/server.json")).read_text())
     server = Embedded(told["url"], told["token"], told["pid"])

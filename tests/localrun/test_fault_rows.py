@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from netra_loop.adapters import http, shifting
+from netra_loop.adapters import cloudlogs, http, shifting
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.deploy import DeployRunner
 from netra_loop.adapters.files import SessionFolder
@@ -168,7 +168,8 @@ def test_g5_an_answer_that_was_lost_makes_no_second_revision(deploying: Deployin
 
 def test_g6_a_revision_of_somebody_else_under_our_name_is_left_alone(deploying: Deploying) -> None:
     key = deploying.story.start("deploy-backend").session.record("1/deploy-backend").act.key
-    revision = f"{deploying.name}-{tag_of(f'{key}\n{deploying.image}')}"
+    tag = tag_of(f"{key}\n{deploying.image}")
+    revision = f"{deploying.name}-{tag}"
     deploying.cloud.deploy(deploying.name, service_body(deploying.image, revision=revision, labels={"by": "another"}))
 
     result = deploying.deploy(again=True)
@@ -251,3 +252,24 @@ def test_g14_a_busy_api_is_asked_again_and_a_quota_that_stays_used_up_is_an_erro
 
     assert refused.outcome is Outcome.ERRORED
     assert refused.reasons[0].endswith("(a quota is used up; wait, or ask for more)" if "many" in kind else "now)")
+
+
+@pytest.mark.parametrize(
+    ("delay", "patience", "outcome"), [("0.5s", 15.0, Outcome.PASSED), ("60s", 0.5, Outcome.ERRORED)]
+)
+def test_g14_log_entries_that_come_late_are_waited_for_and_none_are_never_no_errors(
+    deploying: Deploying, monkeypatch: pytest.MonkeyPatch, delay: str, patience: float, outcome: Outcome
+) -> None:
+    monkeypatch.setattr(cloudlogs, "LATE", patience)
+    deploying.arm("late-logs", times=1000, delay=delay)
+    deployed = deploying.deploy()
+    deploying.story.end("deploy-backend", deployed.outcome, seen=deployed.seen).start("logs-backend")
+    folder = SessionFolder(deploying.folder / "session")
+    logs = cloudlogs.CloudLogs(deploying.story.session.plan.environment, deploying.cloud.url)
+    reader = cloudlogs.LogsRunner(deploying.runs, logs, folder, Redactor())
+    act = deploying.story.session.record("1/logs-backend").act
+
+    result = anyio.run(reader.run, act, deploying.story.session, deploying.say)
+
+    assert result.outcome is outcome
+    assert result.reasons == (() if outcome is Outcome.PASSED else ("no_entries",))
