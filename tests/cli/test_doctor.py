@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
+
+from netra_loop.adapters.doctor.credentials import agreement, credentials
+from netra_loop.adapters.locks import environment_lock
+from netra_loop.core.plan import Environment
+from netra_loop.core.preflight import State
 from tests.small_project import Project
 
 
@@ -32,3 +39,52 @@ def test_a_plan_that_is_wrong_is_told_first(untouched: Project) -> None:
 
 def test_there_is_no_journal_to_verify_before_the_first_session(untouched: Project) -> None:
     assert untouched.do("doctor", "--verify", "last").code == 2
+
+
+def test_what_a_deploy_would_meet_and_who_is_in_the_way_is_told(project: Project) -> None:
+    assert project.run().code == 0
+    project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]")
+    assert project.run("--redeploy").code == 1
+    locks = project.path / ".netra-loop" / "locks"
+    held = environment_lock(locks, "local-project", "us-central1", "local")
+    held.acquire("the environment", "another")
+    done = project.do("doctor", "--json")
+    held.release()
+
+    found = {each["check"]: each for each in json.loads(done.out)["findings"]}
+    assert (done.code, found["lock"]["state"]) == (8, "failed")
+    assert "is held by session another" in found["lock"]["said"]
+    assert found["cloud"]["said"] == "1 of 1 services are deployed"
+    assert found["traffic"]["said"].startswith("pinned by revision name: backend to backend-ntl-")
+    assert found["tags"]["said"].startswith("left by earlier sessions: ntl-")
+    assert "sessions" not in found, "both came to a verdict"
+    assert project.do("doctor").code == 0
+    assert project.do("doctor", "--verify", "last").out.endswith(" entries holds\n")
+
+
+ENVIRONMENT = Environment("staging", "google", "shop-staging", "europe-west1", ())
+SHELLS = {
+    "says nothing": ({}, "ok"),
+    "says the same": ({"GOOGLE_CLOUD_PROJECT": "shop-staging", "CLOUDSDK_RUN_REGION": "europe-west1"}, "ok"),
+    "another project": ({"CLOUDSDK_CORE_PROJECT": "shop-production"}, "failed"),
+    "another region": ({"CLOUDSDK_RUN_REGION": "us-central1"}, "failed"),
+}
+
+
+@pytest.mark.parametrize(("told", "state"), SHELLS.values(), ids=SHELLS)
+def test_a_shell_that_means_another_place_than_the_plan_is_named(told: dict[str, str], state: str) -> None:
+    found = agreement(ENVIRONMENT, told)
+
+    assert found.state.value == state
+    assert all(value in found.said for value in told.values())
+
+
+def test_credentials_are_known_as_whom_and_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    found = credentials(3600.0)
+
+    assert (found.state, found.check) == (State.FAILED, "credentials")
+    assert "gcloud auth application-default login" in found.remedy

@@ -36,8 +36,13 @@ def test_what_serves_already_is_tested_and_not_made_again(project: Project) -> N
     other = service(project)
     assert (other["strategy"], other["previous_revision"]) == ("candidate", first["revision"])
 
+    assert project.do("local", "fault", "pinned-traffic", "--service", "backend").code == 0
     assert project.run("--redeploy").code == 0
     assert len(revisions(project)) == 3
+    last = service(project)
+    assert last["pinned"], "g4: a plain deploy would have served nothing"
+    assert last["serving_revision"] == project.serving == last["revision"]
+    assert " (pinned by revision name: a plain deploy would have served nothing)" in project.worklog
 
 
 def test_what_does_not_pass_a_look_is_not_deployed(project: Project) -> None:
