@@ -75,7 +75,9 @@ class CloudLogs:
         from google.cloud import logging
 
         options = client_options(self._api_url)
-        client = logging.Client(project=self._project, **options)  # type: ignore[no-untyped-call]
+        client = logging.Client(  # by HTTP also where somebody else has imported it before
+            project=self._project, _use_grpc=False, **options
+        )  # type: ignore[no-untyped-call]
         order = "timestamp desc" if newest_first else "timestamp asc"
         return client.list_entries(  # type: ignore[no-untyped-call]
             filter_=query or None, order_by=order, max_results=limit, page_size=min(limit, 1000)

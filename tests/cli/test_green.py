@@ -66,7 +66,7 @@ def test_a_red_session_leaves_the_old_revision_serving(green: Green) -> None:
     assert project.serving == tested["serving_revision"] == tested["previous_revision"] == service["revision"]
     assert (red["previous"]["session_id"], red["previous"]["verdict"]) == (before["session_id"], "GREEN")
     assert red["previous"]["newly_red"] == ["basics::test_basics.py::test_items"]
-    assert f"- Traffic before: `{service['revision']}` 100 %" in project.worklog.splitlines()
+    assert f"- Traffic before: `{service['revision']}` 100 % (pinned by revision name" in project.worklog
 
 
 def test_without_a_deploy_what_serves_is_tested_and_nothing_is_made(green: Green) -> None:

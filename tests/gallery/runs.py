@@ -149,7 +149,7 @@ class Gallery:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
