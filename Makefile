@@ -12,7 +12,7 @@ run: .venv/.sample
 	$(BIN)/ultimate-test-deploy-loop run --focus all
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 8
+	$(BIN)/python -m pytest -n 6
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
