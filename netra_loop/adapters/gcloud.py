@@ -18,6 +18,7 @@ from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.publish import TAG_PREFIX, Order, Published, Tell, is_candidate, pinned, wait_for
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
+from netra_loop.core.gcloudwords import advice_on
 from netra_loop.core.plan import Environment
 from netra_loop.core.target import Target
 
@@ -138,4 +139,5 @@ def _problem(ended: Ended, words: str) -> Exception | None:
     if ended.exit_code == 0:
         return None
     said = " ".join(words.split())[-LAST_WORDS:]
-    return GcloudFailed(f"gcloud ended with exit {ended.exit_code}: {said}")
+    advice = advice_on(words)
+    return GcloudFailed(f"gcloud ended with exit {ended.exit_code}: {said}{f' ({advice})' if advice else ''}")

@@ -131,6 +131,22 @@ def test_g2_a_gcloud_that_fails_is_quoted(project: Project) -> None:
     assert "gcloud ended with exit 1: ERROR: no such project" in deploy_step(project)["reasons"][0]
 
 
+REFUSALS = {
+    "g3 a sign-in that has run out": ("Reauthentication required.", "(sign in again: `gcloud auth login`)"),
+    "g14 a quota": ("Quota exceeded for quota metric 'Write requests'", "(a quota is used up; wait, or ask for more)"),
+    "g2 an interruption": ("Creating Revision....interrupted", "(it may have been cut off; run again"),
+    "g2 garbage": ('{"status": NaN, "status": ', "gcloud ended with exit 1: "),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), REFUSALS.values(), ids=REFUSALS)
+def test_what_gcloud_refuses_ends_with_four_and_what_to_do(project: Project, words: str, told: str) -> None:
+    lie = f"print({words!r}); sys.exit(1)"
+    assert deploys_by(project, "gcloud").run(**lying_gcloud(project, lie)).code == 4
+    assert told in deploy_step(project)["reasons"][0]
+    assert project.result["verdict"] == "ERROR"
+
+
 def test_g2_g5_what_gcloud_made_counts_although_it_says_that_it_failed(project: Project) -> None:
     done = deploys_by(project, "gcloud").run(**lying_gcloud(project, DEPLOY + "sys.exit(1)"))
     assert done.code == 0
