@@ -15,10 +15,11 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder
-from netra_loop.adapters.publish import TAG_PREFIX, Order, Published, Tell, is_candidate, pinned, wait_for
+from netra_loop.adapters.publish import Order, Published, Tell, is_candidate, pinned, wait_for
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.core.gcloudwords import advice_on
+from netra_loop.core.names import TAG_PREFIX
 from netra_loop.core.plan import Environment
 from netra_loop.core.target import Target
 

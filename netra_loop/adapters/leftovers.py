@@ -12,9 +12,10 @@ from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.gcloud import variables_files
 from netra_loop.adapters.locks import Lock
-from netra_loop.adapters.publish import TAG_PREFIX, wait_for
+from netra_loop.adapters.publish import wait_for
 from netra_loop.adapters.supervise import end_leftovers
 from netra_loop.core.errors import LockedError
+from netra_loop.core.names import TAG_PREFIX
 from netra_loop.core.target import Target
 
 _PARTIAL = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}")

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState, Template
 from netra_loop.core.errors import PreflightError
-from netra_loop.core.names import TAG_PREFIX as TAG_PREFIX
+from netra_loop.core.names import TAG_PREFIX
 from netra_loop.core.problem import Evidence
 from netra_loop.core.seen import Share
 from netra_loop.core.target import Target

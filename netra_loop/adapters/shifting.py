@@ -9,7 +9,8 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.google_errors import is_passing
-from netra_loop.adapters.publish import POLL, TAG_PREFIX, Tell, wait_for
+from netra_loop.adapters.publish import POLL, Tell, wait_for
+from netra_loop.core.names import TAG_PREFIX
 from netra_loop.core.seen import Share
 from netra_loop.core.traffic import percents
 

@@ -12,8 +12,9 @@ from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.health import check_health
 from netra_loop.adapters.http import Unanswered, client, fetch, identify
-from netra_loop.adapters.publish import POLL, TAG_PREFIX, Tell
+from netra_loop.adapters.publish import POLL, Tell
 from netra_loop.adapters.shifting import others_tags, set_traffic
+from netra_loop.core.names import TAG_PREFIX
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import HealthSeen, Share
 from netra_loop.core.target import Target

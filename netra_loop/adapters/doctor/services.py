@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.google_errors import errored
-from netra_loop.adapters.publish import TAG_PREFIX
+from netra_loop.core.names import TAG_PREFIX
 from netra_loop.core.preflight import Finding, State
 from netra_loop.core.target import Target
 
