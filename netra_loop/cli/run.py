@@ -23,6 +23,7 @@ from netra_loop.wiring.sessions import as_asked, resume_session, run_session
 EXIT_CODES = (
     "Exit codes: 0 GREEN, 1 RED, 3 INCOMPLETE, 4 ERROR, 30 UNSAFE; 2 usage or plan invalid, 8 preflight failed, "
     "75 locked (nothing touched); 5 budget spent, no progress or not repaired, 7 outcome of a once-only act unknown, "
+    "9 somebody else changed a service, "
     "70 internal error, 74 storage, 129/130/143 signal."
 )
 
