@@ -301,5 +301,12 @@ def is_foreign(record: ActRecord) -> bool:
 
 
 def shifts_of(iteration: Iteration, kind: Kind) -> dict[str, ActRecord]:
-    """The promotes, or the restores, of an iteration by target."""
-    return {record.act.subject: record for record in iteration.of_kind(kind)}
+    """The promotes, or the restores, of an iteration by target.
+
+    A restore before the newest try to promote, as after a resume, has taken back nothing of that.
+    """
+    found = {record.act.subject: record for record in iteration.of_kind(kind)}
+    if kind is not Kind.RESTORE:
+        return found
+    promotes = shifts_of(iteration, Kind.PROMOTE)
+    return {t: record for t, record in found.items() if t not in promotes or promotes[t].begun <= record.begun}

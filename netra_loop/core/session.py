@@ -80,7 +80,7 @@ class ActRecord:
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
-    """One pass from deploy to verdict; acts in the order of their first start, by id."""
+    """One pass from deploy to verdict; acts in the order of their newest start, by id."""
 
     number: int
     begun: datetime
@@ -230,7 +230,16 @@ def _started(session: Session, act: Act, at: datetime) -> Session:
         return _with(session, ActRecord(act, at, at))
     handle = {name: value for name, value in before.handle.items() if name not in ("pid", "ended_by")}
     earlier = (*before.earlier, before.tests)
-    return _with(session, ActRecord(act, before.started, at, before.attempt + 1, handle, earlier=earlier))
+    record = ActRecord(act, before.started, at, before.attempt + 1, handle, earlier=earlier)
+    return _with(_without(session, act), record)
+
+
+def _without(session: Session, act: Act) -> Session:
+    """So that an act that begins anew comes after all that happened meanwhile."""
+    position = act.iteration - 1
+    iteration = session.iterations[position]
+    iteration = replace(iteration, acts={key: kept for key, kept in iteration.acts.items() if key != act.id})
+    return replace(session, iterations=(*session.iterations[:position], iteration, *session.iterations[position + 1 :]))
 
 
 def _amended(session: Session, act_id: str, **changes: object) -> Session:

@@ -19,8 +19,9 @@ from netra_loop.core.seen import Share
 from netra_loop.core.target import Peer
 from netra_loop.core.traffic import percents, read, spelled, staged
 from netra_loop.core.verdict import conclude
+from netra_loop.views.result import result_of
 from tests.core.test_policy import RED, moves
-from tests.stories import BACKEND, FRONTEND, Story, plan_of, step, suite, two_services, usual_plan
+from tests.stories import BACKEND, FRONTEND, NEW, Story, plan_of, step, suite, two_services, usual_plan
 
 Case = tuple[Callable[[], Story], list[str]]
 
@@ -299,3 +300,31 @@ def test_traffic_is_read_as_it_was_told(words: str) -> None:
 
 def test_percents_leave_out_who_gets_nothing() -> None:
     assert percents(read("a=60 a=30@x b=10 c=0@y")) == {"a": 90, "b": 10}
+
+
+def taken_back_and_resumed() -> Story:
+    """A shift in stages that a signal stopped; it was taken back, the session resumed, and all has passed again."""
+    story = Story(with_strategy(usual_plan(), Strategy.GRADUAL)).begin().deploys().is_healthy()
+    story.tests("p1", ["a"]).tests("events", ["c"]).does("logs-backend").start("promote-backend").emit(Interrupted(2))
+    story.emit(StopAsked("1/promote-backend", "interrupted")).end(
+        "promote-backend", Outcome.INCOMPLETE, "stopped at 10 %"
+    )
+    return story.restores().emit(SessionResumed("resume"))
+
+
+def test_what_was_promoted_after_a_resume_serves_whatever_was_taken_back_before() -> None:
+    story = taken_back_and_resumed()
+    assert moves(story) == ["start 1/promote-backend"]
+    story.promotes()
+
+    assert moves(story) == ["finish GREEN 0"]
+    (service,) = result_of(story.session)["services"]
+    assert service["serving_revision"] == NEW
+
+
+def test_what_was_taken_back_before_a_resume_does_not_take_back_what_failed_after_it() -> None:
+    story = taken_back_and_resumed().promotes(Outcome.FAILED)
+
+    assert conclude(story.session).colour.value == "UNSAFE"
+    assert moves(story) == ["start 1/restore-backend"]
+    assert moves(story.restores()) == ["finish RED 1"]
