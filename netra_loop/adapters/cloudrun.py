@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,14 @@ class CloudRun:
         except NotFound:
             return None
         return _revision_state(found)
+
+    def lacking(self, service: str, permissions: Sequence[str]) -> tuple[str, ...]:
+        """Those of the permissions that we do not have on a service, as Google's IAM says."""
+        path = f"{self.parent}/services/{service}"
+        asked = {"resource": path, "permissions": list(permissions)}
+        calls = self._service_calls()
+        told = self._call(lambda: calls.test_iam_permissions(request=asked, retry=None, timeout=CALL_TIMEOUT))
+        return tuple(each for each in permissions if each not in told.permissions)
 
     def create(self, service: str, template: Template) -> Any:
         """Start to create a service whose first revision gets all traffic; the operation."""

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.doctor.credentials import agreement, credentials
 from netra_loop.adapters.locks import environment_lock
 from netra_loop.core.plan import Environment
 from netra_loop.core.preflight import State
+from tests.adapters.servers import answer, answering
 from tests.small_project import Project
 
 
@@ -55,11 +57,21 @@ def test_what_a_deploy_would_meet_and_who_is_in_the_way_is_told(project: Project
     assert (done.code, found["lock"]["state"]) == (8, "failed")
     assert "is held by session another" in found["lock"]["said"]
     assert found["cloud"]["said"] == "1 of 1 services are deployed"
+    assert found["permissions"]["state"] == "ok"
     assert found["traffic"]["said"].startswith("pinned by revision name: backend to backend-ntl-")
     assert found["tags"]["said"].startswith("left by earlier sessions: ntl-")
     assert "sessions" not in found, "both came to a verdict"
     assert project.do("doctor").code == 0
     assert project.do("doctor", "--verify", "last").out.endswith(" entries holds\n")
+
+
+def test_a_permission_that_is_missing_is_named() -> None:
+    with answering(answer({"permissions": ["run.services.get"]})) as api:
+        cloud = CloudRun(ENVIRONMENT, api.url)
+        lacking = cloud.lacking("shop", ("run.services.get", "run.services.update"))
+
+    assert lacking == ("run.services.update",)
+    assert api.asked[0].startswith("POST /v2/projects/shop-staging/locations/europe-west1/services/shop:testIamPerm")
 
 
 ENVIRONMENT = Environment("staging", "google", "shop-staging", "europe-west1", ())
