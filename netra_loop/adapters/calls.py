@@ -30,19 +30,18 @@ class Calls:
         from google.api_core.exceptions import Unauthorized
         from google.auth.exceptions import GoogleAuthError, TransportError
 
-        end = time.monotonic() + self._patience
-        is_told = False
+        end: float | None = None  # of the wait, which begins with the first refusal
         while True:
             try:
                 return _tried(call)
             except TransportError:
                 raise
             except (Unauthorized, GoogleAuthError) as error:
-                if time.monotonic() >= end:
+                if not self._patience or (end is not None and time.monotonic() >= end):
                     raise
-                if not is_told:
+                if end is None:
+                    end = time.monotonic() + self._patience
                     _tell(error, self._patience)
-                is_told = True
             _pause(self._look_again)
 
 
