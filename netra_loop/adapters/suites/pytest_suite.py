@@ -69,7 +69,7 @@ class PytestSuites:
             revisions_after={},
             collection_errors=tuple(stream.collection_errors),
             deselected=stream.deselected,
-            strange=stream.strange_lines + (stream.told_exit not in (None, ended.exit_code)),
+            strange=stream.strange_lines + _left_otherwise(ended, stream.told_exit),
             cut=self._redactor.text(stream.cut),
         )
 
@@ -135,3 +135,8 @@ def command_line(suite: Suite, project: Path) -> list[str]:
     """How the suite is run; the plugin itself is configured by the environment only."""
     plugin = ["-p", PLUGIN, "-p", "no:cacheprovider", "-o", "enable_assertion_pass_hook=true"]
     return [python_of(suite, project), "-m", "pytest", *plugin, *suite.args, *suite.paths]
+
+
+def _left_otherwise(ended: Ended, told: int | None) -> bool:
+    """Whether it told another exit code than it left with; when we ended it, the signal that did says nothing."""
+    return ended.ended_by == "itself" and told not in (None, ended.exit_code)
