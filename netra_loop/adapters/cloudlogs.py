@@ -18,10 +18,11 @@ from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import found
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import Act, HandleKnown
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Environment
 from netra_loop.core.problem import Evidence
-from netra_loop.core.seen import LogsSeen, Result
+from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
@@ -102,7 +103,7 @@ class LogsRunner:
             since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
             query = log_query(target.service, address.revision, since)
             say(HandleKnown(act.id, {"command": f"entries.list {query}"}))
-            lines = await self._entries(query, min(LATE, act.timeout / 2))
+            lines = await until_written(self._logs, query, ENTRY_LIMIT + 1, min(LATE, act.timeout / 2))
         except Exception as error:
             return errored(error, f"reading the logs of {target.service}")
         kept = lines[:ENTRY_LIMIT]
@@ -120,15 +121,6 @@ class LogsRunner:
             return Result(Outcome.ERRORED, ("no_entries",), seen, evidence)
         return Result(Outcome.PASSED, (), seen, evidence)
 
-    async def _entries(self, query: str, patience: float) -> list[LogLine]:
-        """What a query gives; entries come late, so none at all is believed only after some seconds."""
-        deadline = anyio.current_time() + patience
-        while True:
-            lines = await to_thread.run_sync(self._logs.entries, query, ENTRY_LIMIT + 1)
-            if lines or anyio.current_time() > deadline:
-                return lines
-            await anyio.sleep(ASK_AGAIN)
-
     def _evidence(self, act: Act, attempt: int, lines: list[LogLine]) -> Evidence:
         """All entries as an artifact, the last ones worth quoting as the excerpt."""
         path = self._folder.artifact_folder(act.id, attempt) / "entries.txt"
@@ -138,6 +130,16 @@ class LogsRunner:
         excerpt = "\n".join(line[:LONGEST_QUOTE] for line in quoted[-EXCERPT_LINES:])
         title = f"log entries of {act.subject}, severity WARNING and above"
         return Evidence(title, excerpt, self._folder.reference(path), sha256_of(path), len(quoted) > EXCERPT_LINES)
+
+
+async def until_written(logs: CloudLogs, query: str, limit: int, patience: float) -> list[LogLine]:
+    """What a query gives, at most `limit`; entries come late, so none is believed only after `patience` seconds."""
+    deadline = anyio.current_time() + patience
+    while True:
+        lines = await to_thread.run_sync(logs.entries, query, limit)
+        if lines or anyio.current_time() > deadline:
+            return lines
+        await anyio.sleep(ASK_AGAIN)
 
 
 def log_query(service: str, revision: str, since: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +10,7 @@ from datetime import datetime
 from anyio import to_thread
 
 from netra_loop.adapters.address import Address
-from netra_loop.adapters.cloudlogs import CloudLogs, LogLine, log_query
+from netra_loop.adapters.cloudlogs import LATE, CloudLogs, LogLine, log_query, until_written
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
@@ -18,6 +19,7 @@ from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import is_down
 from netra_loop.core.ledger import ledger
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
@@ -42,7 +44,11 @@ class DiagnoseRunner:
         self._redactor = redactor
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
-        """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read."""
+        """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read, or are empty.
+
+        A log without any entry of a service that tests were pointed at is no sign that nothing went wrong: what the
+        rest shows is told, and nothing is proposed.
+        """
         iteration = session.iterations[act.iteration - 1]
         scene = scene_of(session, iteration)
         try:
@@ -51,7 +57,10 @@ class DiagnoseRunner:
         except Exception as error:
             return errored(error, "reading the logs")
         problems, remedies = diagnose(session.plan.knowledge, scene)
-        found = Diagnosed(problems, numbered(session, remedies), len(scene.entries), scene.truncated)
+        proposed = () if scene.silent else numbered(session, remedies)
+        found = Diagnosed(problems, proposed, len(scene.entries), scene.truncated, scene.logs)
+        if scene.silent:
+            return Result(Outcome.ERRORED, ("no_entries", f"the log has nothing of {', '.join(scene.silent)}"), found)
         return Result(Outcome.PASSED, (), found)
 
     async def _with_target(self, scene: Scene, act: Act, session: Session, target: Target, say: Say) -> Scene:
@@ -67,11 +76,15 @@ class DiagnoseRunner:
     async def _with_logs(
         self, scene: Scene, act: Act, session: Session, target: Target, address: Address, say: Say
     ) -> Scene:
-        """The scene with what a revision wrote since the iteration began; requests are left out."""
+        """The scene with what a revision wrote since the iteration began; requests only count as a sign of life."""
         since = f"{session.iterations[act.iteration - 1].begun:%Y-%m-%dT%H:%M:%S.%fZ}"
-        query = f'{log_query(target.service, address.revision, since)} AND NOT log_id("run.googleapis.com/requests")'
+        everything = log_query(target.service, address.revision, since)
+        query = f'{everything} AND NOT log_id("run.googleapis.com/requests")'
         say(HandleKnown(act.id, {f"query {target.name}": query}))
-        lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
+        lines: list[LogLine] = []
+        is_alive = bool(await until_written(self._logs, everything, 1, min(LATE, act.timeout / 2)))
+        if is_alive:
+            lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
@@ -79,12 +92,27 @@ class DiagnoseRunner:
             _entry(number, target.name, line, text)
             for number, (line, text) in enumerate(zip(lines, texts, strict=False), start=1)
         )
+        log = LogsSeen(
+            target=target.name,
+            query=query if is_alive else everything,
+            window=f"{since}/{session.at:%Y-%m-%dT%H:%M:%S.%fZ}",
+            revision=address.revision,
+            count=len(texts),
+            truncated=len(lines) > MOST_ENTRIES,
+            by_severity=dict(sorted(Counter(line.severity for line in lines[:MOST_ENTRIES]).items())),
+        )
         return replace(
             scene,
             entries=(*scene.entries, *entries),
             kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
-            truncated=scene.truncated or len(lines) > MOST_ENTRIES,
+            logs=(*scene.logs, log),
+            silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
         )
+
+
+def _is_tested(scene: Scene, target: Target) -> bool:
+    """Whether a red test was pointed at it; of a service that nobody called, silence says nothing."""
+    return any(target.name in failure.targets for failure in scene.failures)
 
 
 def scene_of(session: Session, iteration: Iteration) -> Scene:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from netra_loop.core.knowledge import RemedyKind
+from netra_loop.core.logs import LogsSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,16 @@ class WhyStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """One claim. CONFIRMED says that its evidence was seen; figures are the numbers that the claim rests on."""
+    """One claim. CONFIRMED says that its evidence was seen; figures are the numbers that the claim rests on.
+
+    undecided: of a hypothesis, the observation that would decide it.
+    """
 
     claim: str
     status: WhyStatus
     evidence: tuple[Evidence, ...] = ()
     figures: Mapping[str, int | float] = field(default_factory=dict)
+    undecided: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,16 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """What explains the red tests of an iteration, and what could be done; entries: how many log entries were read."""
+    """What explains the red tests of an iteration, and what could be done; entries: how many log entries were read.
+
+    logs: every query and what it gave.
+    """
 
     problems: tuple[Problem, ...]
     remedies: tuple[Remedy, ...]
     entries: int
     truncated: bool = False
+    logs: tuple[LogsSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.problem import Diagnosed, Evidence, Receipt
 
@@ -131,19 +132,6 @@ class WebSocketSeen:
     answered: int = 0
     connect_p95_s: float | None = None
     first_message_p95_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogsSeen:
-    """One log query and what it gave; window is `FROM/TO` in UTC."""
-
-    target: str
-    query: str
-    window: str
-    revision: str
-    count: int
-    truncated: bool
-    by_severity: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.problem import Evidence, TestName
 from netra_loop.core.target import Dependency
 
@@ -65,7 +66,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was seen of one iteration. variables: what each target was deployed with, by name."""
+    """What was seen of one iteration. variables: what each target was deployed with, by name.
+
+    silent: those of them that red tests were pointed at and whose log has nothing at all.
+    """
 
     failures: tuple[Failure, ...]
     entries: tuple[LogEntry, ...] = ()
@@ -75,7 +79,13 @@ class Scene:
     shared_users: tuple[SharedUser, ...] = ()
     environment: str = ""
     user_pool: tuple[str, ...] = ()
-    truncated: bool = False
+    logs: tuple[LogsSeen, ...] = ()
+    silent: tuple[str, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a service wrote more than was read."""
+        return any(log.truncated for log in self.logs)
 
 
 def in_window(entry: LogEntry, failure: Failure) -> bool:

@@ -11,12 +11,14 @@ from netra_loop.core.agenda import Standing, phase_outcome, standing
 from netra_loop.core.byhand import by_hand, in_order
 from netra_loop.core.codec import timestamp
 from netra_loop.core.control import still_passing
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome
 from netra_loop.core.plan import Kind, Phase, Step, Suite
+from netra_loop.core.problem import Diagnosed
 from netra_loop.core.remediation import applied
 from netra_loop.core.results import results_of
 from netra_loop.core.rollback import not_undone
-from netra_loop.core.seen import ControlSeen, LogsSeen, SuiteSeen
+from netra_loop.core.seen import ControlSeen, SuiteSeen
 from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
@@ -253,7 +255,7 @@ def _suite(session: Session, iteration: Iteration, suite: Suite) -> Document | N
 
 
 def _logs(iteration: Iteration) -> list[Document]:
-    """Every query and what it gave: those of the plan's steps, and those that looked for the requests of tests."""
+    """Every query and what it gave: of the plan's steps, of the diagnosis, and those for the requests of tests."""
     found: list[Document] = []
     for record in iteration.acts.values():
         seen = record.result.seen if record.result else None
@@ -261,6 +263,8 @@ def _logs(iteration: Iteration) -> list[Document]:
             found.append(asdict(seen) | {"evidence": [evidence_told(e) for e in record.result.evidence]})
         elif isinstance(seen, SuiteSeen) and seen.witness is not None:
             found.append(asdict(seen.witness) | {"evidence": []})
+        elif isinstance(seen, Diagnosed):
+            found += [asdict(log) | {"evidence": []} for log in seen.logs]
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from netra_loop.adapters.cloudlogs import CloudLogs, LogLine
 from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState
-from netra_loop.adapters.diagnose import DiagnoseRunner, numbered, scene_of
+from netra_loop.adapters.diagnose import MOST_ENTRIES, DiagnoseRunner, numbered, scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.agenda import act_of
@@ -368,7 +368,7 @@ def test_the_logs_of_the_revision_under_test_are_read_kept_without_secrets_and_q
         ' AND NOT log_id("run.googleapis.com/requests")'
     )
     assert said == [HandleKnown("1/diagnose", {"query backend": query})]
-    assert [query for query, _ in logs.asked] == [query]
+    assert logs.asked == [(query.partition(" AND NOT")[0], 1), (query, MOST_ENTRIES + 1)]
 
 
 def test_secrets_in_a_log_are_masked_where_they_are_kept_and_quoted(tmp_path: Path) -> None:
@@ -396,7 +396,76 @@ def test_a_service_that_is_not_there_has_no_logs_and_is_no_error(tmp_path: Path)
     result, _ = diagnosed(tmp_path, logs, replace(plan, environment=environment))
 
     assert isinstance(result.seen, Diagnosed)
-    assert (result.seen.entries, len(logs.asked)) == (1, 1)
+    assert [log.target for log in result.seen.logs] == ["backend"]
+
+
+def test_every_query_is_told_with_its_window_its_revision_and_what_it_gave(tmp_path: Path) -> None:
+    result, said = diagnosed(tmp_path, Written([line(8, "one"), replace(line(8, "two"), severity="ERROR")]))
+    assert isinstance(said[0], HandleKnown)
+    assert isinstance(result.seen, Diagnosed)
+    (log,) = result.seen.logs
+
+    assert log.query == said[0].handle["query backend"]
+    assert log.window.startswith("2025-09-14T17:10:27.000000Z/2025-09-14T17:")
+    assert (log.target, log.revision, log.count, log.truncated) == ("backend", NEW, 2, False)
+    assert log.by_severity == {"ERROR": 1, "INFO": 1}
+
+
+def test_a_live_service_without_any_entry_is_an_error_and_nothing_is_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netra_loop.adapters.diagnose.LATE", 0.0)
+    result, _ = diagnosed(tmp_path, Written([]))
+
+    assert (result.outcome, result.reasons) == (Outcome.ERRORED, ("no_entries", "the log has nothing of backend"))
+    assert isinstance(result.seen, Diagnosed)
+    assert (result.seen.remedies, [log.count for log in result.seen.logs]) == ((), [0])
+    assert [problem.root_cause for problem in result.seen.problems] == [""]
+
+
+class Requested(Written):
+    """Has its lines among the requests only."""
+
+    def entries(self, query: str, limit: int, *, newest_first: bool = False) -> list[LogLine]:
+        found = super().entries(query, limit)
+        return [] if "AND NOT" in query else found
+
+
+def test_a_service_that_wrote_nothing_but_its_requests_is_alive(tmp_path: Path) -> None:
+    result, _ = diagnosed(tmp_path, Requested([line(8, "GET / 200")]))
+
+    assert (result.outcome, result.reasons) == (Outcome.PASSED, ())
+    assert isinstance(result.seen, Diagnosed)
+    assert [log.count for log in result.seen.logs] == [0]
+
+
+class Late(Written):
+    """Shows its lines only to those who ask for the third time."""
+
+    def entries(self, query: str, limit: int, *, newest_first: bool = False) -> list[LogLine]:
+        found = super().entries(query, limit)
+        return found if len(self.asked) > 2 else []
+
+
+def test_entries_that_come_late_are_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netra_loop.adapters.cloudlogs.ASK_AGAIN", 0.01)
+    result, _ = diagnosed(tmp_path, Late([line(8, "cut off")]))
+
+    assert isinstance(result.seen, Diagnosed)
+    assert [problem.root_cause for problem in result.seen.problems] == ["Cut off"]
+
+
+def test_a_service_that_no_red_test_was_pointed_at_may_be_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netra_loop.adapters.diagnose.LATE", 0.0)
+    plan = plan_with()
+    other = replace(BACKEND, name="other")
+    environment = replace(plan.environment, targets=(*plan.environment.targets, other))
+    elsewhere = tuple(replace(each, targets=("other",)) for each in plan.suites)
+    result, _ = diagnosed(tmp_path, Written([]), replace(plan, environment=environment, suites=elsewhere))
+
+    assert result.reasons == ("no_entries", "the log has nothing of other"), "the backend is silent too"
 
 
 def test_more_entries_than_are_read_are_told_as_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

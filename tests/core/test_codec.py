@@ -23,6 +23,7 @@ from netra_loop.core.knowledge import (
     Treatment,
     UserShared,
 )
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Plan, RemedyMode, UserMode, Users
 from netra_loop.core.problem import Diagnosed, Evidence, Problem, Receipt, Remedy, Why, WhyStatus
@@ -74,6 +75,7 @@ def test_masking_reaches_the_end_of_an_act_but_not_its_name() -> None:
 
 
 QUOTED = Evidence("log entries of backend, by line", "7: agent timed out", "artifacts/backend.txt", "e" * 64, True)
+LOG = LogsSeen("backend", "severity>=ERROR", "a/b", "backend-2", 12, True, {"ERROR": 12})
 PROBLEM = Problem(
     id="work-cut-off",
     signature="0123456789abcdef",
@@ -132,7 +134,7 @@ EVENTS: dict[str, Event] = {
     "a plan with causes, users, timeouts and dependencies": Story(every_look()).entries[0].event,
     "a diagnosis": ActEnded(
         "1/diagnose",
-        Result(Outcome.PASSED, (), Diagnosed((PROBLEM,), (REMEDY, leasing("r2", "p1::b")), 12, True)),
+        Result(Outcome.PASSED, (), Diagnosed((PROBLEM,), (REMEDY, leasing("r2", "p1::b")), 12, True, (LOG,))),
     ),
     "a diagnosis that found nothing": ActEnded("1/diagnose", Result(Outcome.PASSED, (), Diagnosed((), (), 0))),
     "a receipt": ActEnded("1/cure-r1", Result(Outcome.PASSED, (), Receipt("r1", {"a": "1"}, {"a": "2.1"}))),

@@ -8,8 +8,9 @@ import pytest
 
 from netra_loop.core.codec import timestamp
 from netra_loop.core.events import SessionFinished, Verdict
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Colour, Outcome, Proof, TestOutcome
-from netra_loop.core.seen import DependencyState, HealthSeen, LogsSeen
+from netra_loop.core.seen import DependencyState, HealthSeen
 from netra_loop.views.result import result_of
 from tests.stories import NEW, OLD, Story, two_services, usual_plan
 

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netra_loop.core.events import ActEnded, SessionFinished
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.policy import Finish, decide
 from netra_loop.core.problem import Evidence
-from netra_loop.core.seen import DependencyState, LogsSeen, Result
+from netra_loop.core.seen import DependencyState, Result
 from netra_loop.views.result import result_of
 from netra_loop.views.worklog import is_whole, worklog
 from tests.stories import NEW, OLD, Story, usual_plan

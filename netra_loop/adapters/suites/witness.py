@@ -16,8 +16,8 @@ from anyio import to_thread
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
 from netra_loop.core.events import TestResult
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Proof
-from netra_loop.core.seen import LogsSeen
 
 MOST_REQUESTS = 20_000  # entries of one suite
 LOOKS, PAUSE = 3, 1.0  # how often the log is asked while requests are missing, and the seconds in between
