@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from netra_loop.core.knowledge import Cause
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
-from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, follow
+from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, errors_meanwhile, follow, quoted, wanted
 from netra_loop.diagnosis.scene import Failure, Scene
+from netra_loop.diagnosis.signatures import shape, signature
 from netra_loop.diagnosis.treatment import remedy_for
-
-_PLACE = re.compile(r"^(?:\S+:\d+: )?(?:[\w.]*(?:Error|Exception): )?")  # file, line and class: where, not what
-_CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}(?:-[0-9a-f]{4,})*|(?<=-)[0-9a-f]{4,}\b|\d+(?:\.\d+)?", re.IGNORECASE)
 
 
 def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, ...], tuple[Remedy, ...]]:
@@ -51,7 +47,7 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
     for claim in cause.whys:
         found = follow(claim.look, scene, trail)
         if found is None:
-            whys.append(Why(claim.text, WhyStatus.HYPOTHESIS))
+            whys.append(Why(claim.text, WhyStatus.HYPOTHESIS, undecided=wanted(claim.look, scene, trail)))
             break
         trail = found
         whys.append(Why(claim.text, WhyStatus.CONFIRMED, trail.evidence, trail.figures))
@@ -60,7 +56,7 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
     is_confirmed = len(whys) > 1 and whys[-1].status is WhyStatus.CONFIRMED  # a failure text alone explains nothing
     problem = Problem(
         id=cause.id,
-        signature=_signature(cause.id, trail.failures),
+        signature=signature(cause.id, (shape(failure.message) for failure in trail.failures)),
         title=cause.title,
         tests=_names(trail.failures),
         whys=tuple(whys),
@@ -74,30 +70,34 @@ def _unexplained(scene: Scene, explained: set[TestName]) -> list[Problem]:
     alike: dict[str, list[Failure]] = {}
     for failure in scene.failures:
         if failure.name not in explained:
-            alike.setdefault(_shape(failure.message), []).append(failure)
-    return [_unexplained_problem(shape, failures) for shape, failures in alike.items()]
+            alike.setdefault(shape(failure.message), []).append(failure)
+    return [_unexplained_problem(scene, words, failures) for words, failures in alike.items()]
 
 
-def _unexplained_problem(shape: str, failures: Sequence[Failure]) -> Problem:
-    signature = _signature("unexplained", failures)
+def _unexplained_problem(scene: Scene, words: str, failures: Sequence[Failure]) -> Problem:
+    """What is known of them nevertheless: that they are red, the errors logged meanwhile, and where to look next."""
+    found = signature("unexplained", [words])
     evidence = tuple(failure.evidence for failure in failures[:MOST_FAILURES])
-    why = Why("The tests are red", WhyStatus.CONFIRMED, evidence, {"tests": len(failures)})
-    unknown = Why("Why they are red is not known: no known cause fits", WhyStatus.HYPOTHESIS)
-    title = f"Unexplained: {shape[:120] or 'no failure text'}"
-    return Problem(f"unexplained-{signature[:8]}", signature, title, _names(failures), (why, unknown))
+    whys = [Why("The tests are red", WhyStatus.CONFIRMED, evidence, {"tests": len(failures)})]
+    errors = errors_meanwhile(scene, failures)
+    if errors:
+        claim = "Their services logged errors while they ran, which need not be the reason"
+        whys.append(Why(claim, WhyStatus.CONFIRMED, quoted(scene, errors), {"entries": len(errors)}))
+    claim = "Why they are red is not known: no known cause fits"
+    whys.append(Why(claim, WhyStatus.HYPOTHESIS, undecided=_next_look(failures, is_in_log=bool(errors))))
+    title = f"Unexplained: {words[:120] or 'no failure text'}"
+    return Problem(f"unexplained-{found[:8]}", found, title, _names(failures), tuple(whys))
+
+
+def _next_look(failures: Sequence[Failure], *, is_in_log: bool) -> str:
+    """Where a person looks next: into the errors, else at what ran without any."""
+    targets = " and ".join(dict.fromkeys(target for failure in failures for target in failure.targets))
+    if is_in_log:
+        return "the first of these entries, and the code that wrote it"
+    if targets:
+        return f"the output of the tests, and what {targets} did meanwhile: no entry of ERROR or above was read"
+    return "the output of the tests: their suite names no target whose log could be read"
 
 
 def _names(failures: Sequence[Failure]) -> tuple[TestName, ...]:
     return tuple(sorted(failure.name for failure in failures))
-
-
-def _signature(cause: str, failures: Sequence[Failure]) -> str:
-    """The same for the same cause in the same words, whatever numbers and ids the words hold."""
-    shapes = sorted({_shape(failure.message) for failure in failures})
-    return hashlib.sha256("\n".join((cause, *shapes)).encode()).hexdigest()[:16]
-
-
-def _shape(message: str) -> str:
-    """The first line of a failure text that says something, with numbers and ids masked."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return _CHANGING.sub("#", _PLACE.sub("", lines[0])) if lines else ""

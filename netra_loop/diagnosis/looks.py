@@ -23,6 +23,7 @@ from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene,
 MOST_QUOTED = 3  # entries in one excerpt
 MOST_FAILURES = 2  # failure texts of one problem; the names of the others are listed
 LONGEST_QUOTE = 400  # characters of one of them
+_ERRORS = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})  # severities of Cloud Logging
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,41 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
             assert_never(look)
 
 
+def wanted(look: Look, scene: Scene, trail: Trail) -> str:
+    """The observation that would decide a why whose look saw nothing: where to look, when, and for what."""
+    where = " and ".join(trail.targets) or "the tests' targets"
+    match look:
+        case FailureText(pattern):
+            return f"a red test whose failure text matches {pattern}"
+        case Logged(pattern):
+            return f"log entries of {where} that match {pattern}, written while these tests ran"
+        case SlowWork():
+            return (
+                f"{FEWEST} or more log entries of {where} that match {look.pattern}, whose {look.duration} lies above "
+                f"their {look.limit} at the 95th percentile"
+            )
+        case DependencyDown():
+            return f"a health answer of {where} that shows a declared dependency down"
+        case AddressDiffers():
+            down = " and ".join(each.dependency.name for each in trail.down) or "the dependency"
+            return (
+                f"the address of {down} that {where} is told, beside a declared one in config/{scene.environment}.yaml"
+            )
+        case UserShared():
+            return "suites that ran at the same time as one user, these tests' among them"
+        case _:
+            assert_never(look)
+
+
+def errors_meanwhile(scene: Scene, failures: Sequence[Failure]) -> tuple[LogEntry, ...]:
+    """Entries of ERROR and above that the targets of these tests wrote while they ran."""
+    return tuple(
+        entry
+        for entry in scene.entries
+        if entry.severity in _ERRORS and any(in_window(entry, failure) for failure in failures)
+    )
+
+
 def _failures(pattern: str, trail: Trail) -> Trail | None:
     found = tuple(failure for failure in trail.failures if re.search(pattern, failure.message))
     if not found:
@@ -79,7 +115,7 @@ def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
     entries = tuple(entry for entry in matching if any(in_window(entry, failure) for failure in failures))
     targets = tuple(dict.fromkeys(entry.target for entry in entries))
     figures = {"entries": len(entries), "tests": len(failures)}
-    evidence = _quoted(scene, entries)
+    evidence = quoted(scene, entries)
     return replace(trail, failures=failures, entries=entries, targets=targets, evidence=evidence, figures=figures)
 
 
@@ -100,7 +136,7 @@ def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:
         limits = _numbers(done, look.limit)
         if len(done) >= FEWEST and min(limits) > 0 and p95(durations) > max(limits):
             figures = {"completions": len(done), "p95_s": p95(durations), "limit_s": max(limits)}
-            evidence = _quoted(scene, done)
+            evidence = quoted(scene, done)
             found = replace(trail, subject=target, targets=(target,), measured=figures)
             return replace(found, evidence=evidence, figures=figures)
     return None
@@ -144,7 +180,7 @@ def _shared(scene: Scene, trail: Trail) -> Trail | None:
     return replace(trail, failures=failures, evidence=evidence, figures=figures) if failures else None
 
 
-def _quoted(scene: Scene, entries: Sequence[LogEntry]) -> tuple[Evidence, ...]:
+def quoted(scene: Scene, entries: Sequence[LogEntry]) -> tuple[Evidence, ...]:
     """The first entries of each target, with the lines of the artifact where they are kept."""
     evidence = []
     for target in dict.fromkeys(entry.target for entry in entries):

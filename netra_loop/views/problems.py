@@ -53,6 +53,7 @@ def _why(why: Why) -> Document:
         "status": why.status.value,
         "figures": dict(why.figures),
         "evidence": [evidence_told(evidence) for evidence in why.evidence],
+        "undecided": why.undecided or None,
     }
 
 

@@ -92,6 +92,8 @@ def problem(document: Document) -> list[str]:
         lines += [line for each in why["evidence"] for line in evidence(each, quoted=True)]
         if not why["evidence"]:
             lines.append("- evidence: none was seen; the chain stops here")
+        if why["undecided"]:
+            lines.append(f"- what would decide it: {code(why['undecided'])}")
     root = code(document["root_cause"]) if document["root_cause"] else "not confirmed, so none is claimed"
     return [*lines, "", f"Root cause: {root}. Remedies: {codes(document['remedies'])}."]
 

@@ -81,9 +81,12 @@ def _failure(plain: Mapping[str, Any]) -> Failure:
 def _entries(plain: Mappings) -> Iterator[LogEntry]:
     """What has no other meaning is a field of the entry; numbers are floats, as the log's reader makes them."""
     for number, each in enumerate(plain, start=1):
-        fields = {name: value for name, value in each.items() if name not in ("at", "of")}
+        fields = {name: value for name, value in each.items() if name not in ("at", "of", "severity")}
         floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
-        yield LogEntry(number, each.get("of", "backend"), each["at"], "INFO", each["message"], floats, each["message"])
+        severity = each.get("severity", "INFO")
+        yield LogEntry(
+            number, each.get("of", "backend"), each["at"], severity, each["message"], floats, each["message"]
+        )
 
 
 def _down(plain: Mapping[str, Any]) -> DownDependency:
@@ -112,6 +115,8 @@ def _problem(problem: Problem) -> Iterator[str]:
         yield f"  {why.status.value}: {why.claim}{_figures(why.figures)}"
         for evidence in why.evidence:
             yield from _evidence(evidence)
+        if why.undecided:
+            yield f"    would be decided by: {why.undecided}"
     yield f"  root cause: {problem.root_cause or '-'}"
 
 

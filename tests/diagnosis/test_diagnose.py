@@ -60,6 +60,10 @@ SAME = {
     "numbers": ("agent 7 failed after 1.5 s", "agent 12 failed after 300 s"),
     "addresses": ("<Socket at 0x7f3a21> closed", "<Socket at 0xAB12cd> closed"),
     "long ids": ("run 4f9ac1d27be0 lost", "run DEADBEEFCAFE lost"),
+    "hosts": ("could not reach 127.0.0.1:8000", "could not reach backend-x7.a.run.app"),
+    "hosts of URLs": ("GET http://localhost:81/api failed", "GET http://staging.example.org/api failed"),
+    "files": ("cannot open /tmp/a-1/state.db", "cannot open /var/lib/state.db"),
+    "times": ("gave up at 17:10:27.5", "gave up at 09:00"),
     "what follows the first line": ("agent failed\nat line 7", "agent failed\nin another way altogether"),
     "the type of the error": ("AssertionError: agent failed", "agent failed"),
     "space before it": ("\n   agent failed  ", "agent failed"),
@@ -75,6 +79,8 @@ def test_the_same_words_have_the_same_signature_whatever_numbers_and_ids_they_ho
 
 
 OTHER = {
+    "another endpoint": ("GET /api/threads failed", "GET /api/messages failed"),
+    "another endpoint of a URL": ("GET http://a/api/threads failed", "GET http://a/api/messages failed"),
     "another word": ("agent failed", "agent fell"),
     "another order": ("agent failed twice", "twice agent failed"),
     "more words": ("agent failed", "agent failed again"),
