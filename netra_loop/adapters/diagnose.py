@@ -20,7 +20,7 @@ from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.health import is_down
 from netra_loop.core.ledger import ledger
 from netra_loop.core.logs import LogsSeen
-from netra_loop.core.outcome import RED_OUTCOMES, Outcome
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
 from netra_loop.core.results import results_of
@@ -28,7 +28,7 @@ from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.target import Target
 from netra_loop.diagnosis.diagnose import diagnose
-from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
+from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Passed, Scene, SharedUser
 from netra_loop.ports import Say
 
 MOST_ENTRIES = 10_000  # of one service
@@ -122,6 +122,7 @@ def scene_of(session: Session, iteration: Iteration) -> Scene:
         failures=tuple(_failures(session, iteration)),
         down=tuple(_down(session, iteration)),
         shared_users=tuple(_shared_users(iteration)),
+        passed=tuple(_passed(session, iteration)),
         environment=environment.name,
         user_pool=environment.users.pool if environment.users else (),
     )
@@ -139,6 +140,17 @@ def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
                 is_timed = result.ended is not None and result.duration_s is not None
                 start = result.ended - result.duration_s if is_timed else None  # type: ignore[operator]
                 yield Failure(name, said, start, result.ended, targets, evidence)
+
+
+def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
+    """The passes that count and whose time is known."""
+    for record in iteration.of_kind(Kind.SUITE):
+        targets = session.plan.suite(record.act.subject).targets
+        for result in results_of(session, record):
+            counts = result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
+            if counts and result.ended is not None and result.duration_s is not None:
+                name = TestName(record.act.subject, result.id)
+                yield Passed(name, result.ended - result.duration_s, result.ended, targets)
 
 
 def _said(message: str) -> str:

@@ -49,7 +49,12 @@ class UserShared:
     """Suites ran side by side as the same user, one of the tests' among them."""
 
 
-Look = FailureText | Logged | SlowWork | DependencyDown | AddressDiffers | UserShared
+@dataclass(frozen=True, slots=True)
+class PassedSpared:
+    """No test of those targets that passed ran while such a log entry was written, and some did pass."""
+
+
+Look = FailureText | Logged | SlowWork | DependencyDown | AddressDiffers | UserShared | PassedSpared
 
 
 @dataclass(frozen=True, slots=True)

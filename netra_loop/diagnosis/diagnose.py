@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,8 +28,23 @@ def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, .
         problems.append(problem)
         if problem.root_cause and cause.treatment is not None:
             _add(remedies, remedy_for(cause, cause.treatment, scene, trail))
+    problems = _without_guesses(problems)
     explained = {name for problem in problems for name in problem.tests}
     return (*problems, *_unexplained(scene, explained)), tuple(remedies)
+
+
+def _without_guesses(problems: Sequence[Problem]) -> list[Problem]:
+    """The problems that more than a failure text speaks for, and a guess only where it is the only one.
+
+    A text that fits several causes, as `500` does, points to none of them.
+    """
+    claims = Counter(name for problem in problems for name in problem.tests)
+    return [each for each in problems if not _is_guess(each) or any(claims[name] == 1 for name in each.tests)]
+
+
+def _is_guess(problem: Problem) -> bool:
+    """Whether nothing but the failure texts was seen."""
+    return [why.status for why in problem.whys[1:]] == [WhyStatus.HYPOTHESIS]
 
 
 def _add(remedies: list[Remedy], remedy: Remedy) -> None:

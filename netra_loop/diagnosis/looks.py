@@ -13,12 +13,13 @@ from netra_loop.core.knowledge import (
     FailureText,
     Logged,
     Look,
+    PassedSpared,
     SlowWork,
     UserShared,
 )
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST, p95
-from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window
+from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window, met
 
 MOST_QUOTED = 3  # entries in one excerpt
 MOST_FAILURES = 2  # failure texts of one problem; the names of the others are listed
@@ -30,11 +31,13 @@ _ERRORS = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})  # severities o
 class Trail:
     """What a chain of whys has found so far; evidence and figures are those of its newest link.
 
+    entries: those in the time of a red test; matching: all that say the same, whenever they were written.
     subject: the one target that slow work or a wrong address was found in; measured: the figures of slow work.
     """
 
     failures: tuple[Failure, ...]
     entries: tuple[LogEntry, ...] = ()
+    matching: tuple[LogEntry, ...] = ()
     down: tuple[DownDependency, ...] = ()
     targets: tuple[str, ...] = ()
     subject: str = ""
@@ -58,6 +61,8 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
             return _address(scene, trail)
         case UserShared():
             return _shared(scene, trail)
+        case PassedSpared():
+            return _spared(scene, trail)
         case _:
             assert_never(look)
 
@@ -84,6 +89,8 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
             )
         case UserShared():
             return "suites that ran at the same time as one user, these tests' among them"
+        case PassedSpared():
+            return f"{FEWEST} or more passed tests of {where}, none of which ran while such an entry was written"
         case _:
             assert_never(look)
 
@@ -116,7 +123,8 @@ def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
     targets = tuple(dict.fromkeys(entry.target for entry in entries))
     figures = {"entries": len(entries), "tests": len(failures)}
     evidence = quoted(scene, entries)
-    return replace(trail, failures=failures, entries=entries, targets=targets, evidence=evidence, figures=figures)
+    found = replace(trail, failures=failures, entries=entries, matching=tuple(matching), targets=targets)
+    return replace(found, evidence=evidence, figures=figures)
 
 
 def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:
@@ -178,6 +186,17 @@ def _shared(scene: Scene, trail: Trail) -> Trail | None:
     evidence = tuple(each.evidence for each in shared)
     figures = {"suites": len(together)}
     return replace(trail, failures=failures, evidence=evidence, figures=figures) if failures else None
+
+
+def _spared(scene: Scene, trail: Trail) -> Trail | None:
+    """Passed tests of the entries' targets, none of which met such an entry: the entries and the red go together."""
+    beside = [each for each in scene.passed if set(each.targets) & set(trail.targets)]
+    if len(beside) < FEWEST or any(met(entry, each) for each in beside for entry in trail.matching):
+        return None
+    names = "\n".join(f"{each.name.suite}: {each.name.test}" for each in beside[:MOST_QUOTED])
+    title = "tests that passed on the same service and met no such entry"
+    evidence = (Evidence(title, names, truncated=len(beside) > MOST_QUOTED),)
+    return replace(trail, evidence=evidence, figures={"passed": len(beside)})
 
 
 def quoted(scene: Scene, entries: Sequence[LogEntry]) -> tuple[Evidence, ...]:

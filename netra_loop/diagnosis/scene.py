@@ -25,6 +25,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A test that passed with proof: when it ran, in seconds since the epoch, and what it was pointed at."""
+
+    name: TestName
+    start: float
+    end: float
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LogEntry:
     """One log entry of a target; number is its line in the kept artifact, at in seconds since the epoch."""
 
@@ -77,6 +87,7 @@ class Scene:
     down: tuple[DownDependency, ...] = ()
     variables: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     shared_users: tuple[SharedUser, ...] = ()
+    passed: tuple[Passed, ...] = ()
     environment: str = ""
     user_pool: tuple[str, ...] = ()
     logs: tuple[LogsSeen, ...] = ()
@@ -93,3 +104,11 @@ def in_window(entry: LogEntry, failure: Failure) -> bool:
     if failure.start is None or failure.end is None or entry.target not in failure.targets:
         return False
     return failure.start - SLACK <= entry.at <= failure.end + SLACK
+
+
+def met(entry: LogEntry, passed: Passed) -> bool:
+    """Whether an entry of a target was written while a test that passed ran against it; nothing is added to its time.
+
+    Tests follow each other closely: with slack, the neighbours of a red test would all have met its entries.
+    """
+    return entry.target in passed.targets and passed.start <= entry.at <= passed.end

@@ -18,13 +18,13 @@ from netra_loop.adapters.redact import Redactor
 from netra_loop.core.agenda import act_of
 from netra_loop.core.events import ActEnded, ActStarted, Event, HandleKnown, TestResult, TestsCollected, TestsObserved
 from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWork
-from netra_loop.core.outcome import Outcome, TestOutcome
+from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Phase, Plan, UserMode, Users
 from netra_loop.core.problem import Diagnosed, Evidence, TestName
 from netra_loop.core.seen import DependencyState, HealthSeen, Result, Share, SuiteSeen
 from netra_loop.core.session import Session
 from netra_loop.core.target import Dependency
-from netra_loop.diagnosis.scene import DownDependency, Failure, Scene, SharedUser
+from netra_loop.diagnosis.scene import DownDependency, Failure, Passed, Scene, SharedUser
 from tests.stories import (
     BACKEND,
     NEW,
@@ -171,6 +171,21 @@ def health(*states: DependencyState, evidence: tuple[Evidence, ...]) -> Result:
 
 
 ANSWER = Evidence("health answer of backend", "{...}", "artifacts/1-health/1/answer.json", "a" * 64)
+
+
+def test_a_pass_that_counts_is_told_with_its_time_and_no_other_is() -> None:
+    counted = TestResult("b", TestOutcome.PASSED, 0.5, ended=BEGAN + 10, proof=Proof.PROVEN)
+    others = (
+        replace(counted, id="unproven", proof=Proof.UNPROVEN),
+        replace(counted, id="without proof", proof=None),
+        replace(counted, id="at no time", ended=None),
+        replace(counted, id="of no duration", duration_s=None),
+        red("a"),
+    )
+
+    assert scene(ran(begun(), "p1", counted, *others)).passed == (
+        Passed(TestName("p1", "b"), BEGAN + 9.5, BEGAN + 10, ("backend",)),
+    )
 
 
 def after_health(result: Result) -> Story:

@@ -18,6 +18,7 @@ from netra_loop.core.knowledge import (
     FailureText,
     Logged,
     Look,
+    PassedSpared,
     RemedyKind,
     SlowWork,
     Treatment,
@@ -111,6 +112,7 @@ def every_look() -> Plan:
         DependencyDown(),
         AddressDiffers(),
         UserShared(),
+        PassedSpared(),
     )
     whys = tuple(Claim(f"claim {number}", look) for number, look in enumerate(looks, start=1))
     causes = (

@@ -18,10 +18,12 @@ from netra_loop.adapters.planfile.yamlfile import read_document
 from netra_loop.core.knowledge import Cause
 from netra_loop.core.problem import Evidence, Problem, Remedy, TestName
 from netra_loop.core.target import Dependency
-from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
+from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Passed, Scene, SharedUser
 from tests.stories import named
 
 CASES = Path(__file__).parents[1] / "cases" / "diagnoses"
+CAUSES = Path(__file__).parents[1] / "cases" / "causes"
+SHIPPED = Path(__file__).parents[2] / "config" / "knowledge.yaml"
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)
 _OF_A_SIGNATURE = re.compile(r"^unexplained-[0-9a-f]{8}$")
 
@@ -39,6 +41,13 @@ def read_case(path: Path, folder: Path) -> Case:
     """The case in a file; folder: where its knowledge may be laid down to be read as a project's is."""
     sections = _sections(CASES / "base.txt") | _sections(path)
     return Case(_knowledge(sections["knowledge"], folder), _scene(sections["scene"]), sections["expected"])
+
+
+def read_cause(path: Path, folder: Path) -> Case:
+    """The case of a cause that is shipped: what a library or the platform writes, with its source."""
+    sections = _sections(path)
+    assert sections["source"].strip()
+    return Case(_knowledge(SHIPPED.read_text("utf-8"), folder), _scene(sections["scene"]), sections["expected"])
 
 
 def _sections(path: Path) -> dict[str, str]:
@@ -61,6 +70,7 @@ def _scene(text: str) -> Scene:
         failures=tuple(map(_failure, seen.pop("failures", ()))),
         entries=tuple(_entries(seen.pop("log", ()))),
         kept={target: Kept(ref, "e" * 64) for target, ref in seen.pop("kept", {}).items()},
+        passed=tuple(map(_passed, seen.pop("passed", ()))),
         down=tuple(map(_down, seen.pop("down", ()))),
         variables=seen.pop("variables", {}),
         shared_users=tuple(_shared(seen.pop("shared", {}))),
@@ -76,6 +86,12 @@ def _failure(plain: Mapping[str, Any]) -> Failure:
     start, end = plain.get("ran", (None, None))
     evidence = Evidence(f"{name.suite}: {name.test}", plain["says"])
     return Failure(name, plain["says"], start, end, tuple(plain.get("on", ("backend",))), evidence)
+
+
+def _passed(plain: Mapping[str, Any]) -> Passed:
+    (name,) = named(plain["test"])
+    start, end = plain["ran"]
+    return Passed(name, start, end, tuple(plain.get("against", ("backend",))))
 
 
 def _entries(plain: Mappings) -> Iterator[LogEntry]:

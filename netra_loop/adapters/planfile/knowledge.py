@@ -17,6 +17,7 @@ from netra_loop.core.knowledge import (
     FailureText,
     Logged,
     Look,
+    PassedSpared,
     RemedyKind,
     SlowWork,
     Treatment,
@@ -26,7 +27,7 @@ from netra_loop.core.knowledge import (
 MAX_CAUSES = 200
 MAX_WHYS = 20
 _CAUSES: Location = ("causes",)
-_LOOKS = ("failure", "log", "slow_work", "dependency", "address", "users")
+_LOOKS = ("failure", "log", "slow_work", "dependency", "address", "users", "passed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,10 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
             return DependencyDown()
         case "address":
             return AddressDiffers()
-        case _:
+        case "users":
             return UserShared()
+        case _:
+            return PassedSpared()
 
 
 def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[str]) -> None:
@@ -138,6 +141,9 @@ def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[s
             document.report(
                 same, "'same' needs a why with 'log' before it", "its entries say what must be the same", key=True
             )
+        if look == "passed" and "log" not in before:
+            message = "'passed' needs a why with 'log' before it"
+            document.report((*place, look), message, "it says which entries", key=True)
         if look == "address" and "dependency" not in before:
             message = "'address' needs a why with 'dependency' before it"
             document.report((*place, look), message, "it says which dependency", key=True)

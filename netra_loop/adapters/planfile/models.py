@@ -304,6 +304,7 @@ class WhyModel(Model):
     dependency: Annotated[str, PlainValidator(values.one_of("down"))] = ""
     address: Annotated[str, PlainValidator(values.one_of("differs"))] = ""
     users: Annotated[str, PlainValidator(values.one_of("shared"))] = ""
+    passed: Annotated[str, PlainValidator(values.one_of("spared"))] = ""
 
 
 class SlowWorkModel(Model):

@@ -1,0 +1,61 @@
+"""The shipped causes: the text of a library or the platform leads to its cause, and to none where chance would do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netra_loop.core.knowledge import Cause
+from netra_loop.diagnosis.diagnose import diagnose
+from netra_loop.diagnosis.scene import Passed, Scene
+from tests.diagnosis.casefile import CAUSES, read_cause, told
+from tests.stories import named
+
+FILES = sorted(CAUSES.glob("*.txt"))
+SAMPLE_S = {"work-cut-off", "dependency-address", "shared-user"}  # with cases and a day of their own
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_is_written_leads_to_its_cause(file: Path, tmp_path: Path) -> None:
+    case = read_cause(file, tmp_path)
+    problems, remedies = diagnose(case.knowledge, case.scene)
+
+    assert told(problems, remedies) == case.expected
+    assert [problem.id for problem in problems if problem.root_cause] == [file.stem]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_no_cause_is_named_where_a_test_met_the_same_and_passed(file: Path, tmp_path: Path) -> None:
+    case = read_cause(file, tmp_path)
+    met = Passed(named("p2::test_met")[0], 10.0, 11.0, ("backend",))
+
+    assert _causes(case.knowledge, replace(case.scene, passed=(*case.scene.passed, met))) == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_no_cause_is_named_where_too_few_tests_passed_on_the_same_service(file: Path, tmp_path: Path) -> None:
+    case = read_cause(file, tmp_path)
+    elsewhere = tuple(replace(each, targets=("auth",)) for each in case.scene.passed[:1])
+
+    assert _causes(case.knowledge, replace(case.scene, passed=(*elsewhere, *case.scene.passed[1:]))) == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_no_cause_is_named_where_it_was_written_while_no_red_test_ran(file: Path, tmp_path: Path) -> None:
+    case = read_cause(file, tmp_path)
+    later = tuple(replace(entry, at=30.0) for entry in case.scene.entries)
+
+    assert _causes(case.knowledge, replace(case.scene, entries=later)) == []
+
+
+def test_every_shipped_cause_has_its_case(tmp_path: Path) -> None:
+    known = read_cause(FILES[0], tmp_path).knowledge
+
+    assert {cause.id for cause in known} == {file.stem for file in FILES} | SAMPLE_S
+
+
+def _causes(knowledge: tuple[Cause, ...], scene: Scene) -> list[str]:
+    """The causes that are claimed."""
+    return [problem.root_cause for problem in diagnose(knowledge, scene)[0] if problem.root_cause]
