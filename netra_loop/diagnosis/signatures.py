@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 MASKS = 2  # the version of the masks below, part of every signature: other masks must not look like other failures
+LONGEST = 500  # characters of a line that tell failures apart; more would only cost time, quadratically at worst
 
 _PLACE = re.compile(r"(?:\S+:\d+: )?(?:[\w.]*(?:Error|Exception): )?")  # file, line and class: where, not what
 _CHANGING = re.compile(
@@ -33,5 +34,5 @@ def signature(kind: str, shapes: Iterable[str]) -> str:
 
 
 def _first_line(text: str) -> str:
-    """The first line that is not blank, found without splitting the others."""
-    return text.lstrip().partition("\n")[0].rstrip()
+    """The begin of the first line that is not blank, found without splitting the others."""
+    return text.lstrip().partition("\n")[0][:LONGEST].rstrip()

@@ -64,6 +64,7 @@ SAME = {
     "hosts of URLs": ("GET http://localhost:81/api failed", "GET http://staging.example.org/api failed"),
     "files": ("cannot open /tmp/a-1/state.db", "cannot open /var/lib/state.db"),
     "times": ("gave up at 17:10:27.5", "gave up at 09:00"),
+    "what follows the first 500 characters": ("agent failed " + "a-a." * 100_000, "agent failed " + "a-a." * 100_001),
     "what follows the first line": ("agent failed\nat line 7", "agent failed\nin another way altogether"),
     "the type of the error": ("AssertionError: agent failed", "agent failed"),
     "space before it": ("\n   agent failed  ", "agent failed"),
