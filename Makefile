@@ -26,6 +26,9 @@ crash: .venv/.dev
 day: .venv/.dev
 	$(BIN)/python -m pytest -n 2 tests/day/whole_day.py
 
+faults: .venv/.dev
+	$(BIN)/python -m tests.faults
+
 bench: .venv/.dev
 	$(BIN)/python -m bench.router
 	$(BIN)/python -m bench.websockets

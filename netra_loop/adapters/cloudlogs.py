@@ -35,13 +35,14 @@ _WORTH_QUOTING = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One entry, in the form that is kept; payload is what a structured one says."""
+    """One entry, in the form that is kept; payload is what a structured one says, trace the id of its request's."""
 
     at: str
     severity: str
     log: str
     text: str
     payload: Mapping[str, Any] = field(default_factory=dict)
+    trace: str = ""
 
     def __str__(self) -> str:
         return f"{self.at} {self.severity} {self.log} {self.text}"
@@ -159,15 +160,22 @@ def _line(entry: Any) -> LogLine:
     fields = payload if isinstance(payload, dict) else {}
     if entry.http_request:
         request = entry.http_request
-        payload = f"{request.get('requestMethod')} {request.get('requestUrl')} {request.get('status')}"
+        said = f" {payload}" if isinstance(payload, str) else ""
+        payload = f"{request.get('requestMethod')} {request.get('requestUrl')} {request.get('status')}{said}"
     elif isinstance(payload, dict):
         payload = json.dumps(payload, ensure_ascii=False, sort_keys=True)
     log = str(entry.log_name or "").rpartition("%2F")[2] or "log"
     at = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S.%fZ}" if entry.timestamp else "-"
-    return LogLine(at, str(entry.severity or "DEFAULT"), log, str(payload or "").replace("\n", "\\n"), fields)
+    text = str(payload or "").replace("\n", "\\n")
+    return LogLine(at, str(entry.severity or "DEFAULT"), log, text, fields, _trace_id(entry))
 
 
 def _request(entry: Any) -> RequestLine:
     agent = str(entry.http_request.get("userAgent") or "")
     labels = (entry.resource.labels if entry.resource else None) or {}
-    return RequestLine(str(entry.trace or "").rpartition("/")[2], agent, str(labels.get("revision_name", "")))
+    return RequestLine(_trace_id(entry), agent, str(labels.get("revision_name", "")))
+
+
+def _trace_id(entry: Any) -> str:
+    """The last part of `projects/PROJECT/traces/ID`."""
+    return str(entry.trace or "").rpartition("/")[2]

@@ -16,19 +16,20 @@ from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import locate
 from netra_loop.adapters.redact import Redactor
-from netra_loop.core.events import Act, HandleKnown
+from netra_loop.core.events import Act, HandleKnown, TestResult
 from netra_loop.core.health import is_down
 from netra_loop.core.ledger import ledger
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
-from netra_loop.core.results import results_of
+from netra_loop.core.results import failed_steps, results_of
 from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.target import Target
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Passed, Scene, SharedUser
+from netra_loop.diagnosis.tracebacks import whole
 from netra_loop.ports import Say
 
 MOST_ENTRIES = 10_000  # of one service
@@ -65,7 +66,7 @@ class DiagnoseRunner:
 
     async def _with_target(self, scene: Scene, act: Act, session: Session, target: Target, say: Say) -> Scene:
         """The scene with what the tested revision of a target was told and wrote; nothing of one that is not known."""
-        address = await locate(self._cloud, session, act, target)
+        address = _never_served(session, act, target) or await locate(self._cloud, session, act, target)
         if address is None or not address.revision:
             return scene
         revision = await to_thread.run_sync(self._cloud.revision, target.service, address.revision)
@@ -76,10 +77,13 @@ class DiagnoseRunner:
     async def _with_logs(
         self, scene: Scene, act: Act, session: Session, target: Target, address: Address, say: Say
     ) -> Scene:
-        """The scene with what a revision wrote since the iteration began; requests only count as a sign of life."""
+        """The scene with what a revision wrote since the iteration began.
+
+        Requests only count as a sign of life, but for those that the platform has something to say of.
+        """
         since = f"{session.iterations[act.iteration - 1].begun:%Y-%m-%dT%H:%M:%S.%fZ}"
         everything = log_query(target.service, address.revision, since)
-        query = f'{everything} AND NOT log_id("run.googleapis.com/requests")'
+        query = f'{everything} AND (NOT log_id("run.googleapis.com/requests") OR textPayload:*)'
         say(HandleKnown(act.id, {f"query {target.name}": query}))
         lines: list[LogLine] = []
         is_alive = bool(await until_written(self._logs, everything, 1, min(LATE, act.timeout / 2)))
@@ -88,8 +92,9 @@ class DiagnoseRunner:
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
-        entries = (
-            _entry(number, target.name, line, text)
+        traces = scene.traces
+        entries = whole(
+            _entry(number, target.name, line, text, traces)
             for number, (line, text) in enumerate(zip(lines, texts, strict=False), start=1)
         )
         log = LogsSeen(
@@ -110,16 +115,24 @@ class DiagnoseRunner:
         )
 
 
+def _never_served(session: Session, act: Act, target: Target) -> Address | None:
+    """The revision that a deploy of this iteration made in vain; what it said tells why, not what served before."""
+    for record in failed_steps(session.iterations[act.iteration - 1]):
+        if record.act.kind is Kind.DEPLOY and record.act.subject == target.name and "revision" in record.handle:
+            return Address("", record.handle["revision"])
+    return None
+
+
 def _is_tested(scene: Scene, target: Target) -> bool:
     """Whether a red test was pointed at it; of a service that nobody called, silence says nothing."""
-    return any(target.name in failure.targets for failure in scene.failures)
+    return any(target.name in failure.targets for failure in scene.failures if not failure.step)
 
 
 def scene_of(session: Session, iteration: Iteration) -> Scene:
     """What the session itself knows of a red iteration; what the world has to say is not in it yet."""
     environment = session.plan.environment
     return Scene(
-        failures=tuple(_failures(session, iteration)),
+        failures=(*_failures(session, iteration), *_steps(iteration)),
         down=tuple(_down(session, iteration)),
         shared_users=tuple(_shared_users(iteration)),
         passed=tuple(_passed(session, iteration)),
@@ -139,7 +152,18 @@ def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
                 evidence = Evidence(f"{name.suite}: {name.test}", said[:LONGEST_EXCERPT], output.ref, output.sha256)
                 is_timed = result.ended is not None and result.duration_s is not None
                 start = result.ended - result.duration_s if is_timed else None  # type: ignore[operator]
-                yield Failure(name, said, start, result.ended, targets, evidence)
+                yield Failure(name, said, start, result.ended, targets, evidence, trace=_trace(result))
+
+
+def _steps(iteration: Iteration) -> Iterator[Failure]:
+    """The deploys and checks that did not pass, by what they say of it."""
+    for record in failed_steps(iteration):
+        assert record.result is not None
+        said = "\n".join(record.result.reasons)
+        evidence = Evidence(f"step {record.act.step}", said[:LONGEST_EXCERPT])
+        start, end = record.begun.timestamp(), record.ended.timestamp() if record.ended else None
+        name = TestName(record.act.kind.value, record.act.step)
+        yield Failure(name, said, start, end, (record.act.subject,), evidence, step=record.act.step)
 
 
 def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
@@ -150,7 +174,11 @@ def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
             counts = result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
             if counts and result.ended is not None and result.duration_s is not None:
                 name = TestName(record.act.subject, result.id)
-                yield Passed(name, result.ended - result.duration_s, result.ended, targets)
+                yield Passed(name, result.ended - result.duration_s, result.ended, targets, _trace(result))
+
+
+def _trace(result: TestResult) -> str:
+    return result.facts.trace if result.facts else ""
 
 
 def _said(message: str) -> str:
@@ -192,10 +220,12 @@ def _clock(moment: datetime | None) -> str:
     return f"{moment:%H:%M:%S.%f}Z" if moment else "-"
 
 
-def _entry(number: int, target: str, line: LogLine, text: str) -> LogEntry:
+def _entry(number: int, target: str, line: LogLine, text: str, traces: frozenset[str]) -> LogEntry:
+    """traces: those of the tests; of any other, such as a check's, nobody knows which test it was for."""
     fields = {str(name): _plain(value) for name, value in line.payload.items()}
     message = fields.get("message")
-    return LogEntry(number, target, _epoch(line.at), line.severity, str(message or line.text), fields, text)
+    trace = line.trace if line.trace in traces else ""
+    return LogEntry(number, target, _epoch(line.at), line.severity, str(message or line.text), fields, text, trace)
 
 
 def _plain(value: object) -> str | float | bool | None:

@@ -11,7 +11,7 @@ from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.peers import calls_of, first_of
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, Strategy, When
 from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
-from netra_loop.core.results import red_tests
+from netra_loop.core.results import failed_steps, red_tests
 from netra_loop.core.rollout import longest
 from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session
@@ -256,9 +256,9 @@ def _is_prepared(session: Session, iteration: Iteration, suite: Step) -> bool:
 
 
 def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:
-    """What is to be done about red tests: find causes, then ask about every remedy, then apply the agreed ones."""
+    """What is to be done about red tests and steps: find causes, ask about every remedy, apply the agreed ones."""
     if not iteration.of_kind(Kind.DIAGNOSE):
-        worth_it = session.plan.knowledge and red_tests(session, iteration)
+        worth_it = session.plan.knowledge and (red_tests(session, iteration) or failed_steps(iteration))
         return (follow_up(session, iteration.number, Kind.DIAGNOSE),) if worth_it else ()
     possible = chosen(session, iteration)
     if session.plan.remedies is RemedyMode.ASK:

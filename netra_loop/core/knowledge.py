@@ -8,7 +8,14 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class FailureText:
-    """Red tests whose failure text holds a match of this regular expression; every cause begins with one."""
+    """Red tests whose failure text holds a match of this regular expression."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """Deploys and checks that did not pass, whose reasons hold a match; every cause begins with this or a failure."""
 
     pattern: str
 
@@ -45,6 +52,18 @@ class AddressDiffers:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressDeclared:
+    """That dependency has the very address that its target was deployed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortDiffers:
+    """Log entries of a target whose only group is a port, another than the one the platform said it must listen on."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserShared:
     """Suites ran side by side as the same user, one of the tests' among them."""
 
@@ -54,7 +73,18 @@ class PassedSpared:
     """No test of those targets that passed ran while such a log entry was written, and some did pass."""
 
 
-Look = FailureText | Logged | SlowWork | DependencyDown | AddressDiffers | UserShared | PassedSpared
+Look = (
+    FailureText
+    | StepText
+    | Logged
+    | SlowWork
+    | DependencyDown
+    | AddressDiffers
+    | AddressDeclared
+    | PortDiffers
+    | UserShared
+    | PassedSpared
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,10 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Red tests with one explanation. root_cause is empty unless every why is confirmed."""
+    """Red tests, or steps that did not pass, with one explanation.
+
+    root_cause is empty unless every why is confirmed.
+    """
 
     id: str
     signature: str
@@ -60,6 +63,7 @@ class Problem:
     tests: tuple[TestName, ...]
     whys: tuple[Why, ...]
     root_cause: str = ""
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

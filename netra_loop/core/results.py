@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netra_loop.core.events import TestResult
-from netra_loop.core.outcome import RED_OUTCOMES, Proof, TestOutcome
+from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
 from netra_loop.core.plan import TESTING, Kind
 from netra_loop.core.problem import TestName
 from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen
+
+_LOOKED_AT = (Kind.DEPLOY, Kind.HEALTH, Kind.WEBSOCKET)
 
 
 def results_of(session: Session, record: ActRecord) -> tuple[TestResult, ...]:
@@ -107,6 +109,18 @@ def _doubtful(results: Iterable[TestResult]) -> frozenset[str]:
 def _images(iteration: Iteration) -> frozenset[tuple[str, str]]:
     seen = (record.result.seen for record in iteration.of_kind(Kind.DEPLOY) if record.result)
     return frozenset((each.target, each.image_digest) for each in seen if isinstance(each, Deployed))
+
+
+def failed_steps(iteration: Iteration) -> tuple[ActRecord, ...]:
+    """The deploys and checks of services that did not pass; a deploy only if it came as far as the cloud."""
+    records = (record for kind in _LOOKED_AT for record in iteration.of_kind(kind))
+    return tuple(
+        record
+        for record in records
+        if record.result is not None
+        and record.result.outcome in (Outcome.FAILED, Outcome.ERRORED)
+        and (record.act.kind is not Kind.DEPLOY or "image" in record.handle)
+    )
 
 
 def red_tests(session: Session, iteration: Iteration) -> tuple[TestName, ...]:

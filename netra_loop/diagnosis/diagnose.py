@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from netra_loop.core.knowledge import Cause
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
-from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, errors_meanwhile, follow, quoted, wanted
+from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, counted, errors_meanwhile, follow, quoted, wanted
 from netra_loop.diagnosis.scene import Failure, Scene
-from netra_loop.diagnosis.signatures import shape, signature
+from netra_loop.diagnosis.signatures import gist, shape, signature
 from netra_loop.diagnosis.treatment import remedy_for
 
 
@@ -29,17 +29,21 @@ def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, .
         if problem.root_cause and cause.treatment is not None:
             _add(remedies, remedy_for(cause, cause.treatment, scene, trail))
     problems = _without_guesses(problems)
-    explained = {name for problem in problems for name in problem.tests}
+    explained: set[TestName | str] = set()
+    explained.update(*(problem.tests for problem in problems), *(problem.steps for problem in problems))
     return (*problems, *_unexplained(scene, explained)), tuple(remedies)
 
 
 def _without_guesses(problems: Sequence[Problem]) -> list[Problem]:
-    """The problems that more than a failure text speaks for, and a guess only where it is the only one.
+    """The confirmed problems, and of the others those that are the only word on some test or step.
 
     A text that fits several causes, as `500` does, points to none of them.
     """
-    claims = Counter(name for problem in problems for name in problem.tests)
-    return [each for each in problems if not _is_guess(each) or any(claims[name] == 1 for name in each.tests)]
+    explained = {name for problem in problems if problem.root_cause for name in (*problem.tests, *problem.steps)}
+    problems = [each for each in problems if each.root_cause or {*each.tests, *each.steps} - explained]
+    claims = Counter(name for problem in problems for name in (*problem.tests, *problem.steps))
+    alone = {name for name, count in claims.items() if count == 1}
+    return [each for each in problems if not _is_guess(each) or alone & {*each.tests, *each.steps}]
 
 
 def _is_guess(problem: Problem) -> bool:
@@ -77,16 +81,17 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
         tests=_names(trail.failures),
         whys=tuple(whys),
         root_cause=cause.title if is_confirmed else "",
+        steps=_steps(trail.failures),
     )
     return problem, trail
 
 
-def _unexplained(scene: Scene, explained: set[TestName]) -> list[Problem]:
-    """One problem for all red tests that say the same and that no known cause explains."""
+def _unexplained(scene: Scene, explained: set[TestName | str]) -> list[Problem]:
+    """One problem for all red tests that say the same, and one for each step, that no known cause explains."""
     alike: dict[str, list[Failure]] = {}
     for failure in scene.failures:
-        if failure.name not in explained:
-            alike.setdefault(shape(failure.message), []).append(failure)
+        if (failure.step or failure.name) not in explained:
+            alike.setdefault(f"{failure.step} {shape(failure.message)}".strip(), []).append(failure)
     return [_unexplained_problem(scene, words, failures) for words, failures in alike.items()]
 
 
@@ -94,15 +99,18 @@ def _unexplained_problem(scene: Scene, words: str, failures: Sequence[Failure]) 
     """What is known of them nevertheless: that they are red, the errors logged meanwhile, and where to look next."""
     found = signature("unexplained", [words])
     evidence = tuple(failure.evidence for failure in failures[:MOST_FAILURES])
-    whys = [Why("The tests are red", WhyStatus.CONFIRMED, evidence, {"tests": len(failures)})]
+    is_step = bool(failures[0].step)
+    what = "The step did not pass" if is_step else "The tests are red"
+    whys = [Why(what, WhyStatus.CONFIRMED, evidence, counted(failures))]
     errors = errors_meanwhile(scene, failures)
     if errors:
-        claim = "Their services logged errors while they ran, which need not be the reason"
+        claim = "Errors were logged meanwhile, which need not be the reason"
         whys.append(Why(claim, WhyStatus.CONFIRMED, quoted(scene, errors), {"entries": len(errors)}))
-    claim = "Why they are red is not known: no known cause fits"
+    claim = "Why is not known: no known cause fits"
     whys.append(Why(claim, WhyStatus.HYPOTHESIS, undecided=_next_look(failures, is_in_log=bool(errors))))
-    title = f"Unexplained: {words[:120] or 'no failure text'}"
-    return Problem(f"unexplained-{found[:8]}", found, title, _names(failures), tuple(whys))
+    title = f"Unexplained: {gist(failures[0].message)[:120] or 'no failure text'}"
+    identity = f"unexplained-{found[:8]}"
+    return Problem(identity, found, title, _names(failures), tuple(whys), steps=_steps(failures))
 
 
 def _next_look(failures: Sequence[Failure], *, is_in_log: bool) -> str:
@@ -110,10 +118,16 @@ def _next_look(failures: Sequence[Failure], *, is_in_log: bool) -> str:
     targets = " and ".join(dict.fromkeys(target for failure in failures for target in failure.targets))
     if is_in_log:
         return "the first of these entries, and the code that wrote it"
+    if failures[0].step:
+        return f"what the step says, and what {targets} did meanwhile: no entry of ERROR or above was read"
     if targets:
         return f"the output of the tests, and what {targets} did meanwhile: no entry of ERROR or above was read"
     return "the output of the tests: their suite names no target whose log could be read"
 
 
 def _names(failures: Sequence[Failure]) -> tuple[TestName, ...]:
-    return tuple(sorted(failure.name for failure in failures))
+    return tuple(sorted(failure.name for failure in failures if not failure.step))
+
+
+def _steps(failures: Sequence[Failure]) -> tuple[str, ...]:
+    return tuple(failure.step for failure in failures if failure.step)

@@ -8,22 +8,27 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from netra_loop.core.knowledge import (
+    AddressDeclared,
     AddressDiffers,
     DependencyDown,
     FailureText,
     Logged,
     Look,
     PassedSpared,
+    PortDiffers,
     SlowWork,
+    StepText,
     UserShared,
 )
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST, p95
 from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window, met
+from netra_loop.diagnosis.tracebacks import holds_one
 
 MOST_QUOTED = 3  # entries in one excerpt
 MOST_FAILURES = 2  # failure texts of one problem; the names of the others are listed
 LONGEST_QUOTE = 400  # characters of one of them
+_WANTED_PORT = re.compile(r"\bPORT=(\d+)")  # in what Cloud Run says of a container that does not listen
 _ERRORS = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})  # severities of Cloud Logging
 
 
@@ -50,7 +55,9 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
     """The trail with what this look saw; None where it saw nothing, so that the chain stops here."""
     match look:
         case FailureText(pattern):
-            return _failures(pattern, trail)
+            return _failures(pattern, trail, steps=False)
+        case StepText(pattern):
+            return _failures(pattern, trail, steps=True)
         case Logged(pattern):
             return _logged(pattern, scene, trail)
         case SlowWork():
@@ -58,7 +65,11 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
         case DependencyDown():
             return _down(scene, trail)
         case AddressDiffers():
-            return _address(scene, trail)
+            return _address(scene, trail, differs=True)
+        case AddressDeclared():
+            return _address(scene, trail, differs=False)
+        case PortDiffers(pattern):
+            return _port(pattern, scene, trail)
         case UserShared():
             return _shared(scene, trail)
         case PassedSpared():
@@ -73,6 +84,8 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
     match look:
         case FailureText(pattern):
             return f"a red test whose failure text matches {pattern}"
+        case StepText(pattern):
+            return f"a deploy or check that did not pass, whose reasons match {pattern}"
         case Logged(pattern):
             return f"log entries of {where} that match {pattern}, written while these tests ran"
         case SlowWork():
@@ -82,7 +95,9 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
             )
         case DependencyDown():
             return f"a health answer of {where} that shows a declared dependency down"
-        case AddressDiffers():
+        case PortDiffers(pattern):
+            return f"log entries of {where} that match {pattern} and name another port than the one it must listen on"
+        case AddressDiffers() | AddressDeclared():
             down = " and ".join(each.dependency.name for each in trail.down) or "the dependency"
             return (
                 f"the address of {down} that {where} is told, beside a declared one in config/{scene.environment}.yaml"
@@ -96,32 +111,34 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
 
 
 def errors_meanwhile(scene: Scene, failures: Sequence[Failure]) -> tuple[LogEntry, ...]:
-    """Entries of ERROR and above that the targets of these tests wrote while they ran."""
+    """Entries of ERROR and above, and tracebacks, that the targets of these tests wrote while they ran."""
     return tuple(
         entry
         for entry in scene.entries
-        if entry.severity in _ERRORS and any(in_window(entry, failure) for failure in failures)
+        if (entry.severity in _ERRORS or holds_one(entry)) and any(in_window(entry, failure) for failure in failures)
     )
 
 
-def _failures(pattern: str, trail: Trail) -> Trail | None:
-    found = tuple(failure for failure in trail.failures if re.search(pattern, failure.message))
+def _failures(pattern: str, trail: Trail, *, steps: bool) -> Trail | None:
+    """The red tests, or else the steps, whose text matches."""
+    alike = (failure for failure in trail.failures if bool(failure.step) is steps)
+    found = tuple(failure for failure in alike if re.search(pattern, failure.message))
     if not found:
         return None
     targets = tuple(dict.fromkeys(target for failure in found for target in failure.targets))
     evidence = tuple(failure.evidence for failure in found[:MOST_FAILURES])
-    return Trail(found, targets=targets, evidence=evidence, figures={"tests": len(found)})
+    return Trail(found, targets=targets, evidence=evidence, figures=counted(found))
 
 
 def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
     """Entries that match, in the windows of the tests; a test without one in its window belongs to something else."""
-    matching = [entry for entry in scene.entries if re.search(pattern, entry.message)]
+    matching = [entry for entry in scene.entries if entry.find(pattern)]
     failures = tuple(failure for failure in trail.failures if any(in_window(entry, failure) for entry in matching))
     if not failures:
         return None
     entries = tuple(entry for entry in matching if any(in_window(entry, failure) for failure in failures))
     targets = tuple(dict.fromkeys(entry.target for entry in entries))
-    figures = {"entries": len(entries), "tests": len(failures)}
+    figures = {"entries": len(entries), **counted(failures)}
     evidence = quoted(scene, entries)
     found = replace(trail, failures=failures, entries=entries, matching=tuple(matching), targets=targets)
     return replace(found, evidence=evidence, figures=figures)
@@ -162,12 +179,13 @@ def _down(scene: Scene, trail: Trail) -> Trail | None:
     return replace(trail, down=down, targets=targets, evidence=tuple(each.evidence for each in down), figures={})
 
 
-def _address(scene: Scene, trail: Trail) -> Trail | None:
+def _address(scene: Scene, trail: Trail, *, differs: bool) -> Trail | None:
+    """A dependency that is down and has a declared address: another than the told one, or the same."""
     for each in trail.down:
         dependency = each.dependency
         told = scene.variables.get(each.target, {}).get(dependency.variable)
         is_known = each.target in scene.variables and dependency.address and dependency.variable
-        if is_known and told != dependency.address:
+        if is_known and (told != dependency.address) is differs:
             excerpt = (
                 f"{each.target} is told {dependency.variable}={told or '(nothing)'}; "
                 f"its dependency {dependency.name} is declared at {dependency.address}"
@@ -176,6 +194,20 @@ def _address(scene: Scene, trail: Trail) -> Trail | None:
             found = replace(trail, down=(each,), subject=each.target, targets=(each.target,))
             return replace(found, evidence=evidence, figures={})
     return None
+
+
+def _port(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
+    wanted_ports = {port for failure in trail.failures for port in _WANTED_PORT.findall(failure.message)}
+    elsewhere = tuple(
+        entry
+        for entry in scene.entries
+        if any(in_window(entry, failure) for failure in trail.failures)
+        and (found := entry.find(pattern))
+        and found[1] not in wanted_ports
+    )
+    if not elsewhere or not wanted_ports:
+        return None
+    return replace(trail, evidence=quoted(scene, elsewhere), figures={"entries": len(elsewhere)})
 
 
 def _shared(scene: Scene, trail: Trail) -> Trail | None:
@@ -197,6 +229,11 @@ def _spared(scene: Scene, trail: Trail) -> Trail | None:
     title = "tests that passed on the same service and met no such entry"
     evidence = (Evidence(title, names, truncated=len(beside) > MOST_QUOTED),)
     return replace(trail, evidence=evidence, figures={"passed": len(beside)})
+
+
+def counted(failures: Sequence[Failure]) -> dict[str, int]:
+    """How many tests, or steps, these are."""
+    return {"steps" if failures[0].step else "tests": len(failures)}
 
 
 def quoted(scene: Scene, entries: Sequence[LogEntry]) -> tuple[Evidence, ...]:

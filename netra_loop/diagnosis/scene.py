@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,7 +15,11 @@ SLACK = 1.0  # seconds that an entry may lie outside its test's window: two cloc
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A red test: what it said, when it ran (seconds since the epoch, None where unknown), what it was pointed at."""
+    """A red test: what it said, when it ran (seconds since the epoch, None where unknown), what it was pointed at.
+
+    trace: the id that its requests carried, empty where none did. Or a deploy or check that did not pass: then step is
+    its id, and that of the plan's step is its name.
+    """
 
     name: TestName
     message: str
@@ -22,6 +27,8 @@ class Failure:
     end: float | None
     targets: tuple[str, ...]
     evidence: Evidence
+    trace: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +39,15 @@ class Passed:
     start: float
     end: float
     targets: tuple[str, ...]
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One log entry of a target; number is its line in the kept artifact, at in seconds since the epoch."""
+    """One log entry of a target; number is its line in the kept artifact, at in seconds since the epoch.
+
+    trace: that of the test whose request it was written for, empty where nobody knows. A traceback is one entry.
+    """
 
     number: int
     target: str
@@ -45,6 +56,12 @@ class LogEntry:
     message: str
     fields: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     text: str = ""
+    trace: str = ""
+
+    def find(self, pattern: str) -> re.Match[str] | None:
+        """A match in the message, else in a field that says something, such as the error of a structured entry."""
+        words = (value for name, value in self.fields.items() if name != "message" and isinstance(value, str))
+        return next(filter(None, (re.search(pattern, text) for text in (self.message, *words))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +111,33 @@ class Scene:
     silent: tuple[str, ...] = ()
 
     @property
+    def traces(self) -> frozenset[str]:
+        """Those of all its tests."""
+        traces = {failure.trace for failure in self.failures} | {passed.trace for passed in self.passed}
+        return frozenset(traces - {""})
+
+    @property
     def truncated(self) -> bool:
         """Whether a service wrote more than was read."""
         return any(log.truncated for log in self.logs)
 
 
 def in_window(entry: LogEntry, failure: Failure) -> bool:
-    """Whether an entry of one of a test's targets was written while the test ran."""
-    if failure.start is None or failure.end is None or entry.target not in failure.targets:
+    """Whether an entry of one of a test's targets was written for its requests; where nobody knows, while it ran."""
+    if entry.target not in failure.targets:
+        return False
+    if entry.trace:
+        return entry.trace == failure.trace
+    if failure.start is None or failure.end is None:
         return False
     return failure.start - SLACK <= entry.at <= failure.end + SLACK
 
 
 def met(entry: LogEntry, passed: Passed) -> bool:
-    """Whether an entry of a target was written while a test that passed ran against it; nothing is added to its time.
+    """Whether an entry of a target was written for a test that passed, or while it ran; nothing is added to its time.
 
     Tests follow each other closely: with slack, the neighbours of a red test would all have met its entries.
     """
-    return entry.target in passed.targets and passed.start <= entry.at <= passed.end
+    if entry.target not in passed.targets:
+        return False
+    return entry.trace == passed.trace if entry.trace else passed.start <= entry.at <= passed.end

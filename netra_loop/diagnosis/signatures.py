@@ -24,7 +24,12 @@ _MASKS = {"authority": "HOST", "host": "HOST", "path": "PATH", "id": "#"}
 
 def shape(text: str) -> str:
     """The first line of a failure text that says something, with hosts, files, ids and numbers masked."""
-    return _CHANGING.sub(lambda found: _MASKS[found.lastgroup or "id"], _PLACE.sub("", _first_line(text), count=1))
+    return _CHANGING.sub(lambda found: _MASKS[found.lastgroup or "id"], gist(text))
+
+
+def gist(text: str) -> str:
+    """The first line of a failure text that says something, without where it was."""
+    return _PLACE.sub("", _first_line(text), count=1)
 
 
 def signature(kind: str, shapes: Iterable[str]) -> str:

@@ -40,6 +40,7 @@ def _problem(session: Session, iteration: Iteration, problem: Problem) -> Docume
         "title": problem.title,
         "tests": [name.test for name in problem.tests],
         "tests_red": len(problem.tests),
+        "steps": list(problem.steps),
         "suites": list(dict.fromkeys(name.suite for name in problem.tests)),
         "whys": [_why(why) for why in problem.whys],
         "root_cause": problem.root_cause or None,

@@ -83,8 +83,8 @@ def problem(document: Document) -> list[str]:
     lines = [
         f"#### {code(document['id'])}: {code(document['title'])}",
         "",
-        f"Iteration {figure(document['iteration'])}, {figure(document['tests_red'])} red tests, "
-        f"signature {code(document['signature'])}: {codes(document['tests'])}",
+        f"Iteration {figure(document['iteration'])}, {_what(document)}, signature {code(document['signature'])}: "
+        f"{codes(document['tests'] or document['steps'])}",
     ]
     for why in document["whys"]:
         numbers = f" ({figures(why['figures'])})" if why["figures"] else ""
@@ -96,6 +96,11 @@ def problem(document: Document) -> list[str]:
             lines.append(f"- what would decide it: {code(why['undecided'])}")
     root = code(document["root_cause"]) if document["root_cause"] else "not confirmed, so none is claimed"
     return [*lines, "", f"Root cause: {root}. Remedies: {codes(document['remedies'])}."]
+
+
+def _what(problem: Document) -> str:
+    """How many tests are red; a step is one that did not pass."""
+    return "a step that did not pass" if problem["steps"] else f"{figure(problem['tests_red'])} red tests"
 
 
 def ledger(remedies: Sequence[Document]) -> list[str]:

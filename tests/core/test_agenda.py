@@ -361,8 +361,19 @@ def test_after_red_comes_the_diagnosis_then_the_questions_then_what_was_agreed_t
     assert follows(story.cures("r2")) == []
 
 
-def test_nothing_follows_from_red_acts_without_red_tests_or_from_red_tests_without_knowledge() -> None:
-    assert follows(Story(knowing(usual_plan(3))).begin().deploys().does("health-backend", Outcome.FAILED)) == []
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ERRORED])
+def test_a_check_that_does_not_pass_is_diagnosed_though_no_test_ran(outcome: Outcome) -> None:
+    assert follows(Story(knowing(usual_plan(3))).begin().deploys().does("health-backend", outcome)) == ["1/diagnose"]
+
+
+def test_a_deploy_that_was_refused_before_it_reached_the_cloud_has_told_why() -> None:
+    story = Story(knowing(usual_plan(3))).begin()
+    refused = story.does("deploy-backend", Outcome.FAILED, "app.py does not compile", "nothing was deployed")
+
+    assert follows(refused) == []
+
+
+def test_nothing_follows_from_red_tests_without_knowledge() -> None:
     assert follows(Story(usual_plan(3)).runs({"a": TestOutcome.FAILED})) == []
 
 

@@ -462,7 +462,7 @@ REMEDIES: dict[str, tuple[Callable[[], Story], list[str]]] = {
     ),
     "red tests are diagnosed also while remedies are off": (lambda: after_red(RemedyMode.OFF), ["start 1/diagnose"]),
     "red tests are diagnosed also in the only iteration": (lambda: after_red(iterations=1), ["start 1/diagnose"]),
-    "red acts without a red test are not diagnosed": (
+    "a check that did not pass is diagnosed, though no test ran": (
         lambda: (
             Story(knowing(usual_plan(3)))
             .begin()
@@ -470,7 +470,7 @@ REMEDIES: dict[str, tuple[Callable[[], Story], list[str]]] = {
             .does("health-backend", Outcome.FAILED, "HTTP 500")
             .does("logs-backend")
         ),
-        ["finish RED 5"],
+        ["start 1/diagnose"],
     ),
     "a test without an end is red, and diagnosed": (
         lambda: (

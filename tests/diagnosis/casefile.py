@@ -81,28 +81,29 @@ def _scene(text: str) -> Scene:
 
 
 def _failure(plain: Mapping[str, Any]) -> Failure:
-    """ran: from and to, in seconds; on: the targets of its suite."""
-    (name,) = named(plain["test"])
+    """ran: from and to, in seconds; on: the targets of its suite. A step is one that did not pass."""
+    step = plain.get("step", "")
+    (name,) = named(plain.get("test", f"step::{step}"))
     start, end = plain.get("ran", (None, None))
     evidence = Evidence(f"{name.suite}: {name.test}", plain["says"])
-    return Failure(name, plain["says"], start, end, tuple(plain.get("on", ("backend",))), evidence)
+    targets = tuple(plain.get("on", ("backend",)))
+    return Failure(name, plain["says"], start, end, targets, evidence, plain.get("trace", ""), step)
 
 
 def _passed(plain: Mapping[str, Any]) -> Passed:
     (name,) = named(plain["test"])
     start, end = plain["ran"]
-    return Passed(name, start, end, tuple(plain.get("against", ("backend",))))
+    return Passed(name, start, end, tuple(plain.get("against", ("backend",))), plain.get("trace", ""))
 
 
 def _entries(plain: Mappings) -> Iterator[LogEntry]:
     """What has no other meaning is a field of the entry; numbers are floats, as the log's reader makes them."""
     for number, each in enumerate(plain, start=1):
-        fields = {name: value for name, value in each.items() if name not in ("at", "of", "severity")}
+        fields = {name: value for name, value in each.items() if name not in ("at", "of", "severity", "trace")}
         floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
         severity = each.get("severity", "INFO")
-        yield LogEntry(
-            number, each.get("of", "backend"), each["at"], severity, each["message"], floats, each["message"]
-        )
+        said, trace = each["message"], each.get("trace", "")
+        yield LogEntry(number, each.get("of", "backend"), each["at"], severity, said, floats, said, trace)
 
 
 def _down(plain: Mapping[str, Any]) -> DownDependency:
@@ -126,7 +127,7 @@ def told(problems: Sequence[Problem], remedies: Sequence[Remedy]) -> str:
 
 def _problem(problem: Problem) -> Iterator[str]:
     yield f"problem {_OF_A_SIGNATURE.sub('unexplained', problem.id)}: {problem.title}"
-    yield f"  tests: {_names(problem.tests)}"
+    yield f"  steps: {', '.join(problem.steps)}" if problem.steps else f"  tests: {_names(problem.tests)}"
     for why in problem.whys:
         yield f"  {why.status.value}: {why.claim}{_figures(why.figures)}"
         for evidence in why.evidence:

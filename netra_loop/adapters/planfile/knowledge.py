@@ -9,6 +9,7 @@ from netra_loop.adapters.planfile.models import CauseModel, KnowledgeModel, Reme
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.knowledge import (
+    AddressDeclared,
     AddressDiffers,
     Cause,
     Claim,
@@ -18,8 +19,10 @@ from netra_loop.core.knowledge import (
     Logged,
     Look,
     PassedSpared,
+    PortDiffers,
     RemedyKind,
     SlowWork,
+    StepText,
     Treatment,
     UserShared,
 )
@@ -27,7 +30,8 @@ from netra_loop.core.knowledge import (
 MAX_CAUSES = 200
 MAX_WHYS = 20
 _CAUSES: Location = ("causes",)
-_LOOKS = ("failure", "log", "slow_work", "dependency", "address", "users", "passed")
+_LOOKS = ("failure", "step", "log", "slow_work", "dependency", "address", "port", "users", "passed")
+_FIRST = ("failure", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
     match key:
         case "failure":
             return FailureText(model.failure)
+        case "step":
+            return StepText(model.step)
         case "log":
             return Logged(model.log)
         case "slow_work":
@@ -120,7 +126,9 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
         case "dependency":
             return DependencyDown()
         case "address":
-            return AddressDiffers()
+            return AddressDiffers() if model.address == "differs" else AddressDeclared()
+        case "port":
+            return PortDiffers(model.port)
         case "users":
             return UserShared()
         case _:
@@ -131,11 +139,14 @@ def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[s
     """Report a chain that does not begin with a failure, and looks at what none of the whys before has found."""
     for number, (place, look) in enumerate(zip(whys, looks, strict=True)):
         before = looks[:number]
-        if number == 0 and look != "failure":
-            message = f"the first why must look at a 'failure', not at {quoted(look)}"
-            document.report((*place, look), message, "a cause begins with what the tests saw", key=True)
-        elif number > 0 and look == "failure":
-            document.report((*place, look), "only the first why may look at a 'failure'", key=True)
+        if number == 0 and look not in _FIRST:
+            message = f"the first why must look at a 'failure' or a 'step', not at {quoted(look)}"
+            document.report((*place, look), message, "a cause begins with what the tests or a step saw", key=True)
+        elif number > 0 and look in _FIRST:
+            document.report((*place, look), f"only the first why may look at a {quoted(look)}", key=True)
+        if look == "port" and looks[0] != "step":
+            message = "'port' needs a 'step' as the first why"
+            document.report((*place, look), message, "it says which port was wanted", key=True)
         same = (*place, "slow_work", "same")
         if document.at(same) is not None and "log" not in before:
             document.report(

@@ -299,10 +299,12 @@ class WhyModel(Model):
 
     claim: Name
     failure: Pattern = ""
+    step: Pattern = ""
     log: Pattern = ""
     slow_work: object = None
     dependency: Annotated[str, PlainValidator(values.one_of("down"))] = ""
-    address: Annotated[str, PlainValidator(values.one_of("differs"))] = ""
+    address: Annotated[str, PlainValidator(values.one_of("differs", "declared"))] = ""
+    port: Annotated[str, PlainValidator(values.pattern_with_group)] = ""
     users: Annotated[str, PlainValidator(values.one_of("shared"))] = ""
     passed: Annotated[str, PlainValidator(values.one_of("spared"))] = ""
 

@@ -225,6 +225,14 @@ def pattern(value: object) -> str:
     return given
 
 
+def pattern_with_group(value: object) -> str:
+    """A regular expression with exactly one group, which says what to take from a match."""
+    given = pattern(value)
+    if (groups := re.compile(given).groups) != 1:
+        raise Wrong(f"has {groups} groups, it needs one", "(?:...) groups without counting")
+    return given
+
+
 def argv(value: object) -> tuple[str, ...]:
     """A program and its arguments. Text is refused: it would take a shell to split it."""
     if not isinstance(value, list) or not value or not all(isinstance(item, Scalar) for item in value):

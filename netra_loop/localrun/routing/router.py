@@ -30,6 +30,10 @@ KEEP_ALIVE = 600.0  # seconds a connection may stay silent between two requests
 LAST_MOMENT = 0.2  # seconds
 CLIENT_CLOSED_REQUEST = 499
 NO_INSTANCE = "The request was aborted because there was no available instance."
+TOO_LONG = (
+    "The request has been terminated because it has reached the maximum request timeout. To change this limit, see "
+    "https://cloud.google.com/run/docs/configuring/request-timeout"
+)
 ANSWERS = {
     400: "Bad Request",
     404: "The requested URL was not found: no revision serves here.",
@@ -182,6 +186,7 @@ class Router:
             async with asyncio.timeout(limit):
                 await self._carry(revision, client, outbound, served)
         except TimeoutError:
+            served.note = TOO_LONG
             await _fail(client, 504, outbound.request, served)
         except NoInstance:
             served.note = NO_INSTANCE
