@@ -12,6 +12,7 @@ from anyio import to_thread
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import LATE, CloudLogs, LogLine, log_query, until_written
 from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import locate
@@ -37,11 +38,14 @@ MOST_PLAUSIBLE = 1e15  # no field of a log entry means a larger number
 
 
 class DiagnoseRunner:
-    def __init__(self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor) -> None:
+    def __init__(
+        self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor, consultant: Consultant
+    ) -> None:
         self._cloud = cloud
         self._logs = logs
         self._folder = folder
         self._redactor = redactor
+        self._consultant = consultant
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read, or are empty.
@@ -58,7 +62,8 @@ class DiagnoseRunner:
             return errored(error, "reading the logs")
         problems, remedies = diagnose(session.plan.knowledge, scene)
         proposed = () if scene.silent else numbered(session, remedies)
-        found = Diagnosed(problems, proposed, len(scene.entries), scene.truncated, scene.logs)
+        problems, consulted = await self._consultant.ask(act, session, scene, problems, say)
+        found = Diagnosed(problems, proposed, len(scene.entries), scene.truncated, scene.logs, consulted)
         if scene.silent:
             return Result(Outcome.ERRORED, ("no_entries", f"the log has nothing of {', '.join(scene.silent)}"), found)
         return Result(Outcome.PASSED, (), found)

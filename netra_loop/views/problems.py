@@ -54,7 +54,17 @@ def _why(why: Why) -> Document:
         "figures": dict(why.figures),
         "evidence": [evidence_told(evidence) for evidence in why.evidence],
         "undecided": why.undecided or None,
+        "by": why.by or None,
     }
+
+
+def consulted_of(session: Session) -> list[Document]:
+    """How an outside program was asked, a row for each diagnosis that did."""
+    return [
+        {"iteration": iteration.number} | asdict(found.consulted) | {"failure": found.consulted.failure or None}
+        for iteration in session.iterations
+        if (found := diagnosed(iteration)) is not None and found.consulted is not None
+    ]
 
 
 def remedies_of(session: Session) -> list[Document]:

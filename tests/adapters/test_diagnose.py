@@ -12,6 +12,7 @@ import pytest
 
 from netra_loop.adapters.cloudlogs import CloudLogs, LogLine
 from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState
+from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.diagnose import MOST_ENTRIES, DiagnoseRunner, numbered, scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
@@ -352,7 +353,8 @@ def diagnosed(
 
     environment = story.session.plan.environment
     cloud = OneService(environment, "http://127.0.0.1:1")
-    runner = DiagnoseRunner(cloud, logs, SessionFolder(folder), Redactor(["a-known-secret"]))
+    kept, redactor = SessionFolder(folder), Redactor(["a-known-secret"])
+    runner = DiagnoseRunner(cloud, logs, kept, redactor, Consultant(folder, kept, redactor))
     return anyio.run(runner.run, story.session.record("1/diagnose").act, story.session, say), said
 
 
