@@ -137,11 +137,18 @@ def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
     for record in iteration.of_kind(Kind.SUITE):
         targets = session.plan.suite(record.act.subject).targets
         output = record.result.evidence[0] if record.result and record.result.evidence else Evidence("")
+        told_in = record.tests.told_in
         for result in results_of(session, record):
             if result.outcome in RED_OUTCOMES:
                 name = TestName(record.act.subject, result.id)
                 said = _said(result.message)
-                evidence = Evidence(f"{name.suite}: {name.test}", said[:LONGEST_EXCERPT], output.ref, output.sha256)
+                evidence = Evidence(
+                    f"{name.suite}: {name.test}",
+                    said[:LONGEST_EXCERPT],
+                    output.ref,
+                    output.sha256,
+                    entry=told_in.get(result.id, record.entry),
+                )
                 is_timed = result.ended is not None and result.duration_s is not None
                 start = result.ended - result.duration_s if is_timed else None  # type: ignore[operator]
                 yield Failure(name, said, start, result.ended, targets, evidence)
@@ -151,11 +158,13 @@ def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
     """The passes that count and whose time is known."""
     for record in iteration.of_kind(Kind.SUITE):
         targets = session.plan.suite(record.act.subject).targets
+        told_in = record.tests.told_in
         for result in results_of(session, record):
             counts = result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
             if counts and result.ended is not None and result.duration_s is not None:
                 name = TestName(record.act.subject, result.id)
-                yield Passed(name, result.ended - result.duration_s, result.ended, targets)
+                start, entry = result.ended - result.duration_s, told_in[result.id]
+                yield Passed(name, start, result.ended, targets, entry)
 
 
 def _said(message: str) -> str:
@@ -174,7 +183,8 @@ def _down(session: Session, iteration: Iteration) -> Iterator[DownDependency]:
         declared = {each.name: each for each in session.plan.environment.target(seen.target).dependencies}
         for state in seen.dependencies:
             if is_down(state) and state.state != "not_checked" and record.result.evidence:
-                yield DownDependency(seen.target, declared[state.name], state.state, record.result.evidence[0])
+                evidence = replace(record.result.evidence[0], entry=record.entry)
+                yield DownDependency(seen.target, declared[state.name], state.state, evidence)
 
 
 def _shared_users(iteration: Iteration) -> Iterator[SharedUser]:
@@ -184,7 +194,8 @@ def _shared_users(iteration: Iteration) -> Iterator[SharedUser]:
         together = [r for r in records if r.act.user == user and any(_overlap(r, o) for o in records if o is not r)]
         if together:
             lines = [f"{r.act.subject} as {user} from {_clock(r.begun)} to {_clock(r.ended)}" for r in together]
-            evidence = Evidence("suites that ran side by side as one user", "\n".join(lines))
+            last = max(record.entry for record in together)
+            evidence = Evidence("suites that ran side by side as one user", "\n".join(lines), entry=last)
             yield SharedUser(user, tuple(r.act.subject for r in together), evidence)
 
 

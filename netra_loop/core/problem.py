@@ -12,13 +12,17 @@ from netra_loop.core.logs import LogsSeen
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256."""
+    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256.
+
+    entry: the number of the journal's entry that recorded it, 0 where that is the one which this evidence is part of.
+    """
 
     title: str
     excerpt: str = ""
     ref: str = ""
     sha256: str = ""
     truncated: bool = False
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

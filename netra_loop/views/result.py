@@ -261,7 +261,8 @@ def _logs(iteration: Iteration) -> list[Document]:
     for record in iteration.acts.values():
         seen = record.result.seen if record.result else None
         if record.result and isinstance(seen, LogsSeen):
-            found.append(asdict(seen) | {"evidence": [evidence_told(e) for e in record.result.evidence]})
+            evidence = [evidence_told(each, record.entry) for each in record.result.evidence]
+            found.append(asdict(seen) | {"evidence": evidence})
         elif isinstance(seen, SuiteSeen) and seen.witness is not None:
             found.append(asdict(seen.witness) | {"evidence": []})
         elif isinstance(seen, Diagnosed):

@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 
 import netra_loop
+from netra_loop.adapters.journal import JournalFile
+from netra_loop.core.events import TestsObserved
 from tests.forked import Done
 from tests.small_project import Project, small_project
 
@@ -89,6 +91,10 @@ def test_an_outside_program_is_asked_about_red_tests_and_its_answer_is_told_as_i
     assert red["services"][0]["revision"] in bundle
     jsonschema.validate(red, SCHEMA)
     assert project.do("report", "last").out == worklog
+    (evidence,) = problem["whys"][0]["evidence"]
+    told = JournalFile(project.sessions[-1] / "journal.db").entries()[evidence["entry"] - 1].event
+    assert isinstance(told, TestsObserved)
+    assert "test_basics.py::test_items" in [result.id for result in told.results], "its end is recorded there"
 
 
 def test_without_a_deploy_what_serves_is_tested_and_nothing_is_made(green: Green) -> None:

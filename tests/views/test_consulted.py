@@ -20,7 +20,7 @@ from tests.stories import Story, usual_plan
 from tests.views.test_worklog import unaccounted
 
 SCHEMA = json.loads(Path(netra_loop.views.__file__).with_name("result.schema.json").read_text("utf-8"))
-SEEN = Why("The tests are red", WhyStatus.CONFIRMED, (Evidence("p1: a", "boom"),), {"tests": 1})
+SEEN = Why("The tests are red", WhyStatus.CONFIRMED, (Evidence("p1: a", "boom", entry=11),), {"tests": 1})
 OURS = Why("Why they are red is not known: no known cause fits", WhyStatus.HYPOTHESIS, undecided="the output")
 SAID = Why("The pool is empty", WhyStatus.HYPOTHESIS, undecided="its size", by=BY)
 PROBLEM = Problem("unexplained-1", "f" * 16, "Unexplained: boom", (TestName("p1", "a"),), (SEEN, OURS, SAID))
@@ -57,7 +57,7 @@ Iteration 1, 1 red tests, signature `{PROBLEM.signature}`: `a`
 
 **Why, confirmed:** `The tests are red` (`tests` 1)
 
-- evidence: `p1: a`
+- evidence: `p1: a`, journal entry 11
 
 ```text
 boom
