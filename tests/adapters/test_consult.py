@@ -216,7 +216,7 @@ MISBEHAVING = {
 
 
 @pytest.mark.parametrize(("source", "why"), MISBEHAVING.values(), ids=MISBEHAVING)
-def test_of_a_program_that(office: Office, source: str, why: str) -> None:
+def test_nothing_is_taken_from_a_program_that(office: Office, source: str, why: str) -> None:
     asked = office.python(source)
 
     assert asked.after == asked.before, "the problems keep what they had, and get nothing"
