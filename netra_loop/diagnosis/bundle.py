@@ -60,7 +60,7 @@ def bundle(
     asked = [problem for problem in problems if not problem.root_cause]
     names = {name for problem in asked for name in problem.tests}
     failures = [failure for failure in scene.failures if failure.name in names]
-    errors = errors_meanwhile(scene, failures)
+    errors = errors_meanwhile(scene, failures[:MOST_LINES])  # each entry is held against each test
     health = list(_health(iteration))
     sections = {
         "Problems": _Section(asked, _fitting(asked, teller.problem, _PROBLEMS)),
