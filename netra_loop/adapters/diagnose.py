@@ -12,6 +12,7 @@ from anyio import to_thread
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import LATE, CloudLogs, LogLine, log_query, until_written
 from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import locate
@@ -38,11 +39,14 @@ MOST_PLAUSIBLE = 1e15  # no field of a log entry means a larger number
 
 
 class DiagnoseRunner:
-    def __init__(self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor) -> None:
+    def __init__(
+        self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor, consultant: Consultant
+    ) -> None:
         self._cloud = cloud
         self._logs = logs
         self._folder = folder
         self._redactor = redactor
+        self._consultant = consultant
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read, or are empty.
@@ -59,7 +63,8 @@ class DiagnoseRunner:
             return errored(error, "reading the logs")
         problems, remedies = diagnose(session.plan.knowledge, scene)
         proposed = () if scene.silent else numbered(session, remedies)
-        found = Diagnosed(problems, proposed, len(scene.entries), scene.truncated, scene.logs)
+        problems, consulted = await self._consultant.ask(act, session, scene, problems, say)
+        found = Diagnosed(problems, proposed, len(scene.entries), scene.truncated, scene.logs, consulted)
         if scene.silent:
             return Result(Outcome.ERRORED, ("no_entries", f"the log has nothing of {', '.join(scene.silent)}"), found)
         return Result(Outcome.PASSED, (), found)
@@ -145,11 +150,18 @@ def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
     for record in iteration.of_kind(Kind.SUITE):
         targets = session.plan.suite(record.act.subject).targets
         output = record.result.evidence[0] if record.result and record.result.evidence else Evidence("")
+        told_in = record.tests.told_in
         for result in results_of(session, record):
             if result.outcome in RED_OUTCOMES:
                 name = TestName(record.act.subject, result.id)
                 said = _said(result.message)
-                evidence = Evidence(f"{name.suite}: {name.test}", said[:LONGEST_EXCERPT], output.ref, output.sha256)
+                evidence = Evidence(
+                    f"{name.suite}: {name.test}",
+                    said[:LONGEST_EXCERPT],
+                    output.ref,
+                    output.sha256,
+                    entry=told_in.get(result.id, record.entry),
+                )
                 is_timed = result.ended is not None and result.duration_s is not None
                 start = result.ended - result.duration_s if is_timed else None  # type: ignore[operator]
                 yield Failure(name, said, start, result.ended, targets, evidence, trace=_trace(result))
@@ -160,7 +172,7 @@ def _steps(iteration: Iteration) -> Iterator[Failure]:
     for record in failed_steps(iteration):
         assert record.result is not None
         said = "\n".join(record.result.reasons)
-        evidence = Evidence(f"step {record.act.step}", said[:LONGEST_EXCERPT])
+        evidence = Evidence(f"step {record.act.step}", said[:LONGEST_EXCERPT], entry=record.entry)
         start, end = record.begun.timestamp(), record.ended.timestamp() if record.ended else None
         name = TestName(record.act.kind.value, record.act.step)
         yield Failure(name, said, start, end, (record.act.subject,), evidence, step=record.act.step)
@@ -170,11 +182,13 @@ def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
     """The passes that count and whose time is known."""
     for record in iteration.of_kind(Kind.SUITE):
         targets = session.plan.suite(record.act.subject).targets
+        told_in = record.tests.told_in
         for result in results_of(session, record):
             counts = result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
             if counts and result.ended is not None and result.duration_s is not None:
                 name = TestName(record.act.subject, result.id)
-                yield Passed(name, result.ended - result.duration_s, result.ended, targets, _trace(result))
+                start, entry = result.ended - result.duration_s, told_in[result.id]
+                yield Passed(name, start, result.ended, targets, _trace(result), entry)
 
 
 def _trace(result: TestResult) -> str:
@@ -197,7 +211,8 @@ def _down(session: Session, iteration: Iteration) -> Iterator[DownDependency]:
         declared = {each.name: each for each in session.plan.environment.target(seen.target).dependencies}
         for state in seen.dependencies:
             if is_down(state) and state.state != "not_checked" and record.result.evidence:
-                yield DownDependency(seen.target, declared[state.name], state.state, record.result.evidence[0])
+                evidence = replace(record.result.evidence[0], entry=record.entry)
+                yield DownDependency(seen.target, declared[state.name], state.state, evidence)
 
 
 def _shared_users(iteration: Iteration) -> Iterator[SharedUser]:
@@ -207,7 +222,8 @@ def _shared_users(iteration: Iteration) -> Iterator[SharedUser]:
         together = [r for r in records if r.act.user == user and any(_overlap(r, o) for o in records if o is not r)]
         if together:
             lines = [f"{r.act.subject} as {user} from {_clock(r.begun)} to {_clock(r.ended)}" for r in together]
-            evidence = Evidence("suites that ran side by side as one user", "\n".join(lines))
+            last = max(record.entry for record in together)
+            evidence = Evidence("suites that ran side by side as one user", "\n".join(lines), entry=last)
             yield SharedUser(user, tuple(r.act.subject for r in together), evidence)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import anyio
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, Process
 
 import netra_loop
 from netra_loop.adapters.files import SessionFolder, sha256_of
@@ -157,10 +157,13 @@ class Supervision:
         output: Output,
         kids: Path,
         idle: float = math.inf,
+        reads: Path = Path(os.devnull),
+        errors: Output | None = None,
     ) -> None:
         """timeout in seconds, and idle: how many of them may pass without a sign of life.
 
-        kids: the file whose lock shows that something of the session still runs.
+        kids: the file whose lock shows that something of the session still runs. reads: what its standard input is.
+        errors: where its standard error goes, which is with the rest of its output otherwise.
         """
         self._argv = argv
         self._cwd = cwd
@@ -170,6 +173,8 @@ class Supervision:
         self._latest = math.inf
         self._limit: anyio.CancelScope | None = None
         self._output = output
+        self._errors = errors
+        self._reads = reads
         self._kids = kids
         self._mark = secrets.token_hex(8)
         self._ended_by = "stop"
@@ -182,6 +187,7 @@ class Supervision:
         """
         with contextlib.ExitStack() as stack:
             stack.callback(self._output.close)
+            stack.callback(self._errors.close if self._errors else lambda: None)
             control_read, control = _pipe(stack)
             status, status_write = _pipe(stack)
             lock = stack.enter_context(self._kids.open("ab"))
@@ -209,22 +215,26 @@ class Supervision:
 
     async def _open(self, control: int, status: int, lock: int) -> Process:
         supervisor = [sys.executable, "-I", "-S", str(SUPERVISOR), str(control), str(status), str(GRACE), "--"]
-        return await anyio.open_process(
-            [*supervisor, *self._argv],
-            cwd=self._cwd,
-            env={**self._env, COMMAND_VARIABLE: self._mark},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=(control, status, lock),
-        )
+        with self._reads.open("rb") as reads:
+            return await anyio.open_process(
+                [*supervisor, *self._argv],
+                cwd=self._cwd,
+                env={**self._env, COMMAND_VARIABLE: self._mark},
+                stdin=reads,
+                stderr=subprocess.PIPE if self._errors else subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(control, status, lock),
+            )
 
     async def _until_ended(self, process: Process, control: FileIO, started: Callable[[], object]) -> int:
         """Until nothing of the command runs; how much outlived its supervisor, were it killed."""
         leaked = 0
         async with anyio.create_task_group() as tasks:
-            pumped = anyio.CancelScope(shield=True)  # the last words come after a cancellation
-            tasks.start_soon(_pump, process, self._take, pumped, tasks.cancel_scope.cancel)
+            takers = [(process.stdout, self._take)]
+            takers += [(process.stderr, self._errors.feed)] if self._errors else []
+            pumped = [anyio.CancelScope(shield=True) for _ in takers]  # the last words come after a cancellation
+            for (pipe, take), scope in zip(takers, pumped, strict=True):
+                tasks.start_soon(_pump, pipe, take, scope, tasks.cancel_scope.cancel)
             try:
                 started()
                 self._ended_by = await self._in_time(process)
@@ -233,7 +243,8 @@ class Supervision:
                     await _descend(process, control)
                     if (process.returncode or 0) < 0:
                         leaked = await _end_orphans(f"{COMMAND_VARIABLE}={self._mark}")
-                pumped.deadline = anyio.current_time() + PATIENCE
+                for scope in pumped:
+                    scope.deadline = anyio.current_time() + PATIENCE
         return leaked
 
     async def _in_time(self, process: Process) -> str:
@@ -264,13 +275,16 @@ def _how_it_ended(told: bytes) -> tuple[int | None, int]:
 
 
 async def _pump(
-    process: Process, take: Callable[[bytes], None], scope: anyio.CancelScope, give_up: Callable[[], object]
+    pipe: ByteReceiveStream | None,
+    take: Callable[[bytes], None],
+    scope: anyio.CancelScope,
+    give_up: Callable[[], object],
 ) -> None:
     """Everything the command writes, while the scope lets us; what cannot be kept is read all the same."""
-    assert process.stdout is not None
+    assert pipe is not None
     failure: StorageError | None = None
     with scope, contextlib.suppress(anyio.ClosedResourceError):
-        async for chunk in process.stdout:
+        async for chunk in pipe:
             try:
                 if failure is None:
                     take(chunk)

@@ -75,9 +75,15 @@ def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -
         subject=subject,
         key=act_key(session.id, iteration, step),
         resume=RESUME_CLASSES[kind],
-        timeout=_TIMEOUTS[kind] + _watching(session.plan, kind, subject),
+        timeout=_TIMEOUTS[kind] + _beyond(session.plan, kind, subject),
         holds=frozenset(holds),
     )
+
+
+def _beyond(plan: Plan, kind: Kind, subject: str) -> float:
+    """The seconds that an act may need beyond itself: to watch what it shifts, or for an outside program's answer."""
+    asked = plan.environment.diagnose if kind is Kind.DIAGNOSE else None
+    return asked.timeout if asked else _watching(plan, kind, subject)
 
 
 def _watching(plan: Plan, kind: Kind, subject: str) -> float:
@@ -258,7 +264,8 @@ def _is_prepared(session: Session, iteration: Iteration, suite: Step) -> bool:
 def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """What is to be done about red tests and steps: find causes, ask about every remedy, apply the agreed ones."""
     if not iteration.of_kind(Kind.DIAGNOSE):
-        worth_it = session.plan.knowledge and (red_tests(session, iteration) or failed_steps(iteration))
+        can_tell = session.plan.knowledge or session.plan.environment.diagnose
+        worth_it = can_tell and (red_tests(session, iteration) or failed_steps(iteration))
         return (follow_up(session, iteration.number, Kind.DIAGNOSE),) if worth_it else ()
     possible = chosen(session, iteration)
     if session.plan.remedies is RemedyMode.ASK:

@@ -93,6 +93,18 @@ class Deployer(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideProgram:
+    """What is asked about red tests that no known cause explains, in `timeout` seconds; it only ever gives hypotheses.
+
+    env: the variables that it is given beyond the usual ones, None for the value that they have here.
+    """
+
+    argv: tuple[str, ...]
+    timeout: float = 60.0
+    env: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """Where the targets live. endpoint is `google` or `embedded`; timeouts are for suites, in seconds by name."""
 
@@ -105,6 +117,7 @@ class Environment:
     timeouts: Mapping[str, float] = field(default_factory=dict)
     remedies: RemedyMode = RemedyMode.OFF
     deployer: Deployer = Deployer.AUTO
+    diagnose: OutsideProgram | None = None
 
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)

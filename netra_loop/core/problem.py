@@ -12,13 +12,17 @@ from netra_loop.core.logs import LogsSeen
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256."""
+    """What we saw and where it is kept: a bounded, redacted excerpt, the artifact's path and its sha256.
+
+    entry: the number of the journal's entry that recorded it, 0 where that is the one which this evidence is part of.
+    """
 
     title: str
     excerpt: str = ""
     ref: str = ""
     sha256: str = ""
     truncated: bool = False
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,7 +44,7 @@ class WhyStatus(Enum):
 class Why:
     """One claim. CONFIRMED says that its evidence was seen; figures are the numbers that the claim rests on.
 
-    undecided: of a hypothesis, the observation that would decide it.
+    undecided: of a hypothesis, the observation that would decide it. by: whose claim it is, empty for ours.
     """
 
     claim: str
@@ -48,6 +52,7 @@ class Why:
     evidence: tuple[Evidence, ...] = ()
     figures: Mapping[str, int | float] = field(default_factory=dict)
     undecided: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +107,36 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of the session: its path, its sha256, its size in bytes."""
+
+    ref: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """An outside program was asked about the problems without a root cause; exit_code is None where we ended it.
+
+    bundle: what it was given; answer: what it printed; hypotheses: how many it gave. failure: why its answer is of no
+    use, empty where it is.
+    """
+
+    command: tuple[str, ...]
+    exit_code: int | None
+    duration_s: float
+    bundle: Artifact
+    answer: Artifact
+    hypotheses: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosed:
     """What explains the red tests of an iteration, and what could be done; entries: how many log entries were read.
 
-    logs: every query and what it gave.
+    logs: every query and what it gave. consulted: the outside program that was asked for more.
     """
 
     problems: tuple[Problem, ...]
@@ -113,6 +144,7 @@ class Diagnosed:
     entries: int
     truncated: bool = False
     logs: tuple[LogsSeen, ...] = ()
+    consulted: Consulted | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,25 +40,33 @@ from netra_loop.core.seen import ControlSeen, Deployed, Result, SuiteSeen
 
 @dataclass(frozen=True, slots=True)
 class TestLog:
-    """What one attempt of a suite told of its tests, in batches as they came."""
+    """What one attempt of a suite told of its tests, in batches as they came; entries: the numbers of their entries."""
 
     __test__ = False
 
     collected: tuple[str, ...] = ()
     batches: tuple[tuple[TestResult, ...], ...] = ()
     started: tuple[str, ...] = ()
+    entries: tuple[int, ...] = ()
 
     @property
     def results(self) -> tuple[TestResult, ...]:
         """Every attempt of every test, in the order of their ends."""
         return tuple(result for batch in self.batches for result in batch)
 
+    @property
+    def told_in(self) -> Mapping[str, int]:
+        """For each test that ended the number of the entry that told so, the newest one."""
+        batches = zip(self.entries, self.batches, strict=True)
+        return {result.id: entry for entry, batch in batches for result in batch}
+
 
 @dataclass(frozen=True, slots=True)
 class ActRecord:
     """One act as far as it got. adrift: it was under way when its session died, and nobody has taken it up again.
 
-    begun: when its newest attempt began; earlier: what broken attempts told of their tests.
+    begun: when its newest attempt began; earlier: what broken attempts told of their tests. entry: the number of the
+    entry that told its result, 0 before there is one.
     """
 
     act: Act
@@ -72,6 +80,7 @@ class ActRecord:
     adrift: bool = False
     ended: datetime | None = None
     result: Result | None = None
+    entry: int = 0
 
     @property
     def running(self) -> bool:
@@ -173,11 +182,11 @@ def evolve(session: Session | None, entry: Entry) -> Session:
             tests = session.record(act_id).tests
             return _amended(session, act_id, tests=replace(tests, collected=(*tests.collected, *ids)))
         case TestsObserved(act_id, _, _):
-            return _amended(session, act_id, tests=_observed(session.record(act_id).tests, event))
+            return _amended(session, act_id, tests=_observed(session.record(act_id).tests, event, entry.seq))
         case StopAsked(act_id, why):
             return _amended(session, act_id, stop=why)
         case ActEnded(act_id, result):
-            return _ended(session, act_id, result, entry.at)
+            return _ended(session, act_id, result, entry)
         case Interrupted(signal):
             return replace(session, interrupted=signal)
         case ReaderUnplugged():
@@ -212,7 +221,7 @@ def _resumed(session: Session, command: str) -> Session:
     """Whatever ran when the session died is adrift now, and so is what a signal cut short; the signal is forgotten."""
     cut = [r for r in _records(session) if r.stop and r.result and r.act.resume is not ResumeClass.ONCE]
     for record in (*session.running, *(cut if session.interrupted else ())):
-        session = _amended(session, record.act.id, adrift=True, result=None, ended=None, stop="")
+        session = _amended(session, record.act.id, adrift=True, result=None, ended=None, entry=0, stop="")
     return replace(session, resumed=(*session.resumed, command), interrupted=0, verdict=None)
 
 
@@ -253,25 +262,27 @@ def _with(session: Session, record: ActRecord) -> Session:
     return replace(session, iterations=(*session.iterations[:position], iteration, *session.iterations[position + 1 :]))
 
 
-def _ended(session: Session, act_id: str, result: Result, at: datetime) -> Session:
+def _ended(session: Session, act_id: str, result: Result, entry: Entry) -> Session:
     """With what the targets' own log said of a suite's tests; for that they are read again."""
     tests = session.record(act_id).tests
     if isinstance(result.seen, SuiteSeen) and result.seen.witnessed:
         requests = result.seen.witnessed
         batches = tuple(tuple(_confirmed(test, requests) for test in batch) for batch in tests.batches)
         tests = replace(tests, batches=batches)
-    return _amended(session, act_id, ended=at, result=result, tests=tests)
+    return _amended(session, act_id, ended=entry.at, result=result, entry=entry.seq, tests=tests)
 
 
 def _confirmed(test: TestResult, requests: Mapping[str, int]) -> TestResult:
     return replace(test, proof=confirmed(test.proof, requests.get(test.id, 0)))
 
 
-def _observed(tests: TestLog, event: TestsObserved) -> TestLog:
+def _observed(tests: TestLog, event: TestsObserved, entry: int) -> TestLog:
     ended = {result.id for result in event.results}
     under_way = tuple(test for test in dict.fromkeys((*tests.started, *event.started)) if test not in ended)
-    batches = (*tests.batches, event.results) if event.results else tests.batches
-    return replace(tests, batches=batches, started=under_way)
+    if not event.results:
+        return replace(tests, started=under_way)
+    batches, entries = (*tests.batches, event.results), (*tests.entries, entry)
+    return replace(tests, batches=batches, entries=entries, started=under_way)
 
 
 def diagnosed(iteration: Iteration) -> Diagnosed | None:

@@ -227,7 +227,8 @@ def _spared(scene: Scene, trail: Trail) -> Trail | None:
         return None
     names = "\n".join(f"{each.name.suite}: {each.name.test}" for each in beside[:MOST_QUOTED])
     title = "tests that passed on the same service and met no such entry"
-    evidence = (Evidence(title, names, truncated=len(beside) > MOST_QUOTED),)
+    last = max(each.entry for each in beside[:MOST_QUOTED])
+    evidence = (Evidence(title, names, truncated=len(beside) > MOST_QUOTED, entry=last),)
     return replace(trail, evidence=evidence, figures={"passed": len(beside)})
 
 

@@ -33,13 +33,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A test that passed with proof: when it ran, in seconds since the epoch, and what it was pointed at."""
+    """A test that passed with proof: when it ran, in seconds since the epoch, and what it was pointed at.
+
+    entry: the number of the journal's entry that told its end.
+    """
 
     name: TestName
     start: float
     end: float
     targets: tuple[str, ...]
     trace: str = ""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)

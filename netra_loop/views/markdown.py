@@ -33,7 +33,8 @@ def figures(numbers: Mapping[str, float]) -> str:
 
 
 def evidence(document: Document, *, quoted: bool) -> list[str]:
-    """Where a piece of evidence is kept, and its excerpt if that is wanted."""
+    """Where a piece of evidence was recorded and is kept, and its excerpt if that is wanted."""
     kept = f", kept in {code(document['ref'])}, sha256 {code(document['sha256'])}" if document["ref"] else ""
-    lines = [f"- evidence: {code(document['title'])}{kept}{', more of the same is kept' * document['truncated']}"]
+    more, entry = ", more of the same is kept" * document["truncated"], figure(document["entry"])
+    lines = [f"- evidence: {code(document['title'])}, journal entry {entry}{kept}{more}"]
     return [*lines, "", fenced(document["excerpt"]), ""] if quoted and document["excerpt"].strip() else lines

@@ -117,11 +117,11 @@ def _remedies(document: Document) -> Iterator[Document]:
 
 
 def _problems(document: Document) -> Iterator[Document]:
-    """Causes that nobody confirmed, of the newest iteration."""
+    """Causes that nobody confirmed, of the newest iteration; what an outside program would do is no advice of ours."""
     newest = _newest(document).get("number")
     for problem in document["problems"]:
         if problem["iteration"] == newest and not problem["root_cause"]:
-            stops = problem["whys"][-1]["claim"]
+            stops = [why["claim"] for why in problem["whys"] if not why["by"]][-1]
             text = f"{problem['id']}: no cause is confirmed; the next thing to find out: {stops}"
             yield _action(f"problem:{problem['id']}", "short", text)
 

@@ -22,14 +22,15 @@ FOLLOW_UPS = (Kind.DIAGNOSE, Kind.ASK, Kind.CURE)
 def problems_of(session: Session) -> list[Document]:
     """Every problem of every iteration; one that came back stands there once for each."""
     return [
-        _problem(session, iteration, problem)
+        _problem(session, iteration, problem, told_in)
         for iteration in session.iterations
         if (found := diagnosed(iteration)) is not None
+        for told_in in (iteration.of_kind(Kind.DIAGNOSE)[0].entry,)
         for problem in found.problems
     ]
 
 
-def _problem(session: Session, iteration: Iteration, problem: Problem) -> Document:
+def _problem(session: Session, iteration: Iteration, problem: Problem, told_in: int) -> Document:
     ours = set(problem.tests)
     found = diagnosed(iteration)
     proposed = {r.id for r in (found.remedies if found else ()) if ours & set(r.tests)}
@@ -42,20 +43,30 @@ def _problem(session: Session, iteration: Iteration, problem: Problem) -> Docume
         "tests_red": len(problem.tests),
         "steps": list(problem.steps),
         "suites": list(dict.fromkeys(name.suite for name in problem.tests)),
-        "whys": [_why(why) for why in problem.whys],
+        "whys": [_why(why, told_in) for why in problem.whys],
         "root_cause": problem.root_cause or None,
         "remedies": [standing.remedy.id for standing in ledger(session) if standing.remedy.id in proposed],
     }
 
 
-def _why(why: Why) -> Document:
+def _why(why: Why, told_in: int) -> Document:
     return {
         "claim": why.claim,
         "status": why.status.value,
         "figures": dict(why.figures),
-        "evidence": [evidence_told(evidence) for evidence in why.evidence],
+        "evidence": [evidence_told(evidence, told_in) for evidence in why.evidence],
         "undecided": why.undecided or None,
+        "by": why.by or None,
     }
+
+
+def consulted_of(session: Session) -> list[Document]:
+    """How an outside program was asked, a row for each diagnosis that did."""
+    return [
+        {"iteration": iteration.number} | asdict(found.consulted) | {"failure": found.consulted.failure or None}
+        for iteration in session.iterations
+        if (found := diagnosed(iteration)) is not None and found.consulted is not None
+    ]
 
 
 def remedies_of(session: Session) -> list[Document]:

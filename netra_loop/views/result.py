@@ -24,7 +24,7 @@ from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
 from netra_loop.views.next_actions import next_actions
-from netra_loop.views.problems import FOLLOW_UPS, previous_of, problems_of, remedies_of, verifications_of
+from netra_loop.views.problems import FOLLOW_UPS, consulted_of, previous_of, problems_of, remedies_of, verifications_of
 from netra_loop.views.services import revisions_of, service_of
 from netra_loop.views.told import act_told, evidence_told, seconds_between, test_told
 
@@ -71,6 +71,7 @@ def result_of(session: Session) -> Document:
         "services": [service_of(session, target) for target in session.plan.environment.targets],
         "iterations": iterations,
         "problems": problems_of(session),
+        "consulted": consulted_of(session),
         "remedies": remedies_of(session),
         "logs": [log for iteration in session.iterations for log in _logs(iteration)],
         "value": _value(iterations),
@@ -260,7 +261,8 @@ def _logs(iteration: Iteration) -> list[Document]:
     for record in iteration.acts.values():
         seen = record.result.seen if record.result else None
         if record.result and isinstance(seen, LogsSeen):
-            found.append(asdict(seen) | {"evidence": [evidence_told(e) for e in record.result.evidence]})
+            evidence = [evidence_told(each, record.entry) for each in record.result.evidence]
+            found.append(asdict(seen) | {"evidence": evidence})
         elif isinstance(seen, SuiteSeen) and seen.witness is not None:
             found.append(asdict(seen.witness) | {"evidence": []})
         elif isinstance(seen, Diagnosed):

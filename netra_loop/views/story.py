@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,12 +89,13 @@ def problem(document: Document) -> list[str]:
     ]
     for why in document["whys"]:
         numbers = f" ({figures(why['figures'])})" if why["figures"] else ""
-        lines += ["", f"**Why, {why['status']}:** {code(why['claim'])}{numbers}", ""]
+        whose = f" of {why['by']}" if why["by"] else ""
+        lines += ["", f"**Why, {why['status']}{whose}:** {code(why['claim'])}{numbers}", ""]
         lines += [line for each in why["evidence"] for line in evidence(each, quoted=True)]
         if not why["evidence"]:
-            lines.append("- evidence: none was seen; the chain stops here")
+            lines.append(f"- evidence: none was seen; {'it is only said' if whose else 'the chain stops here'}")
         if why["undecided"]:
-            lines.append(f"- what would decide it: {code(why['undecided'])}")
+            lines.append(f"- {'it would look at' if whose else 'what would decide it'}: {code(why['undecided'])}")
     root = code(document["root_cause"]) if document["root_cause"] else "not confirmed, so none is claimed"
     return [*lines, "", f"Root cause: {root}. Remedies: {codes(document['remedies'])}."]
 
@@ -101,6 +103,21 @@ def problem(document: Document) -> list[str]:
 def _what(problem: Document) -> str:
     """How many tests are red; a step is one that did not pass."""
     return "a step that did not pass" if problem["steps"] else f"{figure(problem['tests_red'])} red tests"
+
+
+def consulted(document: Document) -> list[str]:
+    """That an outside program was asked, how it ended, and where what it was told and what it said are kept."""
+    said = figure(document["hypotheses"]) + " hypotheses, told as such with their problems"
+    lines = [
+        f"In iteration {figure(document['iteration'])} an outside program was asked about what has no root cause: "
+        f"{code(shlex.join(document['command']))}, exit {figure(document['exit_code'])}, "
+        f"{figure(document['duration_s'], 's')}.",
+        f"- the outside diagnosis failed: {code(document['failure'])}" if document["failure"] else f"- it gave {said}",
+    ]
+    for title, kept in (("it was told", document["bundle"]), ("it said", document["answer"])):
+        size = figure(kept["size"], "bytes")
+        lines.append(f"- {title}: {size}, kept in {code(kept['ref'])}, sha256 {code(kept['sha256'])}")
+    return lines
 
 
 def ledger(remedies: Sequence[Document]) -> list[str]:

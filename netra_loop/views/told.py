@@ -36,7 +36,7 @@ def act_told(record: ActRecord) -> Document:
         "attempts": record.attempt,
         "handle": dict(record.handle),
         "seen": _seen(record),
-        "evidence": [evidence_told(evidence) for evidence in result.evidence] if result else [],
+        "evidence": [evidence_told(evidence, record.entry) for evidence in result.evidence] if result else [],
     }
 
 
@@ -70,8 +70,9 @@ def control_told(seen: ControlSeen) -> Document:
     }
 
 
-def evidence_told(evidence: Evidence) -> Document:
-    return asdict(evidence)
+def evidence_told(evidence: Evidence, told_in: int) -> Document:
+    """told_in: the entry that the evidence is part of, which recorded it unless the evidence names another."""
+    return asdict(evidence) | {"entry": evidence.entry or told_in}
 
 
 def test_told(test: TestResult) -> Document:

@@ -14,7 +14,7 @@ from typing import Any
 from netra_loop.views.controls import control
 from netra_loop.views.encode import code, fenced, visible
 from netra_loop.views.markdown import codes, evidence, figure, table
-from netra_loop.views.story import ledger, overview, problem
+from netra_loop.views.story import consulted, ledger, overview, problem
 
 Document = dict[str, Any]
 
@@ -327,6 +327,7 @@ def _analysis(document: Document) -> list[str]:
     ]
     if not document["problems"]:
         return [*lines, "", "none was diagnosed"]
+    lines += [line for each in document["consulted"] for line in ("", *consulted(each))]
     return [*lines, *(line for each in document["problems"] for line in ("", *problem(each)))]
 
 

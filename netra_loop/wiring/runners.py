@@ -27,6 +27,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
     from netra_loop.adapters.cloudrun import CloudRun
     from netra_loop.adapters.command import CommandRunner
+    from netra_loop.adapters.consult import Consultant
     from netra_loop.adapters.cure import CureRunner
     from netra_loop.adapters.deploy import DeployRunner
     from netra_loop.adapters.diagnose import DiagnoseRunner
@@ -57,6 +58,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     publisher = _publisher(cloud, place, folder, endpoint, redactor)
     collector = Collector(place.project, place.state.pycache, redactor, endpoint.plan.environment)
     prechecks = Prechecks(place.project, folder, redactor, partial(collector.collect, slots=endpoint.plan.slots))
+    consultant = Consultant(place.project, folder, redactor)
     known = cloud if endpoint.is_up else None
     return {
         Kind.DEPLOY: DeployRunner(cloud, publisher, prechecks, place.project, folder),
@@ -70,7 +72,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         Kind.PROMOTE: ShiftRunner(cloud),
         Kind.RESTORE: ShiftRunner(cloud),
         Kind.ROLLBACK: RollbackRunner(cloud),
-        Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, folder, redactor),
+        Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, folder, redactor, consultant),
         Kind.ASK: AskRunner(),
         Kind.CURE: CureRunner(),
     }

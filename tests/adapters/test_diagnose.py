@@ -12,6 +12,7 @@ import pytest
 
 from netra_loop.adapters.cloudlogs import CloudLogs, LogLine
 from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState
+from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.diagnose import MOST_ENTRIES, DiagnoseRunner, numbered, scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
@@ -45,6 +46,7 @@ STORE = Dependency("store", "/store", required=False, address="127.0.0.1:16379",
 CACHE = Dependency("cache", "/cache", required=True)
 OUTPUT = Evidence("output of p1", "...", "artifacts/1-p1/1/output.txt", "f" * 64)
 BEGAN = START.timestamp()
+TOLD = 9  # the entry with the tests of the first suite: after opening, iteration, deploy, health, start and collection
 
 
 def plan_with(variables: Mapping[str, str | None] | None = None, users: Users | None = None) -> Plan:
@@ -85,7 +87,7 @@ def test_a_red_test_has_its_text_its_time_its_targets_and_the_output_of_its_suit
             start=BEGAN + 7,
             end=BEGAN + 9,
             targets=("backend",),
-            evidence=Evidence("p1: a", "agent_failed", "artifacts/1-p1/1/output.txt", "f" * 64),
+            evidence=Evidence("p1: a", "agent_failed", "artifacts/1-p1/1/output.txt", "f" * 64, entry=TOLD),
         ),
     )
 
@@ -127,7 +129,22 @@ def test_failures_come_suite_by_suite_and_those_of_verifications_are_not_told_tw
 def test_a_suite_without_output_has_failures_without_a_place() -> None:
     (failure,) = scene(ran(begun(), "p1", red("a"), evidence=())).failures
 
-    assert failure.evidence == Evidence("p1: a", "agent_failed")
+    assert failure.evidence == Evidence("p1: a", "agent_failed", entry=TOLD)
+
+
+def test_a_failure_links_to_the_entry_that_told_it_and_one_without_an_end_to_the_end_of_its_suite() -> None:
+    story = begun().start("p1").emit(TestsCollected("1/p1", ("a", "b", "c")))
+    story.emit(TestsObserved("1/p1", (red("a"),), ())).emit(TestsObserved("1/p1", (), ("c",)))
+    story.emit(TestsObserved("1/p1", (red("b"), red("a", "again")), ("c",)))
+    story.emit(HandleKnown("1/p1", {"ended_by": "timeout"}))
+    story.emit(ActEnded("1/p1", Result(Outcome.INCOMPLETE, ("timed_out",))))
+    links = {each.name.test: story.entries[each.evidence.entry - 1].event for each in scene(story).failures}
+
+    assert links == {
+        "a": TestsObserved("1/p1", (red("b"), red("a", "again")), ("c",)),
+        "b": TestsObserved("1/p1", (red("b"), red("a", "again")), ("c",)),
+        "c": ActEnded("1/p1", Result(Outcome.INCOMPLETE, ("timed_out",))),
+    }
 
 
 PYTEST = """AssertionError: assert 'agent_failed' == 'agent_completed'
@@ -184,7 +201,7 @@ def test_a_pass_that_counts_is_told_with_its_time_and_no_other_is() -> None:
     )
 
     assert scene(ran(begun(), "p1", counted, *others)).passed == (
-        Passed(TestName("p1", "b"), BEGAN + 9.5, BEGAN + 10, ("backend",)),
+        Passed(TestName("p1", "b"), BEGAN + 9.5, BEGAN + 10, ("backend",), entry=TOLD),
     )
 
 
@@ -198,7 +215,7 @@ def test_a_dependency_that_a_health_answer_shows_down_is_told_with_its_declarati
     states = (DependencyState("store", state, False), DependencyState("cache", "connected", True))
 
     assert scene(after_health(health(*states, evidence=(ANSWER,)))).down == (
-        DownDependency("backend", STORE, state, ANSWER),
+        DownDependency("backend", STORE, state, replace(ANSWER, entry=6)),
     )
 
 
@@ -244,6 +261,7 @@ def test_suites_that_ran_at_the_same_time_as_one_user_shared_it() -> None:
         evidence=Evidence(
             "suites that ran side by side as one user",
             "one as u1 from 17:10:28.000000Z to 17:10:37.000000Z\ntwo as u1 from 17:10:31.000000Z to 17:10:33.000000Z",
+            entry=6,
         ),
     )
 
@@ -352,7 +370,8 @@ def diagnosed(
 
     environment = story.session.plan.environment
     cloud = OneService(environment, "http://127.0.0.1:1")
-    runner = DiagnoseRunner(cloud, logs, SessionFolder(folder), Redactor(["a-known-secret"]))
+    kept, redactor = SessionFolder(folder), Redactor(["a-known-secret"])
+    runner = DiagnoseRunner(cloud, logs, kept, redactor, Consultant(folder, kept, redactor))
     return anyio.run(runner.run, story.session.record("1/diagnose").act, story.session, say), said
 
 

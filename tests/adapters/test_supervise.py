@@ -48,7 +48,13 @@ class Place:
         return self.folder / "output.txt"
 
     def supervision(
-        self, *argv: str, timeout: float = LIMIT, output: Output | None = None, idle: float = math.inf
+        self,
+        *argv: str,
+        timeout: float = LIMIT,
+        output: Output | None = None,
+        idle: float = math.inf,
+        reads: Path = Path(os.devnull),
+        errors: Output | None = None,
     ) -> Supervision:
         return Supervision(
             argv,
@@ -58,6 +64,8 @@ class Place:
             output=output or Output(self.output, Redactor()),
             kids=self.kids,
             idle=idle,
+            reads=reads,
+            errors=errors,
         )
 
     def run(self, *argv: str, timeout: float = LIMIT) -> Ended:
@@ -115,6 +123,26 @@ def test_arguments_are_passed_as_they_are(place: Place) -> None:
 
     assert place.run(sys.executable, "-c", "import sys; print(sys.argv[1:])", *arguments).exit_code == 0
     assert place.output.read_text() == f"{arguments}\n"
+
+
+def test_a_command_reads_nothing_or_the_file_that_it_is_given(place: Place) -> None:
+    place.sh("cat")
+    assert place.output.read_text() == ""
+
+    (place.folder / "given").write_text("given\n")
+    supervision = place.supervision("cat", reads=place.folder / "given")
+    anyio.run(supervision.run, ignore)
+    assert place.output.read_text() == "given\n"
+
+
+def test_standard_error_is_kept_with_the_output_or_apart(place: Place) -> None:
+    both = "echo said; echo complained >&2"
+    place.sh(both)
+    assert sorted(place.output.read_text().splitlines()) == ["complained", "said"]
+
+    errors = Output(place.folder / "errors.txt", Redactor())
+    anyio.run(place.supervision("sh", "-c", both, errors=errors).run, ignore)
+    assert (place.output.read_text(), errors.last_lines) == ("said\n", ["complained"])
 
 
 def test_the_pid_that_is_told_is_the_command_s_own(place: Place) -> None:

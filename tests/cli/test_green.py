@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 
 import netra_loop
+from netra_loop.adapters.journal import JournalFile
+from netra_loop.core.events import TestsObserved
 from tests.forked import Done
 from tests.small_project import Project, small_project
 
@@ -67,6 +69,32 @@ def test_a_red_session_leaves_the_old_revision_serving(green: Green) -> None:
     assert (red["previous"]["session_id"], red["previous"]["verdict"]) == (before["session_id"], "GREEN")
     assert red["previous"]["newly_red"] == ["basics::test_basics.py::test_items"]
     assert f"- Traffic before: `{service['revision']}` 100 % (pinned by revision name" in project.worklog
+
+
+def test_an_outside_program_is_asked_about_red_tests_and_its_answer_is_told_as_its_hypothesis(green: Green) -> None:
+    project, line = green.project, "deployer: api"
+    program = "diagnose: {command: [sh, -c, 'wc -l && echo believe me'], timeout: 20s}"
+    project.change("e2e/test_basics.py", "== [1, 2, 3]", "== [1, 2]").change(
+        "config/local.yaml", line, f"{program}\n{line}"
+    )
+    done = project.run("--no-deploy")
+    project.change("e2e/test_basics.py", "== [1, 2]", "== [1, 2, 3]").change("config/local.yaml", f"{program}\n", "")
+    red, worklog = project.result, project.worklog
+    (problem,), (consulted,) = red["problems"], red["consulted"]
+
+    assert (done.code, red["verdict"], problem["root_cause"], red["remedies"]) == (1, "RED", None, [])
+    assert problem["whys"][-1]["claim"].endswith(" believe me")
+    assert [why["by"] for why in problem["whys"]] == [None, None, "an outside program"]
+    assert (consulted["exit_code"], consulted["hypotheses"], consulted["failure"]) == (0, 1, None)
+    bundle = (project.sessions[-1] / consulted["bundle"]["ref"]).read_text("utf-8")
+    assert "assert [1, 2, 3] == [1, 2]" in bundle
+    assert red["services"][0]["revision"] in bundle
+    jsonschema.validate(red, SCHEMA)
+    assert project.do("report", "last").out == worklog
+    (evidence,) = problem["whys"][0]["evidence"]
+    told = JournalFile(project.sessions[-1] / "journal.db").entries()[evidence["entry"] - 1].event
+    assert isinstance(told, TestsObserved)
+    assert "test_basics.py::test_items" in [result.id for result in told.results], "its end is recorded there"
 
 
 def test_without_a_deploy_what_serves_is_tested_and_nothing_is_made(green: Green) -> None:

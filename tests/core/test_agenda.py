@@ -23,7 +23,17 @@ from netra_loop.core.agenda import (
 )
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, ResumeClass, When
+from netra_loop.core.plan import (
+    RESUME_CLASSES,
+    Kind,
+    Network,
+    OutsideProgram,
+    Phase,
+    Plan,
+    RemedyMode,
+    ResumeClass,
+    When,
+)
 from netra_loop.core.policy import Start, decide
 from tests.stories import (
     BACKEND,
@@ -331,6 +341,15 @@ def test_what_follows_from_red_is_named_after_its_remedy_and_only_a_question_hol
         ("1/ask-r1", "ask-r1", "r1", ResumeClass.READ, 300.0, {"terminal"}),
         ("1/cure-r1", "cure-r1", "r1", ResumeClass.KEYED, 60.0, frozenset()),
     ]
+
+
+def test_a_diagnosis_has_the_time_of_the_outside_program_beside_its_own() -> None:
+    plan = usual_plan()
+    plan = replace(plan, environment=replace(plan.environment, diagnose=OutsideProgram(("ask",), timeout=45.0)))
+    session = Story(plan).begin().session
+
+    assert follow_up(session, 1, Kind.DIAGNOSE).timeout == 165.0
+    assert follow_up(session, 1, Kind.CURE, "r1").timeout == 60.0
 
 
 def test_a_verification_is_its_suite_under_another_name_and_key() -> None:

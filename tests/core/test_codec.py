@@ -26,8 +26,8 @@ from netra_loop.core.knowledge import (
 )
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Plan, RemedyMode, UserMode, Users
-from netra_loop.core.problem import Diagnosed, Evidence, Problem, Receipt, Remedy, Why, WhyStatus
+from netra_loop.core.plan import OutsideProgram, Plan, RemedyMode, UserMode, Users
+from netra_loop.core.problem import Artifact, Consulted, Diagnosed, Evidence, Problem, Receipt, Remedy, Why, WhyStatus
 from netra_loop.core.seen import Result
 from netra_loop.core.session import replay
 from netra_loop.core.target import Dependency
@@ -103,6 +103,12 @@ REMEDY = Remedy(
 )
 
 
+SAID = Why("The pool is empty", WhyStatus.HYPOTHESIS, undecided="its size", by="an outside program")
+CONSULTED = Consulted(
+    ("ask", "-v"), None, 1.25, Artifact("a/b.txt", "b" * 64, 9), Artifact("a/c.txt", "c" * 64, 0), 0, "no"
+)
+
+
 def every_look() -> Plan:
     """A plan with a cause that looks at everything, and with everything else that came with causes."""
     looks: tuple[Look, ...] = (
@@ -128,6 +134,7 @@ def every_look() -> Plan:
         users=Users(("u1", "u2"), UserMode.SHARED),
         timeouts={"http": 20.0, "websocket": 7.5},
         remedies=RemedyMode.ASK,
+        diagnose=OutsideProgram(("ask", "-v"), 90.0, {"API_KEY": None}),
     )
     return replace(knowing(usual_plan(), RemedyMode.APPLY, remedies=3), knowledge=causes, environment=environment)
 
@@ -137,6 +144,10 @@ EVENTS: dict[str, Event] = {
     "a diagnosis": ActEnded(
         "1/diagnose",
         Result(Outcome.PASSED, (), Diagnosed((PROBLEM,), (REMEDY, leasing("r2", "p1::b")), 12, True, (LOG,))),
+    ),
+    "a diagnosis with a hypothesis of an outside program": ActEnded(
+        "1/diagnose",
+        Result(Outcome.PASSED, (), Diagnosed((replace(PROBLEM, whys=(SAID,)),), (), 12, consulted=CONSULTED)),
     ),
     "a diagnosis that found nothing": ActEnded("1/diagnose", Result(Outcome.PASSED, (), Diagnosed((), (), 0))),
     "a receipt": ActEnded("1/cure-r1", Result(Outcome.PASSED, (), Receipt("r1", {"a": "1"}, {"a": "2.1"}))),

@@ -20,7 +20,7 @@ from netra_loop.core.events import (
     Verdict,
 )
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
-from netra_loop.core.plan import Kind, Phase, Plan, RemedyMode, UserMode, Users, When
+from netra_loop.core.plan import Kind, OutsideProgram, Phase, Plan, RemedyMode, UserMode, Users, When
 from netra_loop.core.policy import Begin, Finish, Move, Start, Stop, decide
 from tests.stories import (
     START,
@@ -443,6 +443,11 @@ def after_red(
     return Story(knowing(usual_plan(iterations, wall), mode, remedies=remedies)).runs(WORSE)
 
 
+def asking(plan: Plan) -> Plan:
+    """The plan with nothing but an outside program to ask."""
+    return replace(plan, environment=replace(plan.environment, diagnose=OutsideProgram(("ask",))))
+
+
 def stopped_early() -> Story:
     """A session with fail_fast whose first suite was red, so that its second never ran."""
     story = Story(fail_fast(knowing(usual_plan(3)))).begin().deploys().is_healthy()
@@ -459,6 +464,10 @@ REMEDIES: dict[str, tuple[Callable[[], Story], list[str]]] = {
     "red tests are not diagnosed where no cause is known": (
         lambda: Story(replace(usual_plan(3), remedies=RemedyMode.APPLY)).runs(WORSE),
         ["finish RED 5"],
+    ),
+    "red tests are diagnosed where an outside program can be asked": (
+        lambda: Story(asking(usual_plan(3))).runs(WORSE),
+        ["start 1/diagnose"],
     ),
     "red tests are diagnosed also while remedies are off": (lambda: after_red(RemedyMode.OFF), ["start 1/diagnose"]),
     "red tests are diagnosed also in the only iteration": (lambda: after_red(iterations=1), ["start 1/diagnose"]),

@@ -549,6 +549,24 @@ def test_an_empty_log_takes_nothing_away() -> None:
     assert witnessed(Proof.PROVEN, {}) == [Proof.PROVEN, Proof.PROVEN]
 
 
+def test_each_test_and_each_end_is_known_by_the_entry_that_told_it() -> None:
+    story = a_story().start("p1").emit(TestsObserved("1/p1", (ended_test("a"), ended_test("b")), ()))
+    first = len(story.entries)
+    story.emit(TestsObserved("1/p1", (), ("c",))).emit(TestsObserved("1/p1", (ended_test("b"),), ()))
+    record = story.end("p1").session.record("1/p1")
+
+    assert record.tests.told_in == {"a": first, "b": first + 2}
+    assert record.entry == len(story.entries)
+
+
+def test_an_end_that_a_resumed_session_takes_back_has_no_entry_any_more() -> None:
+    story = a_story().start("p1").emit(Interrupted(15)).emit(StopAsked("1/p1", "interrupted"))
+    story.end("p1", Outcome.INCOMPLETE, "stopped")
+    assert story.session.record("1/p1").entry == len(story.entries)
+
+    assert story.emit(SessionResumed("resume")).session.record("1/p1").entry == 0
+
+
 def controlled(*seen: ControlSeen) -> Story:
     """A session whose iterations each ended a control of p1."""
     plan = plan_of(Phase("control", "Control", (step(Kind.CONTROL, "p1"),)), suites=[suite("p1")])

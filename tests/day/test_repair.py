@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.day.day import FAULTS, RED, day_project, red_in, tree_of
+from netra_loop.adapters.journal import JournalFile
+from netra_loop.core.events import ActEnded, Event, TestsObserved
+from netra_loop.core.problem import Diagnosed
+from netra_loop.core.seen import HealthSeen, Result, SuiteSeen
+from tests.day.day import FAULTS, RED, SHARED_USER, STORE_ADDRESS, TIMEOUT, day_project, red_in, tree_of
 from tests.small_project import Project
 
 SERVICES = ("backend", "auth", "frontend")
@@ -43,6 +47,38 @@ def test_the_first_iteration_is_the_day_of_the_seed(repaired: dict[str, Any]) ->
     ]
     assert red_in(first) == set().union(*RED.values())
     assert {p["id"]: set(p["tests"]) for p in repaired["problems"]} == RED
+
+
+def test_every_why_of_the_day_links_to_the_entry_that_recorded_what_it_saw(
+    repaired: dict[str, Any], day: Project
+) -> None:
+    entries = JournalFile(day.sessions[-1] / "journal.db").entries()
+    links: dict[str, list[str]] = {}
+    for problem in repaired["problems"]:
+        for why in problem["whys"]:
+            told = [entries[evidence["entry"] - 1].event for evidence in why["evidence"]]
+            links.setdefault(problem["id"], []).append("+".join(sorted({_recorded(each) for each in told})))
+
+    assert links == {
+        TIMEOUT: ["tests", "diagnosis", "diagnosis"],
+        STORE_ADDRESS: ["tests", "diagnosis", "health", "diagnosis"],
+        SHARED_USER: ["tests", "diagnosis", "suite"],
+    }
+
+
+def _recorded(event: Event) -> str:
+    """What an entry recorded, by a word of this test."""
+    match event:
+        case TestsObserved():
+            return "tests"
+        case ActEnded(_, Result(seen=Diagnosed())):
+            return "diagnosis"
+        case ActEnded(_, Result(seen=HealthSeen())):
+            return "health"
+        case ActEnded(_, Result(seen=SuiteSeen())):
+            return "suite"
+        case _:
+            return "nothing of the kind"
 
 
 def test_the_last_iteration_has_every_test_counted_on_the_promoted_revisions(repaired: dict[str, Any]) -> None:

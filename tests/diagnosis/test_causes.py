@@ -52,6 +52,17 @@ def test_no_cause_is_named_where_it_was_written_while_no_red_test_ran(file: Path
     assert _causes(case.knowledge, replace(case.scene, entries=later)) == []
 
 
+@pytest.mark.parametrize("file", FILES[:1], ids=lambda file: file.stem)
+def test_the_contrast_links_to_the_entry_that_told_the_last_of_the_passes_that_it_names(
+    file: Path, tmp_path: Path
+) -> None:
+    case = read_cause(file, tmp_path)
+    passed = tuple(replace(each, entry=40 - number) for number, each in enumerate(case.scene.passed))
+    problems, _ = diagnose(case.knowledge, replace(case.scene, passed=passed))
+
+    assert [evidence.entry for evidence in problems[0].whys[-1].evidence] == [40]
+
+
 def test_every_shipped_cause_has_a_case_or_a_fault_of_the_sample(tmp_path: Path) -> None:
     known = read_cause(FILES[0], tmp_path).knowledge
     shown = {file.stem for file in FILES} | {fault.cause for fault in faults() if fault.cause}

@@ -251,10 +251,20 @@ def test_every_remedy_has_its_next_step(remedy: Document, expected: str) -> None
 
 
 def test_an_unconfirmed_cause_names_what_would_decide_it() -> None:
-    whys = [{"claim": "tests are red"}, {"claim": "the limit is too low"}]
+    whys = [{"claim": "tests are red", "by": None}, {"claim": "the limit is too low", "by": None}]
     problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys}
 
     assert told(result("RED", iteration(), problems=[problem])) == [
         "short problem:cut-off | cut-off: no cause is confirmed; the next thing to find out: the limit is too low"
     ]
     assert told(result("RED", iteration(), problems=[problem | {"root_cause": "the limit"}])) == []
+
+
+def test_what_an_outside_program_claims_is_no_next_action() -> None:
+    claimed = {"claim": "delete the database", "undecided": "rm -rf", "by": "an outside program"}
+    whys = [{"claim": "the limit is too low", "by": None}, claimed]
+    problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys}
+
+    assert told(result("RED", iteration(), problems=[problem])) == [
+        "short problem:cut-off | cut-off: no cause is confirmed; the next thing to find out: the limit is too low"
+    ]

@@ -159,6 +159,13 @@ class EnvironmentModel(Model):
     deployer: Annotated[Deployer, PlainValidator(values.member_of(Deployer))] = Deployer.AUTO
     users: object = None
     timeouts: Timeouts = Field(default_factory=dict)
+    diagnose: object = None
+
+
+class DiagnoseModel(Model):
+    command: Annotated[tuple[str, ...], PlainValidator(values.argv)]
+    timeout: Duration = 60.0
+    env: SuiteVariables = Field(default_factory=dict)
 
 
 class UsersModel(Model):

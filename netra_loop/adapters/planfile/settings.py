@@ -9,6 +9,7 @@ from pathlib import Path
 from netra_loop.adapters.planfile.auth import read_access
 from netra_loop.adapters.planfile.dependencies import DependencyReader
 from netra_loop.adapters.planfile.models import (
+    DiagnoseModel,
     EndpointModel,
     EnvironmentModel,
     HealthModel,
@@ -23,7 +24,7 @@ from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.names import too_long
-from netra_loop.core.plan import Environment, Users
+from netra_loop.core.plan import Environment, OutsideProgram, Users
 from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000
@@ -41,6 +42,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
     environment = Path(document.file).stem
     model = read(EnvironmentModel, document, ())
     users = _users(document, ("users",))
+    diagnose = _diagnose(document, ("diagnose",))
     places = list(document.entries(("services",)))
     if len(places) > MAX_SERVICES:
         document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)
@@ -61,6 +63,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
         timeouts=model.timeouts,
         remedies=model.remedies,
         deployer=model.deployer,
+        diagnose=diagnose,
     )
 
 
@@ -72,6 +75,13 @@ def _users(document: Document, place: Location) -> Users | None:
         return None
     pool = tuple(user for _, user in with_places(document, (*place, "pool"), model.pool))
     return Users(pool, model.mode)
+
+
+def _diagnose(document: Document, place: Location) -> OutsideProgram | None:
+    if document.at(place) is None:
+        return None
+    model = read(DiagnoseModel, document, place)
+    return OutsideProgram(model.command, model.timeout, model.env) if model else None
 
 
 def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> None:

@@ -81,7 +81,7 @@ class Collector:
 
     def _environment(self, suite: Suite, nowhere: str, folder: Path, nonce: str) -> dict[str, str]:
         """As when it runs, but for its targets and what belongs to a session."""
-        env = asked_for(suite)
+        env = asked_for(suite.env)
         interpreter = str(Path(python_of(suite, self._project)).parent)
         env |= {
             "PATH": os.pathsep.join((interpreter, os.environ.get("PATH", os.defpath))),

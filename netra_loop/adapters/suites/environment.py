@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.supervise import FOLDER_VARIABLE
 from netra_loop.adapters.websocket import websocket_url
-from netra_loop.core.plan import Suite
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def asked_for(suite: Suite) -> dict[str, str]:
-    """What every process inherits, and what the suite names: a value, or a variable of ours that it wants."""
+def asked_for(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """What every process inherits, and what was asked for by name: a value, or None for the one that we have."""
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    asked = {name: os.environ.get(name) if value is None else value for name, value in suite.env.items()}
+    asked = {name: os.environ.get(name) if value is None else value for name, value in variables.items()}
     return env | {name: value for name, value in asked.items() if value is not None}
 
 
 def suite_environment(attempt: Attempt, folder: SessionFolder) -> dict[str, str]:
     """The variables of an attempt, whoever runs it; `attempt.variables` are the caller's to add, at the end."""
-    env = asked_for(attempt.suite)
+    env = asked_for(attempt.suite.env)
     env |= {
         "PATH": os.environ.get("PATH", os.defpath),
         "CLOUDSDK_CONFIG": env.get("CLOUDSDK_CONFIG", str(attempt.folder / "no-cloud-credentials")),
