@@ -20,7 +20,7 @@ def main(names: list[str]) -> None:
                 if not names or fault.name in names:
                     told.append(sample.told(fault))
                     sys.stdout.write(line(told[-1]))
-                    sys.stdout.flush()
+                    sys.stdout.flush()  # a person watches: all of them take minutes
     sys.stdout.write(f"\n{table(told)}")
 
 
