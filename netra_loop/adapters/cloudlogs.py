@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,11 +51,16 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One request as its target's log tells it: the id of its trace, who asked, and which revision served it."""
+    """One request as its target's log tells it: the id of its trace, who asked, and which revision served it.
+
+    status: 0 where no answer is known; latency_s: None where it is not told.
+    """
 
     trace: str
     user_agent: str
     revision: str
+    status: int = 0
+    latency_s: float | None = None
 
 
 class CloudLogs:
@@ -173,7 +179,10 @@ def _line(entry: Any) -> LogLine:
 def _request(entry: Any) -> RequestLine:
     agent = str(entry.http_request.get("userAgent") or "")
     labels = (entry.resource.labels if entry.resource else None) or {}
-    return RequestLine(_trace_id(entry), agent, str(labels.get("revision_name", "")))
+    status, latency = entry.http_request.get("status"), str(entry.http_request.get("latency") or "")
+    seconds = float(latency[:-1]) if re.fullmatch(r"\d+(?:\.\d+)?s", latency) else None
+    served = status if isinstance(status, int) else 0
+    return RequestLine(_trace_id(entry), agent, str(labels.get("revision_name", "")), served, seconds)
 
 
 def _trace_id(entry: Any) -> str:

@@ -60,7 +60,7 @@ class ServiceState:
 
 @dataclass(frozen=True, slots=True)
 class RevisionState:
-    """A revision as the API shows it. ready: None while it is being decided."""
+    """A revision as the API shows it. ready: None while it is being decided; settings: what it may use, in words."""
 
     name: str
     labels: Mapping[str, str]
@@ -69,6 +69,7 @@ class RevisionState:
     ready: bool | None
     message: str
     env: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -279,7 +280,23 @@ def _revision_state(revision: run_v2.Revision) -> RevisionState:
         ready=states.get(ready.state) if ready is not None else None,
         message=ready.message if ready is not None else "",
         env={each.name: each.value for each in revision.containers[0].env} if revision.containers else {},
+        settings=_settings(revision),
     )
+
+
+def _settings(revision: run_v2.Revision) -> Mapping[str, str]:
+    """What a revision may use, how long a request may take, and as whom it acts."""
+    limits = dict(revision.containers[0].resources.limits) if revision.containers else {}
+    told = {
+        **limits,
+        "request timeout": f"{revision.timeout.total_seconds():g}s",
+        "concurrency": str(revision.max_instance_request_concurrency),
+        "fewest instances": str(revision.scaling.min_instance_count),
+        "most instances": str(revision.scaling.max_instance_count),
+        "service account": revision.service_account,
+        "VPC connector": revision.vpc_access.connector,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _last(path: str) -> str:

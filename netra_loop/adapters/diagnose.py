@@ -17,6 +17,7 @@ from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import locate
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.signals import Signals
 from netra_loop.core.events import Act, HandleKnown, TestResult
 from netra_loop.core.health import is_down
 from netra_loop.core.ledger import ledger
@@ -27,6 +28,7 @@ from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
 from netra_loop.core.results import failed_steps, results_of
 from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
+from netra_loop.core.signals import Requests
 from netra_loop.core.target import Target
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Passed, Scene, SharedUser
@@ -40,10 +42,17 @@ MOST_PLAUSIBLE = 1e15  # no field of a log entry means a larger number
 
 class DiagnoseRunner:
     def __init__(
-        self, cloud: CloudRun, logs: CloudLogs, folder: SessionFolder, redactor: Redactor, consultant: Consultant
+        self,
+        cloud: CloudRun,
+        logs: CloudLogs,
+        signals: Signals,
+        folder: SessionFolder,
+        redactor: Redactor,
+        consultant: Consultant,
     ) -> None:
         self._cloud = cloud
         self._logs = logs
+        self._signals = signals
         self._folder = folder
         self._redactor = redactor
         self._consultant = consultant
@@ -64,7 +73,16 @@ class DiagnoseRunner:
         problems, remedies = diagnose(session.plan.knowledge, scene)
         proposed = () if scene.silent else numbered(session, remedies)
         problems, consulted = await self._consultant.ask(act, session, scene, problems, say)
-        found = Diagnosed(problems, proposed, len(scene.entries), scene.truncated, scene.logs, consulted)
+        found = Diagnosed(
+            problems,
+            proposed,
+            len(scene.entries),
+            scene.truncated,
+            scene.logs,
+            consulted,
+            scene.drifts,
+            scene.requests,
+        )
         if scene.silent:
             return Result(Outcome.ERRORED, ("no_entries", f"the log has nothing of {', '.join(scene.silent)}"), found)
         return Result(Outcome.PASSED, (), found)
@@ -76,7 +94,9 @@ class DiagnoseRunner:
             return scene
         revision = await to_thread.run_sync(self._cloud.revision, target.service, address.revision)
         if revision is not None:
-            scene = replace(scene, variables={**scene.variables, target.name: revision.env})
+            since_good = await to_thread.run_sync(self._signals.drift, session, target, revision)
+            drifts = (*scene.drifts, since_good) if since_good else scene.drifts
+            scene = replace(scene, variables={**scene.variables, target.name: revision.env}, drifts=drifts)
         return await self._with_logs(scene, act, session, target, address, say)
 
     async def _with_logs(
@@ -86,14 +106,17 @@ class DiagnoseRunner:
 
         Requests only count as a sign of life, but for those that the platform has something to say of.
         """
-        since = f"{session.iterations[act.iteration - 1].begun:%Y-%m-%dT%H:%M:%S.%fZ}"
+        begun = session.iterations[act.iteration - 1].begun
+        since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
         everything = log_query(target.service, address.revision, since)
         query = f'{everything} AND (NOT log_id("run.googleapis.com/requests") OR textPayload:*)'
         say(HandleKnown(act.id, {f"query {target.name}": query}))
         lines: list[LogLine] = []
         is_alive = bool(await until_written(self._logs, everything, 1, min(LATE, act.timeout / 2)))
+        served: tuple[Requests, ...] = ()
         if is_alive:
             lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
+            served = (await to_thread.run_sync(self._signals.requests, target, address.revision, since, until),)
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
@@ -105,7 +128,7 @@ class DiagnoseRunner:
         log = LogsSeen(
             target=target.name,
             query=query if is_alive else everything,
-            window=f"{since}/{session.at:%Y-%m-%dT%H:%M:%S.%fZ}",
+            window=f"{since}/{until}",
             revision=address.revision,
             count=len(texts),
             truncated=len(lines) > MOST_ENTRIES,
@@ -116,6 +139,7 @@ class DiagnoseRunner:
             entries=(*scene.entries, *entries),
             kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
             logs=(*scene.logs, log),
+            requests=(*scene.requests, *served),
             silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
         )
 

@@ -66,9 +66,14 @@ def _without_ends(text: str, secret: str) -> str:
     return text
 
 
+def is_secret(name: str) -> bool:
+    """Whether the name of a variable says that its value is secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
 def secrets_in(environment: Mapping[str, str]) -> list[str]:
     """The values of the variables whose names say that they are secret."""
-    return [value for name, value in environment.items() if _SECRET_NAME.search(name)]
+    return [value for name, value in environment.items() if is_secret(name)]
 
 
 def _spellings(secret: str) -> Iterable[str]:

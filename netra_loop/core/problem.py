@@ -8,6 +8,7 @@ from enum import Enum
 
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.logs import LogsSeen
+from netra_loop.core.signals import Drift, Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Diagnosed:
     """What explains the red tests of an iteration, and what could be done; entries: how many log entries were read.
 
     logs: every query and what it gave. consulted: the outside program that was asked for more.
+    drifts, requests: what the platform told of each tested revision.
     """
 
     problems: tuple[Problem, ...]
@@ -145,6 +147,8 @@ class Diagnosed:
     truncated: bool = False
     logs: tuple[LogsSeen, ...] = ()
     consulted: Consulted | None = None
+    drifts: tuple[Drift, ...] = ()
+    requests: tuple[Requests, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.problem import Evidence, TestName
+from netra_loop.core.signals import Drift, Requests
 from netra_loop.core.target import Dependency
 
 SLACK = 1.0  # seconds that an entry may lie outside its test's window: two clocks, and a line on its way
@@ -113,6 +114,8 @@ class Scene:
     user_pool: tuple[str, ...] = ()
     logs: tuple[LogsSeen, ...] = ()
     silent: tuple[str, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    requests: tuple[Requests, ...] = ()
 
     @property
     def traces(self) -> frozenset[str]:

@@ -26,6 +26,7 @@ from netra_loop.core.verdict import conclude
 from netra_loop.views.next_actions import next_actions
 from netra_loop.views.problems import FOLLOW_UPS, consulted_of, previous_of, problems_of, remedies_of, verifications_of
 from netra_loop.views.services import revisions_of, service_of
+from netra_loop.views.signals import signals_of
 from netra_loop.views.told import act_told, evidence_told, seconds_between, test_told
 
 SCHEMA_VERSION = 1
@@ -73,6 +74,7 @@ def result_of(session: Session) -> Document:
         "problems": problems_of(session),
         "consulted": consulted_of(session),
         "remedies": remedies_of(session),
+        "signals": signals_of(session),
         "logs": [log for iteration in session.iterations for log in _logs(iteration)],
         "value": _value(iterations),
         "previous": previous_of(session),

@@ -14,6 +14,7 @@ from typing import Any
 from netra_loop.views.controls import control
 from netra_loop.views.encode import code, fenced, visible
 from netra_loop.views.markdown import codes, evidence, figure, table
+from netra_loop.views.signals import signals
 from netra_loop.views.story import consulted, ledger, overview, problem
 
 Document = dict[str, Any]
@@ -328,7 +329,8 @@ def _analysis(document: Document) -> list[str]:
     if not document["problems"]:
         return [*lines, "", "none was diagnosed"]
     lines += [line for each in document["consulted"] for line in ("", *consulted(each))]
-    return [*lines, *(line for each in document["problems"] for line in ("", *problem(each)))]
+    lines += [line for each in document["problems"] for line in ("", *problem(each))]
+    return [*lines, *signals(document["signals"])]
 
 
 def _users(iteration: Document) -> str:

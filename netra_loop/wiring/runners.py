@@ -34,6 +34,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.health import HealthRunner
     from netra_loop.adapters.prechecks import Prechecks
     from netra_loop.adapters.rollback import RollbackRunner
+    from netra_loop.adapters.signals import Signals
     from netra_loop.adapters.suites.collecting import Collector
     from netra_loop.adapters.suites.command_suite import CommandSuites
     from netra_loop.adapters.suites.control import ControlRunner
@@ -50,6 +51,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     pytest = PytestSuites(place.project, folder, place.state, redactor)
     commands = CommandSuites(place.project, folder, place.state.locks, redactor)
     by_runner: dict[SuiteRunner, Suites] = {SuiteRunner.PYTEST: pytest, SuiteRunner.COMMAND: commands}
+    signals = Signals(cloud, logs, place.project, redactor)
     suites = SuitesRunner(cloud, by_runner, Witness(logs), place.project, folder, place.state.locks)
     rehearse: dict[SuiteRunner, Rehearse] = {
         SuiteRunner.PYTEST: PytestRehearsal(pytest, place.project, folder, redactor),
@@ -72,7 +74,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         Kind.PROMOTE: ShiftRunner(cloud),
         Kind.RESTORE: ShiftRunner(cloud),
         Kind.ROLLBACK: RollbackRunner(cloud),
-        Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, folder, redactor, consultant),
+        Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, signals, folder, redactor, consultant),
         Kind.ASK: AskRunner(),
         Kind.CURE: CureRunner(),
     }

@@ -10,12 +10,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from netra_loop.adapters.cloudlogs import CloudLogs, LogLine
+from netra_loop.adapters.cloudlogs import CloudLogs, LogLine, RequestLine
 from netra_loop.adapters.cloudrun import CloudRun, RevisionState, ServiceState
 from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.diagnose import MOST_ENTRIES, DiagnoseRunner, numbered, scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.signals import Signals
 from netra_loop.core.agenda import act_of
 from netra_loop.core.events import ActEnded, ActStarted, Event, HandleKnown, TestResult, TestsCollected, TestsObserved
 from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWork
@@ -347,6 +348,9 @@ class Written(CloudLogs):
             raise self.error
         return self.lines[:limit]
 
+    def requests(self, query: str, limit: int) -> list[RequestLine]:
+        return []
+
 
 def line(after: float, message: str, **payload: object) -> LogLine:
     at = f"{START + timedelta(seconds=after):%Y-%m-%dT%H:%M:%S.%fZ}"
@@ -371,7 +375,8 @@ def diagnosed(
     environment = story.session.plan.environment
     cloud = OneService(environment, "http://127.0.0.1:1")
     kept, redactor = SessionFolder(folder), Redactor(["a-known-secret"])
-    runner = DiagnoseRunner(cloud, logs, kept, redactor, Consultant(folder, kept, redactor))
+    signals = Signals(cloud, logs, folder, redactor)
+    runner = DiagnoseRunner(cloud, logs, signals, kept, redactor, Consultant(folder, kept, redactor))
     return anyio.run(runner.run, story.session.record("1/diagnose").act, story.session, say), said
 
 
