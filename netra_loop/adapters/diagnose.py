@@ -16,6 +16,7 @@ from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import locate
+from netra_loop.adapters.logtrends import LogTrends
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import Act, HandleKnown, TestResult
 from netra_loop.core.health import is_down
@@ -47,6 +48,7 @@ class DiagnoseRunner:
         self._folder = folder
         self._redactor = redactor
         self._consultant = consultant
+        self._trends = LogTrends(logs, redactor, MOST_ENTRIES)
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read, or are empty.
@@ -111,11 +113,13 @@ class DiagnoseRunner:
             truncated=len(lines) > MOST_ENTRIES,
             by_severity=dict(sorted(Counter(line.severity for line in lines[:MOST_ENTRIES]).items())),
         )
+        iteration = session.iterations[act.iteration - 1]
+        told = await self._trends.told(log, lines[:MOST_ENTRIES], session, iteration, target)
         return replace(
             scene,
             entries=(*scene.entries, *entries),
             kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
-            logs=(*scene.logs, log),
+            logs=(*scene.logs, *told),
             silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
         )
 

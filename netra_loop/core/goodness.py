@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netra_loop.core.agenda import CHANGING
+from netra_loop.core.codec import timestamp
 from netra_loop.core.events import GoodRevision, Quarantined
-from netra_loop.core.outcome import Colour, Outcome
+from netra_loop.core.outcome import Colour, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.redeploy import DIRTY
+from netra_loop.core.results import results_of
 from netra_loop.core.seen import Deployed, TrafficShifted
 from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.traffic import percents
@@ -85,10 +87,35 @@ def _proven(session: Session, iteration: Iteration, record: ActRecord) -> GoodRe
         return None
     if record.act.kind is Kind.ROLLBACK:  # it was looked at, not tested: only those who tested it have proven it
         proven = (each for each in session.good if (each.target, each.revision) == (seen.target, seen.revision))
-        return next((GoodRevision(each.target, each.revision, each.commit, session.id) for each in proven), None)
+        return next((replace(each, session_id=session.id) for each in proven), None)
     deployed = seen if isinstance(seen, Deployed) else iteration.deployed(seen.target)
     commit = stands_for(deployed.commit, deployed.settings) if deployed else ""
-    return GoodRevision(seen.target, seen.revision, commit, session.id)
+    return _with_window(session, GoodRevision(seen.target, seen.revision, commit, session.id))
+
+
+def _with_window(session: Session, good: GoodRevision) -> GoodRevision:
+    """When the iteration that was green tested it: from its begin to the end of its last test, before its promotion."""
+    iteration = session.iterations[-1]
+    ends = [record.ended for record in _suites(session, iteration, good.target) if record.ended]
+    if not ends:
+        return good
+    tests = tests_run(session, iteration, good.target)
+    return replace(good, since=timestamp(iteration.begun), until=timestamp(max(ends)), tests=tests)
+
+
+def tests_run(session: Session, iteration: Iteration, target: str) -> int:
+    """How many tests an iteration ran against a target; one that was also run alone before counts twice."""
+    idle = (TestOutcome.NOT_RUN, TestOutcome.SKIPPED)
+    return sum(
+        result.outcome not in idle
+        for record in _suites(session, iteration, target)
+        for result in results_of(session, record)
+    )
+
+
+def _suites(session: Session, iteration: Iteration, target: str) -> list[ActRecord]:
+    records = (record for kind in (Kind.SUITE, Kind.VERIFY) for record in iteration.of_kind(kind))
+    return [record for record in records if target in session.plan.suite(record.act.subject).targets]
 
 
 def _shifted(record: ActRecord) -> TrafficShifted | None:
