@@ -37,7 +37,7 @@ class LogTrends:
 
         A log that cannot be read any more leaves the newer one what it is.
         """
-        found = self._mined(lines)
+        found = await to_thread.run_sync(self._mined, lines)
         log = _listing(log, found)
         good = next((each for each in session.good if each.target == target.name), None)
         if not lines or good is None or not good.since or not good.until:
@@ -66,7 +66,7 @@ class LogTrends:
         query = f'{since} AND timestamp<="{good.until}"{log.query.removeprefix(asked)}'
         lines = await to_thread.run_sync(self._logs.entries, query, self._most_entries + 1)
         kept = lines[: self._most_entries]
-        found = self._mined(kept)
+        found = await to_thread.run_sync(self._mined, kept)
         seen = LogsSeen(
             target=target.name,
             query=query,
