@@ -11,7 +11,7 @@ from anyio import to_thread
 from netra_loop.adapters.cloudlogs import LONGEST_QUOTE, CloudLogs, LogLine, log_query
 from netra_loop.adapters.redact import Redactor
 from netra_loop.core.events import GoodRevision
-from netra_loop.core.goodness import tests_run
+from netra_loop.core.goodness import tested_by
 from netra_loop.core.logs import Comparison, LogsSeen, Pattern
 from netra_loop.core.session import Iteration, Session
 from netra_loop.core.target import Target
@@ -35,14 +35,17 @@ class LogTrends:
     ) -> tuple[LogsSeen, ...]:
         """The log of a target with its patterns and what changed; behind it that of the last good session, if asked.
 
-        A log that cannot be read any more leaves the newer one what it is.
+        Compared is what was written while tests ran: a session that deployed nothing has no start to compare. A log
+        that cannot be read any more leaves the newer one what it is.
         """
         found = await to_thread.run_sync(self._mined, lines)
         log = _listing(log, found)
         good = next((each for each in session.good if each.target == target.name), None)
-        if not lines or good is None or not good.since or not good.until:
-            return (replace(log, comparison=Comparison(refused=_without(lines, good))),)
-        now = Told(found, tests_run(session, iteration, target.name), log.truncated)
+        tested = tested_by(session, iteration, target.name)
+        meanwhile = [line for line in lines if tested.tests and line.at >= tested.since]
+        if not meanwhile or good is None or not good.since:
+            return (replace(log, comparison=Comparison(refused=_without(tested.tests, good))),)
+        now = Told(await to_thread.run_sync(self._mined, meanwhile), tested.tests, log.truncated)
         comparison = Comparison(good.session_id, now.tests, good.tests)
         try:
             earlier, older = await self._earlier(log, good, target)
@@ -101,10 +104,12 @@ def _quoting(pattern: Pattern) -> Pattern:
     return replace(pattern, example=pattern.example[:LONGEST_QUOTE])
 
 
-def _without(lines: Sequence[LogLine], good: GoodRevision | None) -> str:
+def _without(tests: int, good: GoodRevision | None) -> str:
     """Why the last good session is not even asked about."""
-    if not lines:
-        return "nothing to compare: the revision wrote nothing"
+    if not tests:
+        return "nothing to compare: no test ran against it"
     if good is None:
         return "nothing to compare with: no session has proven a revision good"
-    return f"nothing to compare with: it is not known when session {good.session_id} tested {good.revision}"
+    if not good.since:
+        return f"nothing to compare with: it is not known when session {good.session_id} tested {good.revision}"
+    return "nothing to compare: the revision wrote nothing while it was tested"

@@ -15,6 +15,8 @@ from netra_loop.core.seen import Deployed, TrafficShifted
 from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.traffic import percents
 
+_IDLE = (TestOutcome.NOT_RUN, TestOutcome.SKIPPED)
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -30,6 +32,18 @@ class Ledger:
     def knows(self, target: str) -> int:
         """How many revisions of a target are proven good."""
         return sum(each.target == target for each in self.good)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """From when to when suites ran against a target, in UTC, empty where none did, and how many of their tests.
+
+    A test that was run alone before counts twice.
+    """
+
+    since: str = ""
+    until: str = ""
+    tests: int = 0
 
 
 def with_older(ledger: Ledger, session: Session) -> Ledger:
@@ -90,32 +104,23 @@ def _proven(session: Session, iteration: Iteration, record: ActRecord) -> GoodRe
         return next((replace(each, session_id=session.id) for each in proven), None)
     deployed = seen if isinstance(seen, Deployed) else iteration.deployed(seen.target)
     commit = stands_for(deployed.commit, deployed.settings) if deployed else ""
-    return _with_window(session, GoodRevision(seen.target, seen.revision, commit, session.id))
+    tested = tested_by(session, session.iterations[-1], seen.target)
+    return GoodRevision(seen.target, seen.revision, commit, session.id, tested.since, tested.until, tested.tests)
 
 
-def _with_window(session: Session, good: GoodRevision) -> GoodRevision:
-    """When the iteration that was green tested it: from its begin to the end of its last test, before its promotion."""
-    iteration = session.iterations[-1]
-    ends = [record.ended for record in _suites(session, iteration, good.target) if record.ended]
-    if not ends:
-        return good
-    tests = tests_run(session, iteration, good.target)
-    return replace(good, since=timestamp(iteration.begun), until=timestamp(max(ends)), tests=tests)
-
-
-def tests_run(session: Session, iteration: Iteration, target: str) -> int:
-    """How many tests an iteration ran against a target; one that was also run alone before counts twice."""
-    idle = (TestOutcome.NOT_RUN, TestOutcome.SKIPPED)
-    return sum(
-        result.outcome not in idle
-        for record in _suites(session, iteration, target)
-        for result in results_of(session, record)
-    )
-
-
-def _suites(session: Session, iteration: Iteration, target: str) -> list[ActRecord]:
-    records = (record for kind in (Kind.SUITE, Kind.VERIFY) for record in iteration.of_kind(kind))
-    return [record for record in records if target in session.plan.suite(record.act.subject).targets]
+def tested_by(session: Session, iteration: Iteration, target: str) -> Tested:
+    """When an iteration tested a target: its deploy was over then, and its promotion had not begun."""
+    suites = [
+        record
+        for kind in (Kind.VERIFY, Kind.SUITE)
+        for record in iteration.of_kind(kind)
+        if record.ended and target in session.plan.suite(record.act.subject).targets
+    ]
+    if not suites:
+        return Tested()
+    since, until = min(record.begun for record in suites), max(record.ended for record in suites if record.ended)
+    tests = sum(result.outcome not in _IDLE for record in suites for result in results_of(session, record))
+    return Tested(timestamp(since), timestamp(until), tests)
 
 
 def _shifted(record: ActRecord) -> TrafficShifted | None:

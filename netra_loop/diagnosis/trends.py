@@ -37,9 +37,9 @@ def refusal(then: Told) -> str:
 def compared(now: Told, then: Told) -> tuple[Change, ...]:
     """The patterns that changed, severe ones first, the most frequent first; none if `refusal` says why.
 
-    What a service writes follows from the tests that ran against it, but for what it writes when it starts. So a rate
-    has changed only if it has both for a test and in all; and what one session lacks is claimed only if at the rate
-    of the other it had to be there at least once. What was cut off now may be there: it is neither gone nor rarer.
+    What a service writes follows from the tests that ran against it, but for what it writes on its own. So a rate has
+    changed only if it has both for a test and in all; and what one session lacks is claimed only if at the rate of the
+    other it had to be there at least once. What was cut off now may be there: it is neither gone nor rarer.
     """
     if refusal(then):
         return ()

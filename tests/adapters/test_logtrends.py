@@ -17,6 +17,7 @@ from tests.stories import BACKEND, NEW, OLD, Story, usual_plan
 
 GOOD = GoodRevision("backend", OLD, "c", "s1", "2025-09-13T08:00:00.000000Z", "2025-09-13T08:05:00.000000Z", tests=3)
 SINCE, UNTIL = "2025-09-14T17:10:27.000000Z", "2025-09-14T17:12:00.000000Z"
+TESTED = "2025-09-14T17:10:50.000000Z"  # while the tests of the story ran, or soon after
 SHAPE = ' AND NOT log_id("run.googleapis.com/requests")'
 SEEN = LogsSeen("backend", log_query("backend", NEW, SINCE) + SHAPE, f"{SINCE}/{UNTIL}", NEW, 5, truncated=False)
 LIMIT = 50
@@ -38,7 +39,7 @@ class Older(CloudLogs):
 
 
 def wrote(*texts: str, severity: str = "ERROR") -> list[LogLine]:
-    return [LogLine(SINCE, severity, "stderr", text) for text in texts]
+    return [LogLine(TESTED, severity, "stderr", text) for text in texts]
 
 
 def told(
@@ -101,7 +102,7 @@ def test_a_traceback_of_many_entries_is_one_pattern_told_by_its_error() -> None:
 
 
 def test_the_message_of_a_structured_entry_is_its_pattern() -> None:
-    line = LogLine(SINCE, "ERROR", "stdout", '{"message": "gone", "n": 1}', {"message": "gone", "n": 1})
+    line = LogLine(TESTED, "ERROR", "stdout", '{"message": "gone", "n": 1}', {"message": "gone", "n": 1})
 
     assert told([line], Older())[0].patterns == (Pattern("ERROR", "gone", 1, "gone"),)
 
@@ -169,7 +170,25 @@ def test_of_a_revision_that_wrote_nothing_nothing_is_asked() -> None:
     (log,) = told([], older)
 
     assert (older.asked, log.patterns) == ([], ())
-    assert log.comparison == Comparison(refused="nothing to compare: the revision wrote nothing")
+    assert log.comparison == Comparison(refused="nothing to compare: the revision wrote nothing while it was tested")
+
+
+def test_what_was_written_before_the_tests_is_told_and_not_compared() -> None:
+    starting = LogLine(SINCE, "INFO", "varlog", "Starting new instance.")
+    now = told([starting, *wrote("same")], Older(wrote("same")))[0]
+
+    assert [pattern.text for pattern in now.patterns] == ["same", "Starting new instance."]
+    assert now.comparison == Comparison("s1", 3, 3)
+
+
+def test_without_a_test_there_is_nothing_to_compare() -> None:
+    session = Story(usual_plan(), good=(GOOD,)).begin().deploys().session
+    older = Older(wrote("x"))
+    trends = LogTrends(older, Redactor(), LIMIT)
+    (log,) = anyio.run(trends.told, SEEN, wrote("x"), session, session.iterations[-1], BACKEND)
+
+    assert older.asked == []
+    assert log.comparison == Comparison(refused="nothing to compare: no test ran against it")
 
 
 def test_the_newest_good_session_is_the_one_compared_with() -> None:

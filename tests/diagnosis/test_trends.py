@@ -42,7 +42,7 @@ def test_three_times_the_entries_of_three_times_the_tests_is_no_change() -> None
     assert trends(told(30, x=60), told(10, x=20)) == {}
 
 
-def test_the_same_entries_of_a_tenth_of_the_tests_are_no_change_such_as_those_of_a_start() -> None:
+def test_the_same_entries_of_a_tenth_of_the_tests_are_no_change_such_as_those_of_a_timer() -> None:
     assert trends(told(1, x=20), told(10, x=20)) == {}
 
 
