@@ -33,6 +33,7 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.router
 	$(BIN)/python -m bench.websockets
 	$(BIN)/python -m bench.logs
+	$(BIN)/python -m bench.mining
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.flood
 	$(BIN)/python -m bench.deploy

@@ -16,6 +16,7 @@ from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import locate
+from netra_loop.adapters.logtrends import LogTrends
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.signals import Signals
 from netra_loop.core.events import Act, HandleKnown, TestResult
@@ -56,6 +57,7 @@ class DiagnoseRunner:
         self._folder = folder
         self._redactor = redactor
         self._consultant = consultant
+        self._trends = LogTrends(logs, redactor, MOST_ENTRIES)
 
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED with what was found, also when nothing was; ERRORED when the logs cannot be read, or are empty.
@@ -106,8 +108,8 @@ class DiagnoseRunner:
 
         Requests only count as a sign of life, but for those that the platform has something to say of.
         """
-        begun = session.iterations[act.iteration - 1].begun
-        since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
+        iteration = session.iterations[act.iteration - 1]
+        since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (iteration.begun, session.at))
         everything = log_query(target.service, address.revision, since)
         query = f'{everything} AND (NOT log_id("run.googleapis.com/requests") OR textPayload:*)'
         say(HandleKnown(act.id, {f"query {target.name}": query}))
@@ -134,11 +136,12 @@ class DiagnoseRunner:
             truncated=len(lines) > MOST_ENTRIES,
             by_severity=dict(sorted(Counter(line.severity for line in lines[:MOST_ENTRIES]).items())),
         )
+        told = await self._trends.told(log, lines[:MOST_ENTRIES], session, iteration, target)
         return replace(
             scene,
             entries=(*scene.entries, *entries),
             kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
-            logs=(*scene.logs, log),
+            logs=(*scene.logs, *told),
             requests=(*scene.requests, *served),
             silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
         )

@@ -87,12 +87,18 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class GoodRevision:
-    """A revision that a session proved good and left serving: the ledger that rollbacks choose from."""
+    """A revision that a session proved good and left serving: the ledger that rollbacks choose from.
+
+    since, until: when it was tested, in UTC, empty where nobody knows; tests: how many tests ran against it meanwhile.
+    """
 
     target: str
     revision: str
     commit: str
     session_id: str
+    since: str = ""
+    until: str = ""
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

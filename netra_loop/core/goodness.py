@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netra_loop.core.agenda import CHANGING
+from netra_loop.core.codec import timestamp
 from netra_loop.core.events import GoodRevision, Quarantined
-from netra_loop.core.outcome import Colour, Outcome
+from netra_loop.core.outcome import Colour, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.redeploy import DIRTY
+from netra_loop.core.results import results_of
 from netra_loop.core.seen import Deployed, TrafficShifted
 from netra_loop.core.session import ActRecord, Iteration, Session
 from netra_loop.core.traffic import percents
+
+_IDLE = (TestOutcome.NOT_RUN, TestOutcome.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,18 @@ class Ledger:
     def knows(self, target: str) -> int:
         """How many revisions of a target are proven good."""
         return sum(each.target == target for each in self.good)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """From when to when suites ran against a target, in UTC, empty where none did, and how many of their tests.
+
+    A test that was run alone before counts twice.
+    """
+
+    since: str = ""
+    until: str = ""
+    tests: int = 0
 
 
 def with_older(ledger: Ledger, session: Session) -> Ledger:
@@ -85,10 +101,26 @@ def _proven(session: Session, iteration: Iteration, record: ActRecord) -> GoodRe
         return None
     if record.act.kind is Kind.ROLLBACK:  # it was looked at, not tested: only those who tested it have proven it
         proven = (each for each in session.good if (each.target, each.revision) == (seen.target, seen.revision))
-        return next((GoodRevision(each.target, each.revision, each.commit, session.id) for each in proven), None)
+        return next((replace(each, session_id=session.id) for each in proven), None)
     deployed = seen if isinstance(seen, Deployed) else iteration.deployed(seen.target)
     commit = stands_for(deployed.commit, deployed.settings) if deployed else ""
-    return GoodRevision(seen.target, seen.revision, commit, session.id)
+    tested = tested_by(session, session.iterations[-1], seen.target)
+    return GoodRevision(seen.target, seen.revision, commit, session.id, tested.since, tested.until, tested.tests)
+
+
+def tested_by(session: Session, iteration: Iteration, target: str) -> Tested:
+    """When an iteration tested a target: its deploy was over then, and its promotion had not begun."""
+    suites = [
+        record
+        for kind in (Kind.VERIFY, Kind.SUITE)
+        for record in iteration.of_kind(kind)
+        if record.ended and target in session.plan.suite(record.act.subject).targets
+    ]
+    if not suites:
+        return Tested()
+    since, until = min(record.begun for record in suites), max(record.ended for record in suites if record.ended)
+    tests = sum(result.outcome not in _IDLE for record in suites for result in results_of(session, record))
+    return Tested(timestamp(since), timestamp(until), tests)
 
 
 def _shifted(record: ActRecord) -> TrafficShifted | None:

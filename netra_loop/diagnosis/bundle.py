@@ -64,7 +64,7 @@ def bundle(
     health = list(_health(iteration))
     sections = {
         "Problems": _Section(asked, _fitting(asked, teller.problem, _PROBLEMS)),
-        "Services": _Section(scene.logs, _fitting(scene.logs, teller.service, _SERVICES)),
+        "Services": _Section(scene.logs_under_test, _fitting(scene.logs_under_test, teller.service, _SERVICES)),
         "Red tests": _Section(failures, _fitting(failures, teller.red, _RED_TESTS)),
         "Errors logged while they ran": _Section(errors, _fitting(errors, teller.entry, _LOG_ENTRIES)),
         "Health": _Section(health, _fitting(health, teller.health, _HEALTH)),

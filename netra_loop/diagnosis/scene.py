@@ -126,7 +126,12 @@ class Scene:
     @property
     def truncated(self) -> bool:
         """Whether a service wrote more than was read."""
-        return any(log.truncated for log in self.logs)
+        return any(log.truncated for log in self.logs_under_test)
+
+    @property
+    def logs_under_test(self) -> tuple[LogsSeen, ...]:
+        """Without those of the last good session."""
+        return tuple(log for log in self.logs if not log.of_good_session)
 
 
 def in_window(entry: LogEntry, failure: Failure) -> bool:

@@ -24,12 +24,17 @@ _MASKS = {"authority": "HOST", "host": "HOST", "path": "PATH", "id": "#"}
 
 def shape(text: str) -> str:
     """The first line of a failure text that says something, with hosts, files, ids and numbers masked."""
-    return _CHANGING.sub(lambda found: _MASKS[found.lastgroup or "id"], gist(text))
+    return masked(gist(text))
 
 
 def gist(text: str) -> str:
     """The first line of a failure text that says something, without where it was."""
     return _PLACE.sub("", _first_line(text), count=1)
+
+
+def masked(line: str) -> str:
+    """The line with hosts, files, ids and numbers masked; not to be asked of long ones."""
+    return _CHANGING.sub(lambda found: _MASKS[found.lastgroup or "id"], line)
 
 
 def signature(kind: str, shapes: Iterable[str]) -> str:

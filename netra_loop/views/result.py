@@ -24,6 +24,7 @@ from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
 from netra_loop.views.next_actions import next_actions
+from netra_loop.views.patterns import log_told
 from netra_loop.views.problems import FOLLOW_UPS, consulted_of, previous_of, problems_of, remedies_of, verifications_of
 from netra_loop.views.services import revisions_of, service_of
 from netra_loop.views.signals import signals_of
@@ -264,11 +265,11 @@ def _logs(iteration: Iteration) -> list[Document]:
         seen = record.result.seen if record.result else None
         if record.result and isinstance(seen, LogsSeen):
             evidence = [evidence_told(each, record.entry) for each in record.result.evidence]
-            found.append(asdict(seen) | {"evidence": evidence})
+            found.append(log_told(seen, evidence))
         elif isinstance(seen, SuiteSeen) and seen.witness is not None:
-            found.append(asdict(seen.witness) | {"evidence": []})
+            found.append(log_told(seen.witness))
         elif isinstance(seen, Diagnosed):
-            found += [asdict(log) | {"evidence": []} for log in seen.logs]
+            found += [log_told(log) for log in seen.logs]
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from netra_loop.views.controls import control
 from netra_loop.views.encode import code, fenced, visible
 from netra_loop.views.markdown import codes, evidence, figure, table
+from netra_loop.views.patterns import of_good_session, patterns
 from netra_loop.views.signals import signals
 from netra_loop.views.story import consulted, ledger, overview, problem
 
@@ -362,9 +363,10 @@ def _logs(document: Document) -> list[str]:
             "",
             f"- Query: {code(log['query'])}",
             f"- Window: {code(log['window'])}",
-            f"- Revision: {code(log['revision'])}",
+            f"- Revision: {code(log['revision'])}{of_good_session(log)}",
             f"- Entries: {figure(log['count'])}{cut}{by_severity}",
         ]
+        lines += patterns(log)
         for each in log["evidence"]:
             lines += evidence(each, quoted=True)
     return lines if document["logs"] else [*lines, "", "no log query ran"]

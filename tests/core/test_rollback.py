@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.byhand import LOCAL_ENV, by_hand, in_order
+from netra_loop.core.codec import timestamp
 from netra_loop.core.errors import UsageError
 from netra_loop.core.events import GoodRevision, Interrupted, Quarantined, SessionFinished
 from netra_loop.core.goodness import Ledger, good_revisions, quarantined, stands_for, with_older
@@ -64,8 +65,26 @@ def rolled_back(name: str, revision: str, before: str, commit: str = "", *known:
 
 
 def test_a_green_session_has_proven_what_it_left_serving() -> None:
-    assert good_revisions(proving("s1", A)) == (good(A, "s1"),)
-    assert good_revisions(proving("s1", A, strategy="unchanged")) == (good(A, "s1"),)
+    for strategy in ("candidate", "unchanged"):
+        (found,) = good_revisions(proving("s1", A, strategy=strategy))
+
+        assert replace(found, since="", until="", tests=0) == good(A, "s1")
+
+
+def test_a_good_revision_tells_when_and_by_how_many_tests_it_was_proven() -> None:
+    session = proving("s1", A)
+    (found,) = good_revisions(session)
+    suites = session.iterations[-1].of_kind(Kind.SUITE)
+
+    assert found.since == timestamp(min(record.begun for record in suites))
+    assert found.until == timestamp(max(record.ended for record in suites if record.ended))
+    assert found.tests == 2
+
+
+def test_a_rollback_keeps_when_its_revision_was_tested() -> None:
+    tested = replace(good(A, "s1"), since="2025-09-14T17:10:27.000000Z", until="2025-09-14T17:10:41.000000Z", tests=2)
+
+    assert good_revisions(rolled_back("s2", A, B, "", tested)) == (replace(tested, session_id="s2"),)
 
 
 def test_a_session_that_is_not_green_has_proven_nothing() -> None:

@@ -67,9 +67,20 @@ def test_the_table_counts_each_kind_on_its_own() -> None:
     ]
 
 
-def test_a_fault_of_the_sample_is_found_in_a_real_session(tmp_path: Path, compiled: Path) -> None:
+def test_faults_are_found_in_real_sessions_and_logs_compared_with_the_sound_one(tmp_path: Path, compiled: Path) -> None:
     chosen = {fault.name: fault for fault in FAULTS}
 
     with faulty_sample(tmp_path, compiled) as sample:
         assert sample.told(chosen["missing-module-at-start"]).mark is Mark.RIGHT
         assert sample.told(chosen["sound"]).verdict == "GREEN"
+        sound = sample.project.result["session_id"]
+        assert sample.told(chosen["bug-division"]).mark is Mark.RIGHT
+        logs = {log["target"]: log for log in sample.project.result["logs"] if log["comparison"]}
+
+    compared = logs["backend"]["comparison"]
+    assert (compared["session_id"], compared["tests_now"], compared["tests_then"]) == (sound, 25, 25)
+    assert {change["text"] for change in compared["changes"] if change["trend"] == "new since"} == {
+        "ERROR:    Exception in ASGI application",
+        "ZeroDivisionError: division by zero",
+    }
+    assert logs["auth"]["comparison"]["changes"] == []
