@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from netra_loop.core.errors import StorageError
-from netra_loop.core.history import Chapter
+from netra_loop.core.history import Chapter, concerned
 from netra_loop.core.past import Columns, GoodSession, OpenAction, Past, Refuted, Sighting, SuitePast, Word, sighting_of
 
 FORMAT = 1
@@ -58,7 +58,7 @@ _REFUTED = (
     "ORDER BY started DESC, id DESC, signature, cause LIMIT ?"
 )
 _TESTS = (
-    f"SELECT t.suite, s.id, t.test, t.mark FROM {_RECENT} CROSS JOIN test t ON t.session = s.id "
+    f"SELECT t.suite, s.id, t.test, t.mark FROM {_RECENT} CROSS JOIN test t ON t.session = s.id AND t.suite <> '' "
     "ORDER BY t.suite, s.started DESC, s.id DESC, t.test"
 )
 _ACTIONS = (
@@ -124,7 +124,7 @@ class History:
     def record(self, chapter: Chapter, tip: str) -> None:
         """Keep what a session says, instead of what it said before; tip: up to where its journal was read."""
         it = chapter
-        affected = [(p.signature, name.suite, name.test) for p in it.problems for name in p.tests]
+        affected = [(p.signature, name.suite, name.test) for p in it.problems for name in concerned(p)]
         head = (it.environment, it.focus, it.started, it.ended, it.verdict, it.commit, tip)
         with self._transaction():
             self._drop(it.session_id)

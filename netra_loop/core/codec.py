@@ -28,7 +28,7 @@ _NAMES: dict[type, tuple[str, ...]] = {
     problem.Remedy: ("id", "problem", "target", "variable"),
     problem.Receipt: ("remedy",),
     past.GoodSession: ("session_id",),
-    past.Sighting: ("signature", "first_session", "last_session", "gone_in"),
+    past.Sighting: ("signature", "first_session", "last_session", "row_began", "gone_in"),
     past.Refuted: ("signature", "cause", "session_id"),
     past.SuitePast: ("suite", "sessions"),
     past.OpenAction: ("id", "since", "about"),

@@ -11,7 +11,7 @@ from netra_loop.core.events import GoodRevision, TestResult
 from netra_loop.core.goodness import good_revisions
 from netra_loop.core.ledger import RemedyState, ledger
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
-from netra_loop.core.past import RED_MARKS, Mark, OpenAction, Refuted, Sighting
+from netra_loop.core.past import RED_MARKS, Mark, OpenAction, Refuted
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Problem, TestName
 from netra_loop.core.results import red_tests, results_of
@@ -35,7 +35,8 @@ class TestEnd:
 class Chapter:
     """All that the history keeps of a session. commit: the project's, empty if that did not hold everything.
 
-    problems: each signature once, as it was diagnosed last.
+    tests: among them every step that is no suite, as a test of none. problems: each signature once, as it was diagnosed
+    last.
     """
 
     session_id: str
@@ -82,19 +83,27 @@ def chapter_of(session: Session, actions: Collection[Mapping[str, str]]) -> Chap
     )
 
 
+def concerned(problem: Problem) -> frozenset[TestName]:
+    """The tests that a problem is about, and its steps, each as a test of no suite."""
+    return frozenset((*problem.tests, *(TestName("", step) for step in problem.steps)))
+
+
 def recurrence(session: Session, problem: Problem) -> Recurrence:
     """Whether a problem of this session was there before, by its signature."""
     sighting = session.past.sighting(problem.signature)
-    if set(problem.tests) <= _retried(session) or (sighting and sighting.same_commit):
+    if concerned(problem) <= _retried(session) or (sighting and sighting.same_commit):
         return Recurrence.FLAKY
     if sighting is None:
         return Recurrence.NEW
     return Recurrence.FIXED_AND_BACK if sighting.gone_in else Recurrence.RECURRING
 
 
-def in_a_row(sighting: Sighting | None) -> int:
-    """The how manieth session in a row this one is to see a problem, by what was known at its opening."""
-    return 1 if sighting is None or sighting.gone_in else sighting.in_a_row + 1
+def in_a_row(session: Session, problem: Problem) -> tuple[int, str]:
+    """In how many sessions in a row a problem was seen, this one included, and in which of them first."""
+    sighting = session.past.sighting(problem.signature)
+    if sighting is None or sighting.gone_in:
+        return 1, session.id
+    return sighting.in_a_row + 1, sighting.row_began
 
 
 def still_open(session: Session) -> tuple[OpenAction, ...]:
@@ -111,6 +120,18 @@ def _ends(session: Session) -> dict[TestName, TestEnd]:
         mark = _mark(result, was_red=before is not None and before.mark in RED_MARKS)
         if before is None or mark is not Mark.NONE:
             ends[name] = TestEnd(name, mark, result.duration_s)
+    return ends | _steps(session)
+
+
+def _steps(session: Session) -> dict[TestName, TestEnd]:
+    """How every step that is no suite ended, by the newest iteration that ran it."""
+    ends: dict[TestName, TestEnd] = {}
+    for record in (record for iteration in session.iterations for record in iteration.acts.values()):
+        if record.result and record.act.kind is not Kind.SUITE:
+            name = TestName("", record.act.step)
+            was_red = name in ends and ends[name].mark in RED_MARKS
+            passed = Mark.REPAIRED if was_red else Mark.COUNTED
+            ends[name] = TestEnd(name, passed if record.result.outcome is Outcome.PASSED else Mark.RED, None)
     return ends
 
 
@@ -185,7 +206,7 @@ def _about(session: Session, action_id: str) -> tuple[str, ...]:
     if rule == "red":
         names = {name for name in red_tests(session, newest) if name.suite == subject}
     elif rule in ("problem", "recurring"):
-        names = {name for problem in _problems(session) if problem.id == subject for name in problem.tests}
+        names = {name for problem in _problems(session) if problem.id == subject for name in concerned(problem)}
     elif rule == "remedy":
         names = {name for line in ledger(session) if line.remedy.problem == subject for name in line.remedy.tests}
     elif any(subject == record.act.subject for record in newest.of_kind(Kind.SUITE)):
@@ -194,7 +215,7 @@ def _about(session: Session, action_id: str) -> tuple[str, ...]:
 
 
 def _proven(session: Session, iteration: Iteration) -> frozenset[str]:
-    """The suites of an iteration that passed, and the tests whose passes count, as next actions name them."""
+    """What passed in an iteration, as next actions name it: suites, tests whose passes count, and other steps."""
     records = iteration.of_kind(Kind.SUITE)
     passed = {r.act.subject for r in records if r.result and r.result.outcome is Outcome.PASSED}
     counted = {
@@ -203,4 +224,5 @@ def _proven(session: Session, iteration: Iteration) -> frozenset[str]:
         for result in results_of(session, record)
         if result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
     }
-    return frozenset(passed | counted)
+    done = (r.act.step for r in iteration.acts.values() if r.result and r.result.outcome is Outcome.PASSED)
+    return frozenset(passed | counted | {f"::{step}" for step in done})

@@ -37,8 +37,9 @@ class GoodSession:
 class Sighting:
     """When a signature was seen; times are those of the sessions' openings.
 
-    in_a_row: in how many of the newest sessions that ran its tests. gone_in: the newest session since in which all of
-    them passed with proof, empty for none. same_commit: whether it was ever gone again with no commit in between.
+    in_a_row: in how many of the newest sessions that ran its tests, beginning with the session row_began. gone_in: the
+    newest session since in which all of them passed with proof, empty for none. same_commit: whether it was ever gone
+    again with no commit in between.
     """
 
     signature: str
@@ -48,6 +49,7 @@ class Sighting:
     last_seen: str
     sessions: int
     in_a_row: int
+    row_began: str
     gone_in: str = ""
     same_commit: bool = False
 
@@ -145,6 +147,7 @@ def sighting_of(signature: str, words: Sequence[Word]) -> Sighting:
         last_seen=seen[-1].at,
         sessions=len(seen),
         in_a_row=last - before,
+        row_began=ordered[before + 1].session_id,
         gone_in=ordered[-1].session_id if not ordered[-1].is_seen else "",
         same_commit=_left_by_itself(ordered),
     )

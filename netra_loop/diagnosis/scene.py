@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netra_loop.core.logs import LogsSeen
+from netra_loop.core.past import Refuted
 from netra_loop.core.problem import Evidence, TestName
 from netra_loop.core.target import Dependency
 
@@ -99,7 +100,8 @@ class Kept:
 class Scene:
     """What was seen of one iteration. variables: what each target was deployed with, by name.
 
-    silent: those of them that red tests were pointed at and whose log has nothing at all.
+    silent: those of them that red tests were pointed at and whose log has nothing at all. refuted: by earlier
+    sessions.
     """
 
     failures: tuple[Failure, ...]
@@ -113,6 +115,7 @@ class Scene:
     user_pool: tuple[str, ...] = ()
     logs: tuple[LogsSeen, ...] = ()
     silent: tuple[str, ...] = ()
+    refuted: tuple[Refuted, ...] = ()
 
     @property
     def traces(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from netra_loop.adapters.history import History
 from netra_loop.adapters.journal import SqliteJournal
 from netra_loop.core import codec
 from netra_loop.core.events import SessionFinished
-from netra_loop.core.outcome import TestOutcome
+from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.past import GoodSession, Past, Refuted, Sighting
 from netra_loop.core.plan import Plan
 from netra_loop.core.problem import Problem, Why, WhyStatus
@@ -139,7 +139,7 @@ def test_a_signature_is_counted_over_sessions_in_a_row(place: Place) -> None:
     keeps(place, red(2))
     keeps(place, red(3))
 
-    assert seen(place) == Sighting("5" * 16, name(1), AT, name(3), AT, sessions=3, in_a_row=3)
+    assert seen(place) == Sighting("5" * 16, name(1), AT, name(3), AT, sessions=3, in_a_row=3, row_began=name(1))
 
 
 def test_a_signature_is_gone_once_all_of_its_tests_passed(place: Place) -> None:
@@ -153,7 +153,8 @@ def test_a_signature_is_gone_once_all_of_its_tests_passed(place: Place) -> None:
 
     told = story(5).runs(("a", "b"), ("c", "d")).promotes()
     keeps(place, told)
-    assert seen(place) == Sighting("5" * 16, name(1), AT, name(3), AT, sessions=2, in_a_row=1, gone_in=name(5))
+    assert (seen(place).last_session, seen(place).row_began, seen(place).gone_in) == (name(3), name(3), name(5))
+    assert (seen(place).sessions, seen(place).in_a_row) == (2, 1)
 
 
 def test_what_comes_and_goes_at_one_commit_went_by_itself(place: Place) -> None:
@@ -163,6 +164,17 @@ def test_what_comes_and_goes_at_one_commit_went_by_itself(place: Place) -> None:
 
     keeps(place, green(3, commit="same"))
     assert seen(place).same_commit
+
+
+def test_a_step_that_did_not_pass_is_remembered_as_tests_are(place: Place) -> None:
+    told = story(1).begin().does("deploy-backend", Outcome.FAILED, "container_failed")
+    keeps(place, told.diagnoses(problems=(replace(problem(), tests=(), steps=("deploy-backend",)),)))
+    keeps(place, story(2).begin().does("deploy-backend", Outcome.FAILED, "quota"))
+    assert seen(place).gone_in == ""
+    keeps(place, green(3))
+
+    assert seen(place).gone_in == name(3)
+    assert [suite.suite for suite in past(place).suites] == ["events", "p1"]
 
 
 def refuting(number: int) -> Story:
