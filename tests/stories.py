@@ -23,6 +23,7 @@ from netra_loop.core.events import (
 )
 from netra_loop.core.knowledge import Cause, Claim, FailureText, RemedyKind
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
+from netra_loop.core.past import Past
 from netra_loop.core.plan import (
     RESUME_CLASSES,
     Budget,
@@ -190,11 +191,14 @@ class Story:
         plan: Plan,
         session_id: str = "ultimate-test-deploy-loop-all-2025-09-14-171026",
         good: tuple[GoodRevision, ...] = (),
+        past: Past | None = None,
+        commit: str = "abc1234",
     ) -> None:
         self.entries: list[Entry] = []
         self._session: Session | None = None
-        git = Git("abc1234", "main", dirty=False)
-        self.emit(SessionOpened(session_id, plan, "run --focus all", git, "", "0.1.0", good=good))
+        git = Git(commit, "main", dirty=False)
+        opened = SessionOpened(session_id, plan, "run --focus all", git, "", "0.1.0", good=good, past=past or Past())
+        self.emit(opened)
 
     @property
     def session(self) -> Session:

@@ -170,6 +170,7 @@ def scene_of(session: Session, iteration: Iteration) -> Scene:
         passed=tuple(_passed(session, iteration)),
         environment=environment.name,
         user_pool=environment.users.pool if environment.users else (),
+        refuted=session.past.refuted,
     )
 
 

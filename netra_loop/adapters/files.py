@@ -90,6 +90,11 @@ class State:
         """What negative controls said, for as long as the same tests would say the same."""
         return self.root / "control"
 
+    @property
+    def history(self) -> Path:
+        """The index over all journals; it can be deleted at any time."""
+        return self.root / "history.db"
+
     def session(self, session_id: str) -> SessionFolder:
         """The folder of a session that exists or is about to. Raises UsageError for an id that is none."""
         if not SESSION_ID.fullmatch(session_id):

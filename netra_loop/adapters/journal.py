@@ -108,6 +108,16 @@ def is_begun(path: Path) -> bool:
         return True
 
 
+def tip(path: Path) -> str:
+    """The hash of a journal's newest entry, which stands for all of it; empty where it cannot be read."""
+    try:
+        with contextlib.closing(sqlite3.connect(_read_only(path), uri=True, timeout=5.0)) as connection:
+            row = connection.execute("SELECT hash FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+    except sqlite3.Error:
+        return ""
+    return str(row[0]) if row else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Glance:
     """A journal at a first look, its chain unchecked: enough to see whether it is worth reading.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import Enum
 
 from netra_loop.core.events import Act
+from netra_loop.core.order import failing_first
 from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.peers import calls_of, first_of
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, Strategy, When
@@ -198,8 +199,9 @@ def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """The acts that may start, in the order of the plan.
 
     Before the suites of an iteration that follows remedies, the tests that these are to turn green run alone. A suite
-    waits for its control, as far as that can run: what it says decides what the suite's passes are worth. A deploy
-    waits for those of its peers, whose URLs it is told; a direct one is followed by its shift.
+    waits for its control, as far as that can run: what it says decides what the suite's passes are worth. Of one
+    priority the suites that were red last time go first. A deploy waits for those of its peers, whose URLs it is told;
+    a direct one is followed by its shift.
     """
     controlled = _under_control(session, iteration)
     first = _first_to_deploy(session, iteration)
@@ -210,6 +212,7 @@ def ready_acts(session: Session, iteration: Iteration) -> tuple[Act, ...]:
         and not (step.kind is Kind.SUITE and step.subject in controlled)
         and not (step.kind is Kind.DEPLOY and step.subject not in first)
     ]
+    ready = failing_first(session, ready)
     shifts = _direct_shifts(session, iteration)
     suites = [step for step in ready if step.kind is Kind.SUITE]
     unverified = _verifications(session, iteration) if suites else ()

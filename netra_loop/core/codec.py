@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from netra_loop.core import events, plan, problem, seen, target
+from netra_loop.core import events, past, plan, problem, seen, target
 
 Plain = dict[str, Any]
 T = TypeVar("T")
@@ -27,6 +27,11 @@ _NAMES: dict[type, tuple[str, ...]] = {
     problem.Problem: ("id",),
     problem.Remedy: ("id", "problem", "target", "variable"),
     problem.Receipt: ("remedy",),
+    past.GoodSession: ("session_id",),
+    past.Sighting: ("signature", "first_session", "last_session", "row_began", "gone_in"),
+    past.Refuted: ("signature", "cause", "session_id"),
+    past.SuitePast: ("suite", "sessions"),
+    past.OpenAction: ("id", "since", "about"),
     plan.Plan: ("name", "digest", "focus"),
     plan.Phase: ("id", "needs"),
     plan.Step: ("id", "subject"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from netra_loop.core.outcome import Colour, Proof, TestOutcome
+from netra_loop.core.past import Past
 from netra_loop.core.plan import Kind, Plan, ResumeClass
 from netra_loop.core.proof import Facts
 from netra_loop.core.seen import Result
@@ -115,7 +116,7 @@ class Quarantined:
 class SessionOpened:
     """last_collected: how many tests each suite found in the newest earlier session that ran the very same.
 
-    good: for each target the revisions proven good in this environment, the newest first.
+    good: for each target the revisions proven good in this environment, the newest first. past: what the history says.
     """
 
     session_id: str
@@ -128,6 +129,7 @@ class SessionOpened:
     last_collected: Mapping[str, int] = field(default_factory=dict)
     good: tuple[GoodRevision, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    past: Past = field(default_factory=Past)
 
 
 @dataclass(frozen=True, slots=True)

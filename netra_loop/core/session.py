@@ -32,6 +32,7 @@ from netra_loop.core.events import (
     Verdict,
 )
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.past import Past
 from netra_loop.core.plan import Kind, Plan, ResumeClass
 from netra_loop.core.problem import Diagnosed, Remedy
 from netra_loop.core.proof import Control, confirmed
@@ -127,6 +128,7 @@ class Session:
     last_collected: Mapping[str, int] = field(default_factory=dict)
     good: tuple[GoodRevision, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    past: Past = field(default_factory=Past)
     iterations: tuple[Iteration, ...] = ()
     resumed: tuple[str, ...] = ()
     asleep: timedelta = timedelta()
@@ -214,6 +216,7 @@ def _opened(event: SessionOpened, entry: Entry) -> Session:
         last_collected=event.last_collected,
         good=event.good,
         quarantined=event.quarantined,
+        past=event.past,
     )
 
 

@@ -25,6 +25,7 @@ def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, .
         problem, trail = _examined(cause, scene)
         if problem is None or trail is None:
             continue
+        problem = _unless_refuted(problem, scene)
         problems.append(problem)
         if problem.root_cause and cause.treatment is not None:
             _add(remedies, remedy_for(cause, cause.treatment, scene, trail))
@@ -85,6 +86,17 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
         steps=_steps(trail.failures),
     )
     return problem, trail
+
+
+def _unless_refuted(problem: Problem, scene: Scene) -> Problem:
+    """The problem; without a root cause where an earlier session has refuted that for the very same failures."""
+    known = (each for each in scene.refuted if (each.signature, each.cause) == (problem.signature, problem.id))
+    refuted = next(known, None)
+    if refuted is None or not problem.root_cause:
+        return problem
+    claim = f"It would be the cause again, but it was refuted in {refuted.session_id}: its remedy left the tests red"
+    why = Why(claim, WhyStatus.HYPOTHESIS, undecided="what else writes the same: these whys were all seen there too")
+    return replace(problem, whys=(*problem.whys, why), root_cause="")
 
 
 def _unexplained(scene: Scene, explained: set[TestName | str]) -> list[Problem]:

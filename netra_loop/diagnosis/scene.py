@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netra_loop.core.logs import LogsSeen
+from netra_loop.core.past import Refuted
 from netra_loop.core.problem import Evidence, TestName
 from netra_loop.core.signals import Drift, Requests
 from netra_loop.core.target import Dependency
@@ -100,7 +101,8 @@ class Kept:
 class Scene:
     """What was seen of one iteration. variables: what each target was deployed with, by name.
 
-    silent: those of them that red tests were pointed at and whose log has nothing at all.
+    silent: those of them that red tests were pointed at and whose log has nothing at all. refuted: by earlier
+    sessions.
     """
 
     failures: tuple[Failure, ...]
@@ -116,6 +118,7 @@ class Scene:
     silent: tuple[str, ...] = ()
     drifts: tuple[Drift, ...] = ()
     requests: tuple[Requests, ...] = ()
+    refuted: tuple[Refuted, ...] = ()
 
     @property
     def traces(self) -> frozenset[str]:

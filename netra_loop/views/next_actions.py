@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netra_loop.core.byhand import LOCAL_ENV
+from netra_loop.core.history import LONG, still_open
+from netra_loop.core.session import Session
 from netra_loop.views.controls import still_passing
 
 Document = dict[str, Any]
@@ -44,8 +46,17 @@ _UNNOTICED = {
 def next_actions(document: Document) -> list[Document]:
     """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
     first = (_unsafe, _first_revisions, _interrupted, _steps, _controls)
-    rules = (*first, _remedies, _red_tests, _problems, _suites, _candidates)
+    rules = (*first, _remedies, _red_tests, _recurring, _problems, _suites, _candidates)
     return [action for rule in rules for action in rule(document)]
+
+
+def with_earlier(session: Session, actions: Sequence[Document]) -> list[Document]:
+    """The actions, each with the session since which it is open, None for a new one; then those of earlier sessions."""
+    earlier = {each.id: each for each in session.past.actions}
+    ours = {action["id"] for action in actions}
+    now = [action | {"since": earlier[action["id"]].since if action["id"] in earlier else None} for action in actions]
+    kept = [each for each in still_open(session) if each.id not in ours]
+    return [*now, *(_action(each.id, each.horizon, each.text) | {"since": each.since} for each in kept)]
 
 
 def _action(what: str, horizon: str, text: str) -> Document:
@@ -114,6 +125,17 @@ def _remedies(document: Document) -> Iterator[Document]:
             yield _action(what, "immediate", text)
         elif remedy["reason"]:
             yield _action(what, "immediate", f"{remedy['cause']} is not repaired: {remedy['reason']} ({change})")
+
+
+def _recurring(document: Document) -> Iterator[Document]:
+    """What is there to stay unless somebody takes it on."""
+    newest = _newest(document).get("number")
+    for problem in document["problems"]:
+        history = problem["history"]
+        if problem["iteration"] == newest and history["in_a_row"] >= LONG:
+            row = f"{history['in_a_row']} sessions, since {history['row_began']}"
+            text = f"{problem['id']}: recurring for {row}: {problem['title']}"
+            yield _action(f"recurring:{problem['id']}", "immediate", text)
 
 
 def _problems(document: Document) -> Iterator[Document]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from netra_loop.core.codec import timestamp
+from netra_loop.core.history import in_a_row, recurrence
 from netra_loop.core.ledger import Standing, ledger
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.plan import Kind
@@ -46,6 +48,24 @@ def _problem(session: Session, iteration: Iteration, problem: Problem, told_in: 
         "whys": [_why(why, told_in) for why in problem.whys],
         "root_cause": problem.root_cause or None,
         "remedies": [standing.remedy.id for standing in ledger(session) if standing.remedy.id in proposed],
+        "history": _history(session, problem),
+    }
+
+
+def _history(session: Session, problem: Problem) -> Document:
+    """When the problem was seen, this session included; the last sighting is the one before it."""
+    known = session.past.sighting(problem.signature)
+    row, began = in_a_row(session, problem)
+    return {
+        "state": recurrence(session, problem).value,
+        "sessions": known.sessions + 1 if known else 1,
+        "in_a_row": row,
+        "row_began": began,
+        "first_session": known.first_session if known else session.id,
+        "first_seen": known.first_seen if known else timestamp(session.opened),
+        "last_session": known.last_session if known else None,
+        "last_seen": known.last_seen if known else None,
+        "gone_in": (known.gone_in or None) if known else None,
     }
 
 
@@ -140,6 +160,11 @@ def previous_of(session: Session) -> Document:
     newest = session.iterations[-1] if session.iterations else None
     red = [f"{name.suite}::{name.test}" for name in red_tests(session, newest)] if newest else []
     green = _green(session, newest) if newest else set()
+    changes = {
+        "newly_red": [name for name in red if name not in before.red] if same else [],
+        "still_red": [name for name in red if name in before.red] if same else [],
+        "green_again": [name for name in before.red if name in green] if same else [],
+    }
     return {
         "session_id": before.session_id,
         "focus": before.focus,
@@ -149,9 +174,26 @@ def previous_of(session: Session) -> Document:
         "collected": before.collected,
         "counted": before.counted,
         "is_comparable": same,
-        "newly_red": [name for name in red if name not in before.red] if same else [],
-        "still_red": [name for name in red if name in before.red] if same else [],
-        "green_again": [name for name in before.red if name in green] if same else [],
+        **changes,
+        "changes": {title: len(names) for title, names in changes.items()},
+    }
+
+
+def history_of(session: Session) -> Document:
+    """What the session knew of earlier ones at its opening, and which of its suites they saw red."""
+    good = session.past.last_good
+    chosen = {
+        step.subject for step in session.plan.steps if step.kind is Kind.SUITE and step.id in session.plan.selected
+    }
+    return {
+        "last_good": asdict(good) if good else None,
+        "suites": [
+            {"suite": known.suite, "session_id": known.sessions[0], "was_red": known.was_red}
+            for known in session.past.suites
+            if known.suite in chosen
+        ],
+        "skipped_journals": session.past.skipped,
+        "trouble": session.past.trouble or None,
     }
 
 

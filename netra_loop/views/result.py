@@ -23,9 +23,17 @@ from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
-from netra_loop.views.next_actions import next_actions
+from netra_loop.views.next_actions import next_actions, with_earlier
 from netra_loop.views.patterns import log_told
-from netra_loop.views.problems import FOLLOW_UPS, consulted_of, previous_of, problems_of, remedies_of, verifications_of
+from netra_loop.views.problems import (
+    FOLLOW_UPS,
+    consulted_of,
+    history_of,
+    previous_of,
+    problems_of,
+    remedies_of,
+    verifications_of,
+)
 from netra_loop.views.services import revisions_of, service_of
 from netra_loop.views.signals import signals_of
 from netra_loop.views.told import act_told, evidence_told, seconds_between, test_told
@@ -79,11 +87,12 @@ def result_of(session: Session) -> Document:
         "logs": [log for iteration in session.iterations for log in _logs(iteration)],
         "value": _value(iterations),
         "previous": previous_of(session),
+        "history": history_of(session),
         "compliance": {},
         "by_hand": _by_hand(session),
         "not_undone": list(not_undone(session)),
     }
-    document["next_actions"] = next_actions(document)
+    document["next_actions"] = with_earlier(session, next_actions(document))
     return document
 
 

@@ -87,6 +87,7 @@ def problem(document: Document) -> list[str]:
         f"Iteration {figure(document['iteration'])}, {_what(document)}, signature {code(document['signature'])}: "
         f"{codes(document['tests'] or document['steps'])}",
     ]
+    lines += ["", _sightings(document["history"])]
     for why in document["whys"]:
         numbers = f" ({figures(why['figures'])})" if why["figures"] else ""
         whose = f" of {why['by']}" if why["by"] else ""
@@ -118,6 +119,19 @@ def consulted(document: Document) -> list[str]:
         size = figure(kept["size"], "bytes")
         lines.append(f"- {title}: {size}, kept in {code(kept['ref'])}, sha256 {code(kept['sha256'])}")
     return lines
+
+
+def _sightings(history: Document) -> str:
+    """Whether a problem was there before, and when."""
+    if history["last_session"] is None:
+        return f"History: {history['state']}; no earlier session saw it."
+    row, first = figure(history["in_a_row"]), f"{history['first_seen']} in {code(history['first_session'])}"
+    last = f"{history['last_seen']} in {code(history['last_session'])}"
+    gone = f", gone in {code(history['gone_in'])}" if history["gone_in"] else ""
+    return (
+        f"History: {history['state']}; seen in {figure(history['sessions'])} sessions, the newest {row} in a row; "
+        f"first {first}, before this one last {last}{gone}."
+    )
 
 
 def ledger(remedies: Sequence[Document]) -> list[str]:

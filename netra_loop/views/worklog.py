@@ -208,7 +208,26 @@ def _selection(document: Document) -> list[str]:
         (code(row["id"]), row["kind"], code(row["phase"]), "yes" if row["selected"] else "no", row["why"])
         for row in document["selection"]
     ]
-    return ["## Test focus selection", "", *table(("Step", "Kind", "Phase", "Selected", "Why"), rows)]
+    head = ("Step", "Kind", "Phase", "Selected", "Why")
+    return ["## Test focus selection", "", *table(head, rows), "", *_order(document["history"])]
+
+
+def _order(history: Document) -> list[str]:
+    """In which order suites run that may start together, and from which history."""
+    known = ", ".join(
+        f"{code(row['suite'])} {'red' if row['was_red'] else 'not red'} in {code(row['session_id'])}"
+        for row in history["suites"]
+    )
+    lines = [
+        "Order: of the suites of one priority those that were red when they last ran go first, else the plan decides; "
+        "tests keep the order of their suite.",
+        f"From the history of this environment: {known or 'no suite of this session ran before'}.",
+    ]
+    if history["trouble"]:
+        lines.append(f"The history could not be used: {code(history['trouble'])}.")
+    if history["skipped_journals"]:
+        lines.append(f"Journals of earlier sessions that could not be read: {figure(history['skipped_journals'])}.")
+    return lines
 
 
 def _execution(document: Document) -> list[str]:
@@ -384,16 +403,30 @@ def _next_actions(document: Document) -> list[str]:
             "",
             f"### {horizon.capitalize()}",
             "",
-            *([f"- {code(r['id'])}: {code(r['text'])}" for r in rows] or ["none"]),
+            *([f"- {code(r['id'])}: {code(r['text'])}{_since(r)}" for r in rows] or ["none"]),
         ]
     return lines
+
+
+def _since(action: Document) -> str:
+    return f" (open since {code(action['since'])})" if action["since"] else ""
+
+
+def _last_good(good: Document | None) -> str:
+    if good is None:
+        return "No earlier session of this environment left a revision that it had proven good."
+    revisions = ", ".join(f"{code(target)} {code(revision)}" for target, revision in good["revisions"].items())
+    return (
+        f"The last good session of this environment was {code(good['session_id'])}, ended {good['ended']}: {revisions}."
+    )
 
 
 def _previous(document: Document) -> list[str]:
     previous = document["previous"]
     if not previous:
         return ["## Previous session", "", "There is no earlier session."]
-    lines = ["## Previous session", "", f"The session before was {code(previous['session_id'])}."]
+    good = _last_good(document["history"]["last_good"])
+    lines = ["## Previous session", "", f"The session before was {code(previous['session_id'])}. {good}"]
     if "verdict" not in previous:
         return [*lines, "It cannot be read any more, so nothing is compared."]
     lines.append(
@@ -404,4 +437,5 @@ def _previous(document: Document) -> list[str]:
         other = f"{code(previous['focus'])} on {code(previous['environment'])}"
         return [*lines, f"Its focus or environment was another ({other}): tests are not compared."]
     changes = (("Newly red", "newly_red"), ("Still red", "still_red"), ("Green again, with proof", "green_again"))
-    return [*lines, "", *(f"- {title}: {codes(previous[key])}" for title, key in changes)]
+    rows = (f"- {title}: {figure(previous['changes'][key])}, {codes(previous[key])}" for title, key in changes)
+    return [*lines, "", *rows]

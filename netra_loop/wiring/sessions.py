@@ -20,6 +20,7 @@ from netra_loop.core.goodness import Ledger
 from netra_loop.core.plan import Kind, Plan
 from netra_loop.core.session import Session
 from netra_loop.wiring.cloud import ready_endpoint
+from netra_loop.wiring.history import remember, remembered
 from netra_loop.wiring.ledger import read_ledger
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
@@ -75,6 +76,7 @@ def run_session(
         git = read_git(place.project)
         plan = settle(Known(endpoint.plan, endpoint.url, git, ledger))
         previous = (place.state.session_ids() or [""])[-1]
+        past = remembered(place, plan)
         folder = place.state.new_session(plan.focus, clock.now())
         lock.name_holder(folder.id)
         opening = SessionOpened(
@@ -88,6 +90,7 @@ def run_session(
             {suite: last.collected for suite, last in last_collected(place, plan).items()},
             ledger.good,
             ledger.quarantined,
+            past,
         )
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
             write_views(place, stream.emit(opening))
@@ -135,6 +138,7 @@ def _told(place: Place, session: Session) -> tuple[Session, Path]:
     """The session and its worklog; a file that could not be written meanwhile is tried once more."""
     if any(reader.reader in ("worklog", "result") for reader in session.unplugged):
         write_views(place, session)
+    remember(place, session)
     return session, place.worklog(session.id)
 
 

@@ -68,6 +68,8 @@ def test_a_red_session_leaves_the_old_revision_serving(green: Green) -> None:
     assert project.serving == tested["serving_revision"] == tested["previous_revision"] == service["revision"]
     assert (red["previous"]["session_id"], red["previous"]["verdict"]) == (before["session_id"], "GREEN")
     assert red["previous"]["newly_red"] == ["basics::test_basics.py::test_items"]
+    assert red["history"]["last_good"]["revisions"] == {"backend": service["revision"]}
+    assert red["history"]["suites"] == [{"suite": "basics", "session_id": before["session_id"], "was_red": False}]
     assert f"- Traffic before: `{service['revision']}` 100 % (pinned by revision name" in project.worklog
 
 

@@ -20,7 +20,8 @@ from netra_loop.core.knowledge import (
     Treatment,
     UserShared,
 )
-from netra_loop.core.problem import Evidence
+from netra_loop.core.past import Refuted
+from netra_loop.core.problem import Evidence, WhyStatus
 from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, SharedUser
@@ -42,6 +43,9 @@ def failing(*messages: str) -> Scene:
 
 def cause(*looks: Look, treatment: Treatment | None = None, cause_id: str = "cause") -> Cause:
     return Cause(cause_id, "Cause", tuple(Claim(f"claim {n}", each) for n, each in enumerate(looks)), treatment)
+
+
+SHARED = (SharedUser("ann", ("p1", "events"), Evidence("both as ann")),)
 
 
 def signatures(*messages: str) -> list[str]:
@@ -227,3 +231,31 @@ def test_a_chain_stops_at_its_first_hypothesis() -> None:
 
     assert [why.claim for why in problem.whys] == ["claim 0", "claim 1"]
     assert (problem.whys[1].evidence, dict(problem.whys[1].figures)) == ((), {})
+
+
+def test_a_cause_that_was_refuted_for_these_failures_is_not_claimed_again() -> None:
+    scene = replace(failing("cut off"), user_pool=("ann", "bob"), shared_users=SHARED)
+    knowledge = [cause(FailureText("cut off"), UserShared(), treatment=Treatment(RemedyKind.LEASE_USERS))]
+    (claimed,), remedies = diagnose(knowledge, scene)
+    assert (claimed.root_cause, len(remedies)) == ("Cause", 1)
+
+    (problem,), remedies = diagnose(knowledge, replace(scene, refuted=(Refuted(claimed.signature, "cause", "s-1"),)))
+
+    assert remedies == ()
+    assert problem.root_cause == ""
+    assert problem.signature == claimed.signature
+    assert problem.whys[:-1] == claimed.whys
+    assert problem.whys[-1].status is WhyStatus.HYPOTHESIS
+    assert "refuted in s-1" in problem.whys[-1].claim
+
+
+@pytest.mark.parametrize("refuted", [Refuted("another", "cause", "s-1"), Refuted("", "another", "s-1")])
+def test_what_was_refuted_for_others_says_nothing_here(refuted: Refuted) -> None:
+    scene = replace(failing("cut off"), user_pool=("ann", "bob"), shared_users=SHARED)
+    knowledge = [cause(FailureText("cut off"), UserShared(), treatment=Treatment(RemedyKind.LEASE_USERS))]
+    (claimed,), _ = diagnose(knowledge, scene)
+    other = replace(refuted, signature=refuted.signature or claimed.signature)
+
+    (problem,), remedies = diagnose(knowledge, replace(scene, refuted=(other,)))
+
+    assert (problem.root_cause, len(remedies)) == ("Cause", 1)

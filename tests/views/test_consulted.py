@@ -55,6 +55,8 @@ In iteration 1 an outside program was asked about what has no root cause: `bin/a
 
 Iteration 1, 1 red tests, signature `{PROBLEM.signature}`: `a`
 
+History: new; no earlier session saw it.
+
 **Why, confirmed:** `The tests are red` (`tests` 1)
 
 - evidence: `p1: a`, journal entry 11

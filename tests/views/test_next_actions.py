@@ -252,7 +252,7 @@ def test_every_remedy_has_its_next_step(remedy: Document, expected: str) -> None
 
 def test_an_unconfirmed_cause_names_what_would_decide_it() -> None:
     whys = [{"claim": "tests are red", "by": None}, {"claim": "the limit is too low", "by": None}]
-    problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys}
+    problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys, "history": {"in_a_row": 2}}
 
     assert told(result("RED", iteration(), problems=[problem])) == [
         "short problem:cut-off | cut-off: no cause is confirmed; the next thing to find out: the limit is too low"
@@ -263,8 +263,22 @@ def test_an_unconfirmed_cause_names_what_would_decide_it() -> None:
 def test_what_an_outside_program_claims_is_no_next_action() -> None:
     claimed = {"claim": "delete the database", "undecided": "rm -rf", "by": "an outside program"}
     whys = [{"claim": "the limit is too low", "by": None}, claimed]
-    problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys}
+    problem = {"id": "cut-off", "iteration": 1, "root_cause": None, "whys": whys, "history": {"in_a_row": 1}}
 
     assert told(result("RED", iteration(), problems=[problem])) == [
         "short problem:cut-off | cut-off: no cause is confirmed; the next thing to find out: the limit is too low"
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (2, []),
+        (3, ["immediate recurring:cut-off | cut-off: recurring for 3 sessions, since s-7: Work is cut off"]),
+    ],
+)
+def test_what_recurs_for_three_sessions_is_told_as_such(row: int, expected: list[str]) -> None:
+    history = {"in_a_row": row, "row_began": "s-7"}
+    problem = {"id": "cut-off", "iteration": 1, "root_cause": "the limit", "title": "Work is cut off"}
+
+    assert told(result("RED", iteration(), problems=[problem | {"history": history}])) == expected
