@@ -29,8 +29,10 @@ def refusal(then: Told) -> str:
     """Why nothing can be compared with the last good session; empty if something can."""
     if not then.mined.count:
         return "nothing to compare with: the log has nothing of the last good session any more"
-    if not then.is_whole:
+    if then.truncated:
         return "nothing is compared: the last good session wrote more than was read"
+    if then.mined.other:
+        return "nothing is compared: the last good session wrote more patterns than are counted"
     return "" if then.tests else "nothing is compared: no test ran against it in the last good session"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netra_loop.core.logs import Change, Trend
-from netra_loop.diagnosis.patterns import mined
+from netra_loop.diagnosis.patterns import Mined, mined
 from netra_loop.diagnosis.trends import Told, compared, refusal
 
 
@@ -66,6 +66,12 @@ def test_of_a_log_that_was_cut_off_now_nothing_is_gone_or_rarer() -> None:
     assert trends(now, told(old=5, more=10, less=30)) == {"fresh": Trend.NEW, "more": Trend.MORE}
 
 
+def test_what_may_be_among_patterns_that_are_not_counted_now_is_not_gone() -> None:
+    now = Told(Mined(mined([("INFO", "fresh")]).patterns, other=1), 10, False)
+
+    assert trends(now, told(old=50)) == {"fresh": Trend.NEW}
+
+
 def test_of_a_revision_that_wrote_nothing_nothing_is_gone() -> None:
     assert trends(told(), told(x=50)) == {}
 
@@ -73,6 +79,10 @@ def test_of_a_revision_that_wrote_nothing_nothing_is_gone() -> None:
 REFUSED = {
     "nothing left of it": (told(), "nothing to compare with: the log has nothing of the last good session any more"),
     "cut off": (told(x=5, truncated=True), "nothing is compared: the last good session wrote more than was read"),
+    "more patterns": (
+        Told(Mined(mined([("INFO", "x")]).patterns, other=1), 10, False),
+        "nothing is compared: the last good session wrote more patterns than are counted",
+    ),
     "no test ran": (told(0, x=5), "nothing is compared: no test ran against it in the last good session"),
 }
 
