@@ -16,7 +16,7 @@ _SUITE_ADVICE = {
     "empty": "collected nothing: check its paths and args",
     "all_skipped": "skipped every test: make them run, or take the suite out of the plan",
     "skipped_tests": "skipped more tests than its gate allows: run them, or raise max_skipped",
-    "timed_out": "was ended by its timeout: see which test was running, raise the suite's timeout if that is right",
+    "timed_out": "was ended by its timeout: see which test was running; longer helps only where that test ends",
     "idle": "gave no sign of life for its idle time: see which test was running, raise idle_timeout if that is right",
     "partial": "did not run every collected test",
     "cut_short": "stopped before every collected test had run: leave -x, --maxfail or the exit in a test out",
@@ -45,7 +45,7 @@ _UNNOTICED = {
 
 def next_actions(document: Document) -> list[Document]:
     """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
-    first = (_unsafe, _first_revisions, _interrupted, _steps, _controls)
+    first = (_unsafe, _first_revisions, _interrupted, _steps, _limits, _controls)
     rules = (*first, _remedies, _red_tests, _recurring, _problems, _suites, _candidates)
     return [action for rule in rules for action in rule(document)]
 
@@ -100,6 +100,12 @@ def _steps(document: Document) -> Iterator[Document]:
             yield _action(
                 f"step:{step['id']}", "immediate", f"{step['id']} {step['outcome']}: {'; '.join(step['reasons'])}"
             )
+
+
+def _limits(document: Document) -> Iterator[Document]:
+    """A limit that another one ends first tells nothing; which of the two is right, only a person knows."""
+    for number, text in enumerate(document["calibration"]["contradictions"], start=1):
+        yield _action(f"limits:{number}", "short", f"Correct one of two limits: {text}")
 
 
 def _controls(document: Document) -> Iterator[Document]:

@@ -23,6 +23,7 @@ from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
+from netra_loop.views.latencies import calibration_of
 from netra_loop.views.next_actions import next_actions, with_earlier
 from netra_loop.views.patterns import log_told
 from netra_loop.views.problems import (
@@ -83,6 +84,7 @@ def result_of(session: Session) -> Document:
         "problems": problems_of(session),
         "consulted": consulted_of(session),
         "remedies": remedies_of(session),
+        "calibration": calibration_of(session),
         "signals": signals_of(session),
         "logs": [log for iteration in session.iterations for log in _logs(iteration)],
         "value": _value(iterations),

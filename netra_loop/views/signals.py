@@ -45,7 +45,8 @@ def signals(document: Document) -> list[str]:
 def _served(rows: Sequence[Document]) -> list[str]:
     if not rows:
         return []
-    head = ("Iteration", "Service", "Requests", "2xx", "4xx", "5xx", "p50", "p95")
+    errors = ("Client errors", "Server errors")
+    head = ("Iteration", "Service", "Requests", "Successful", *errors, "Median", "Ninety-fifth percentile")
     lines = [
         [
             figure(row["iteration"]),

@@ -13,6 +13,7 @@ from typing import Any
 
 from netra_loop.views.controls import control
 from netra_loop.views.encode import code, fenced, visible
+from netra_loop.views.latencies import latencies
 from netra_loop.views.markdown import codes, evidence, figure, table
 from netra_loop.views.patterns import of_good_session, patterns
 from netra_loop.views.signals import signals
@@ -343,6 +344,7 @@ def _analysis(document: Document) -> list[str]:
         "",
         f"Value proven: {_value(document['value']['proven'])}",
         f"Value at risk: {_value(document['value']['at_risk'])}",
+        *latencies(document["calibration"]),
         "",
         "### Problems",
     ]

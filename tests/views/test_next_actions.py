@@ -58,6 +58,7 @@ def result(verdict: str | None, *iterations: Document, **changes: object) -> Doc
         "remedies": [],
         "iterations": list(iterations),
         "by_hand": {"lines": [], "services": {}},
+        "calibration": {"contradictions": []},
     } | changes
 
 
@@ -68,6 +69,10 @@ def told(document: Document) -> list[str]:
 RESUME = "ultimate-test-deploy-loop resume s-1"
 RED = iteration(suites=(suite(a="passed", b="failed", c="error", d="timeout", e="skipped", f="not_run"),))
 CASES: dict[str, tuple[Document, list[str]]] = {
+    "limits that contradict each other": (
+        result("GREEN", calibration={"contradictions": ["a is 2 s and b 1 s: the outer one ends it first"]}),
+        ["short limits:1 | Correct one of two limits: a is 2 s and b 1 s: the outer one ends it first"],
+    ),
     "green: nothing": (result("GREEN"), []),
     "green, a first revision: nothing": (result("GREEN", services=[service(strategy="direct")]), []),
     "green, a candidate: nothing": (result("GREEN", services=[service(strategy="candidate")]), []),

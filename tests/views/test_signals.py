@@ -35,7 +35,8 @@ def test_requests_stand_in_one_table_with_what_was_cut() -> None:
         "",
         "### Requests that the tested revisions served",
         "",
-        "| Iteration | Service | Requests | 2xx | 4xx | 5xx | p50 | p95 |",
+        "| Iteration | Service | Requests | Successful | Client errors | Server errors | Median "
+        "| Ninety-fifth percentile |",
         "|---|---|---|---|---|---|---|---|",
         "| 1 | `backend` | 1234, truncated | 1200 | 0 | 34 | 0.02 s | 1.5 s |",
     ]
