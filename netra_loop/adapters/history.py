@@ -10,14 +10,26 @@ import contextlib
 import fcntl
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from netra_loop.core.errors import StorageError
 from netra_loop.core.history import Chapter, concerned
-from netra_loop.core.past import Columns, GoodSession, OpenAction, Past, Refuted, Sighting, SuitePast, Word, sighting_of
+from netra_loop.core.past import (
+    GoodSession,
+    Mark,
+    OpenAction,
+    Past,
+    Refuted,
+    Sighting,
+    SuitePast,
+    Word,
+    sighting_of,
+    suite_past,
+)
 
 FORMAT = 1
 LOOK_BACK = 50  # sessions of an environment whose tests are compared
@@ -69,6 +81,10 @@ _ACTIONS = (
 T = TypeVar("T")
 
 
+class _BrokenError(Exception):
+    """The file is no index, or holds what we never wrote."""
+
+
 class History:
     """The index, open. Its methods raise sqlite3.Error."""
 
@@ -105,10 +121,6 @@ class History:
 
     def close(self) -> None:
         self._connection.close()
-
-    def is_sound(self) -> bool:
-        """Whether SQLite finds nothing wrong with the file."""
-        return bool(self._connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
 
     def tips(self) -> dict[str, str]:
         """Every session that is indexed, with the tip of its journal at that time."""
@@ -188,50 +200,49 @@ class History:
     def _suites(self, environment: str) -> Iterator[SuitePast]:
         rows = self._all(_TESTS, environment, LOOK_BACK)
         for suite, ours in groupby(rows, key=lambda row: row[0]):
-            columns = Columns(ENOUGH_RUNS)
-            for session, ends in groupby(ours, key=lambda row: row[1]):
-                columns.add(session, {test: mark for _, _, test, mark in ends})
-            if columns.sessions:
-                yield SuitePast(suite, tuple(columns.sessions), _bounded(columns.tests))
+            sessions = [
+                (session, {test: Mark(mark) for _, _, test, mark in ends})
+                for session, ends in groupby(ours, key=lambda row: row[1])
+            ]
+            found = suite_past(suite, sessions, ENOUGH_RUNS)
+            if found.sessions:
+                yield replace(found, tests=_bounded(found.tests))
 
 
 def with_history(path: Path, work: Callable[[History], T]) -> T:
-    """The outcome of some work on the index; where that is broken, it is done again on an empty one.
+    """The outcome of some work on the index; where that is broken, it is put aside and the work done on an empty one.
 
     Raises StorageError when there is no index to be had, as on a full disk.
     """
     try:
         try:
             return _worked(path, work)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            _put_aside(path)
-            return _worked(path, work)
-    except (sqlite3.Error, OSError) as error:
+        except _BrokenError:
+            return _mended(path, work)
+    except (sqlite3.Error, OSError, _BrokenError) as error:
         raise StorageError(f"cannot use {path}: {error}", "it can be deleted at any time") from error
 
 
-def _worked(path: Path, work: Callable[[History], T]) -> T:
-    with contextlib.closing(History(path)) as history:
-        return work(history)
-
-
-def _put_aside(path: Path) -> None:
-    """Out of the way, its rollback journal with it, unless another process was faster and it is a good one again."""
+def _mended(path: Path, work: Callable[[History], T]) -> T:
+    """The same on an empty index, unless another process was faster and it is a good one again."""
     with path.with_name("history.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_sound(path):
-            for suffix in ("", "-journal"):
-                with contextlib.suppress(FileNotFoundError):
-                    Path(f"{path}{suffix}").replace(f"{path}.broken{suffix}")
+        with contextlib.suppress(_BrokenError):
+            return _worked(path, work)
+        for suffix in ("", "-journal"):  # its rollback journal would be taken for that of the next
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{path}{suffix}").replace(f"{path}.broken{suffix}")
+        return _worked(path, work)
 
 
-def _is_sound(path: Path) -> bool:
+def _worked(path: Path, work: Callable[[History], T]) -> T:
     try:
-        return _worked(path, History.is_sound)
-    except sqlite3.DatabaseError:
-        return False
+        with contextlib.closing(History(path)) as history:
+            return work(history)
+    except sqlite3.OperationalError:
+        raise  # locked, a full disk: it may be whole
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise _BrokenError(str(error)) from error
 
 
 def _storable(value: object) -> object:
@@ -239,7 +250,7 @@ def _storable(value: object) -> object:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def _bounded(tests: dict[str, str]) -> dict[str, str]:
+def _bounded(tests: Mapping[str, str]) -> Mapping[str, str]:
     """The marks of a suite's tests; of very many those that have something to tell."""
     if len(tests) <= MOST_TESTS:
         return tests

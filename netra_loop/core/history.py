@@ -11,7 +11,7 @@ from netra_loop.core.events import GoodRevision, TestResult
 from netra_loop.core.goodness import good_revisions
 from netra_loop.core.ledger import RemedyState, ledger
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
-from netra_loop.core.past import RED_MARKS, Mark, OpenAction, Refuted
+from netra_loop.core.past import RED_MARKS, Mark, OpenAction, Past, Refuted
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Problem, TestName
 from netra_loop.core.results import red_tests, results_of
@@ -88,10 +88,10 @@ def concerned(problem: Problem) -> frozenset[TestName]:
     return frozenset((*problem.tests, *(TestName("", step) for step in problem.steps)))
 
 
-def recurrence(session: Session, problem: Problem) -> Recurrence:
-    """Whether a problem of this session was there before, by its signature."""
-    sighting = session.past.sighting(problem.signature)
-    if concerned(problem) <= _retried(session) or (sighting and sighting.same_commit):
+def recurrence(past: Past, problem: Problem, retried: Collection[TestName]) -> Recurrence:
+    """Whether a problem was there before, by its signature; retried: the tests that passed on a retry."""
+    sighting = past.sighting(problem.signature)
+    if concerned(problem).issubset(retried) or (sighting and sighting.same_commit):
         return Recurrence.FLAKY
     if sighting is None:
         return Recurrence.NEW
@@ -154,7 +154,7 @@ def _mark(result: TestResult, *, was_red: bool) -> Mark:
     return Mark.REPAIRED if was_red else Mark.COUNTED
 
 
-def _retried(session: Session) -> set[TestName]:
+def retried_tests(session: Session) -> set[TestName]:
     """The tests that passed on a retry, now or in the newest sessions before."""
     now = {name for name, result in _results(session) if _mark(result, was_red=False) is Mark.RETRIED}
     before = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -162,19 +162,9 @@ def _left_by_itself(words: Sequence[Word]) -> bool:
     )
 
 
-@dataclass(slots=True)
-class Columns:
-    """The marks of one suite's tests, gathered session by session, the newest first."""
-
-    most: int
-    sessions: list[str] = field(default_factory=list)
-    tests: dict[str, str] = field(default_factory=dict)
-
-    def add(self, session_id: str, marks: Mapping[str, str]) -> None:
-        """One session more, unless there are enough, or nothing of the suite ran in it."""
-        if len(self.sessions) == self.most or set(marks.values()) <= {Mark.NONE.value}:
-            return
-        for test in {**self.tests, **marks}:
-            known = self.tests.get(test, Mark.NONE.value * len(self.sessions))
-            self.tests[test] = known + marks.get(test, Mark.NONE.value)
-        self.sessions.append(session_id)
+def suite_past(suite: str, sessions: Sequence[tuple[str, Mapping[str, Mark]]], most: int) -> SuitePast:
+    """The newest sessions that ran something of a suite, of all that are given with their marks, the newest first."""
+    ran = [(session, marks) for session, marks in sessions if set(marks.values()) != {Mark.NONE}][:most]
+    tests = dict.fromkeys(test for _, marks in ran for test in marks)
+    told = {test: "".join(marks.get(test, Mark.NONE).value for _, marks in ran) for test in tests}
+    return SuitePast(suite, tuple(session for session, _ in ran), told)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from netra_loop.core.codec import timestamp
-from netra_loop.core.history import in_a_row, recurrence
+from netra_loop.core.history import retried_tests
 from netra_loop.core.ledger import Standing, ledger
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.plan import Kind
@@ -15,6 +14,7 @@ from netra_loop.core.remediation import to_verify
 from netra_loop.core.results import red_tests, results_of
 from netra_loop.core.session import Iteration, Session, diagnosed
 from netra_loop.core.suites import count, count_proofs
+from netra_loop.views.history import sightings_told
 from netra_loop.views.told import act_told, evidence_told, test_told
 
 Document = dict[str, Any]
@@ -23,8 +23,9 @@ FOLLOW_UPS = (Kind.DIAGNOSE, Kind.ASK, Kind.CURE)
 
 def problems_of(session: Session) -> list[Document]:
     """Every problem of every iteration; one that came back stands there once for each."""
+    retried = retried_tests(session)
     return [
-        _problem(session, iteration, problem, told_in)
+        _problem(session, iteration, problem, told_in) | {"history": sightings_told(session, problem, retried)}
         for iteration in session.iterations
         if (found := diagnosed(iteration)) is not None
         for told_in in (iteration.of_kind(Kind.DIAGNOSE)[0].entry,)
@@ -48,24 +49,6 @@ def _problem(session: Session, iteration: Iteration, problem: Problem, told_in: 
         "whys": [_why(why, told_in) for why in problem.whys],
         "root_cause": problem.root_cause or None,
         "remedies": [standing.remedy.id for standing in ledger(session) if standing.remedy.id in proposed],
-        "history": _history(session, problem),
-    }
-
-
-def _history(session: Session, problem: Problem) -> Document:
-    """When the problem was seen, this session included; the last sighting is the one before it."""
-    known = session.past.sighting(problem.signature)
-    row, began = in_a_row(session, problem)
-    return {
-        "state": recurrence(session, problem).value,
-        "sessions": known.sessions + 1 if known else 1,
-        "in_a_row": row,
-        "row_began": began,
-        "first_session": known.first_session if known else session.id,
-        "first_seen": known.first_seen if known else timestamp(session.opened),
-        "last_session": known.last_session if known else None,
-        "last_seen": known.last_seen if known else None,
-        "gone_in": (known.gone_in or None) if known else None,
     }
 
 
@@ -176,24 +159,6 @@ def previous_of(session: Session) -> Document:
         "is_comparable": same,
         **changes,
         "changes": {title: len(names) for title, names in changes.items()},
-    }
-
-
-def history_of(session: Session) -> Document:
-    """What the session knew of earlier ones at its opening, and which of its suites they saw red."""
-    good = session.past.last_good
-    chosen = {
-        step.subject for step in session.plan.steps if step.kind is Kind.SUITE and step.id in session.plan.selected
-    }
-    return {
-        "last_good": asdict(good) if good else None,
-        "suites": [
-            {"suite": known.suite, "session_id": known.sessions[0], "was_red": known.was_red}
-            for known in session.past.suites
-            if known.suite in chosen
-        ],
-        "skipped_journals": session.past.skipped,
-        "trouble": session.past.trouble or None,
     }
 
 

@@ -23,13 +23,13 @@ from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
+from netra_loop.views.history import history_of
 from netra_loop.views.latencies import calibration_of
 from netra_loop.views.next_actions import next_actions, with_earlier
 from netra_loop.views.patterns import log_told
 from netra_loop.views.problems import (
     FOLLOW_UPS,
     consulted_of,
-    history_of,
     previous_of,
     problems_of,
     remedies_of,
