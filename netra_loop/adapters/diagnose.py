@@ -72,7 +72,7 @@ class DiagnoseRunner:
                 scene = await self._with_target(scene, act, session, target, say)
         except Exception as error:
             return errored(error, "reading the logs")
-        problems, remedies = diagnose(session.plan.knowledge, scene)
+        problems, remedies = await to_thread.run_sync(diagnose, session.plan.knowledge, scene)
         proposed = () if scene.silent else numbered(session, remedies)
         problems, consulted = await self._consultant.ask(act, session, scene, problems, say)
         found = Diagnosed(
@@ -116,9 +116,13 @@ class DiagnoseRunner:
         lines: list[LogLine] = []
         is_alive = bool(await until_written(self._logs, everything, 1, min(LATE, act.timeout / 2)))
         served: tuple[Requests, ...] = ()
+        statuses = dict(scene.statuses)
         if is_alive:
             lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
-            served = (await to_thread.run_sync(self._signals.requests, target, address.revision, since, until),)
+            told_of = await to_thread.run_sync(self._signals.requests, target, address.revision, since, until)
+            served = told_of[:1]
+            for trace, answers in told_of[1].items():
+                statuses[trace] = (*statuses.get(trace, ()), *answers)
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
@@ -143,6 +147,7 @@ class DiagnoseRunner:
             kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
             logs=(*scene.logs, *told),
             requests=(*scene.requests, *served),
+            statuses=statuses,
             silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
         )
 

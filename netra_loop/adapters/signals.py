@@ -41,13 +41,19 @@ class Signals:
         count, paths = (None, ()) if files is None else (len(files), tuple(files[:MOST_PATHS]))
         return Drift(target.name, good.revision, good.session_id, tested.name, changed, commits, count, paths)
 
-    def requests(self, target: Target, revision: str, since: str, until: str) -> Requests:
-        """What the request log has of a revision since a moment."""
+    def requests(
+        self, target: Target, revision: str, since: str, until: str
+    ) -> tuple[Requests, Mapping[str, tuple[int, ...]]]:
+        """What the request log has of a revision since a moment; and by trace, how those requests were answered."""
         query = request_query([revision], since)
         lines = self._logs.requests(query, MOST_REQUESTS + 1)
         kept, truncated = lines[:MOST_REQUESTS], len(lines) > MOST_REQUESTS
         log = LogsSeen(target.name, query, f"{since}/{until}", revision, len(kept), truncated)
-        return requests_seen(log, [(line.status, line.latency_s) for line in kept])
+        statuses: dict[str, list[int]] = {}
+        for line in kept:
+            statuses.setdefault(line.trace, []).append(line.status)
+        seen = requests_seen(log, [(line.status, line.latency_s) for line in kept])
+        return seen, {trace: tuple(answers) for trace, answers in statuses.items()}
 
 
 def _told(revision: RevisionState) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ class FailureText:
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """Deploys and checks that did not pass, whose reasons hold a match; every cause begins with this or a failure."""
+    """Deploys that did not pass, whose reasons hold a match; every cause begins with this or a failure."""
 
     pattern: str
 
@@ -70,7 +70,7 @@ class UserShared:
 
 @dataclass(frozen=True, slots=True)
 class PassedSpared:
-    """No test of those targets that passed ran while such a log entry was written, and some did pass."""
+    """No test of those targets that passed ran while such an entry was written, and the service failed the red ones."""
 
 
 Look = (

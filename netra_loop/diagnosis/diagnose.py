@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netra_loop.core.knowledge import Cause, StepText
+from netra_loop.core.knowledge import Cause, PassedSpared, StepText
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
 from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, counted, errors_meanwhile, follow, quoted, wanted
 from netra_loop.diagnosis.scene import Failure, Scene
@@ -29,10 +29,25 @@ def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, .
         problems.append(problem)
         if problem.root_cause and cause.treatment is not None:
             _add(remedies, remedy_for(cause, cause.treatment, scene, trail))
-    problems = _without_guesses(problems)
+    problems = _without_guesses(_without_rivals(problems, knowledge))
     explained: set[TestName | str] = set()
     explained.update(*(problem.tests for problem in problems), *(problem.steps for problem in problems))
     return (*problems, *_unexplained(scene, explained)), tuple(remedies)
+
+
+def _without_rivals(problems: Sequence[Problem], knowledge: Sequence[Cause]) -> list[Problem]:
+    """The problems; where a contrast confirms several for one test, none of them is confirmed: it fits them all."""
+    contrasted = {cause.id for cause in knowledge if isinstance(cause.whys[-1].look, PassedSpared)}
+    rivals = [each for each in problems if each.root_cause and each.id in contrasted]
+    claims = Counter(name for problem in rivals for name in problem.tests)
+    torn = {problem.id for problem in rivals if any(claims[name] > 1 for name in problem.tests)}
+    return [_undecided(each) if each.id in torn else each for each in problems]
+
+
+def _undecided(problem: Problem) -> Problem:
+    claim = "Another cause fits the same tests as well, so neither is the reason until one is ruled out"
+    why = Why(claim, WhyStatus.HYPOTHESIS, undecided="which of the quoted entries the failed request wrote")
+    return replace(problem, whys=(*problem.whys, why), root_cause="")
 
 
 def _without_guesses(problems: Sequence[Problem]) -> list[Problem]:

@@ -20,9 +20,11 @@ from netra_loop.core.knowledge import (
     StepText,
     UserShared,
 )
+from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST, p95
-from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window, met
+from netra_loop.diagnosis.contrast import beside, passes, spared
+from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window
 from netra_loop.diagnosis.tracebacks import holds_one
 
 MOST_QUOTED = 3  # entries in one excerpt
@@ -105,7 +107,10 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
         case UserShared():
             return "suites that ran at the same time as one user, these tests' among them"
         case PassedSpared():
-            return f"{FEWEST} or more passed tests of {where}, none of which ran while such an entry was written"
+            return (
+                f"{FEWEST} or more passed tests of {where} without such an entry, its request log with the requests of "
+                "the red ones answered 500 or above (or those of several refused), and no other traceback beside"
+            )
         case _:
             assert_never(look)
 
@@ -120,8 +125,8 @@ def errors_meanwhile(scene: Scene, failures: Sequence[Failure]) -> tuple[LogEntr
 
 
 def _failures(pattern: str, trail: Trail, *, steps: bool) -> Trail | None:
-    """The red tests, or else the steps, whose text matches."""
-    alike = (failure for failure in trail.failures if bool(failure.step) is steps)
+    """The red tests, or else the deploys, whose text matches; what a check says may be the service's own words."""
+    alike = (f for f in trail.failures if (f.step and f.name.suite == Kind.DEPLOY.value if steps else not f.step))
     found = tuple(failure for failure in alike if re.search(pattern, failure.message))
     if not found:
         return None
@@ -185,7 +190,7 @@ def _address(scene: Scene, trail: Trail, *, differs: bool) -> Trail | None:
         dependency = each.dependency
         told = scene.variables.get(each.target, {}).get(dependency.variable)
         is_known = each.target in scene.variables and dependency.address and dependency.variable
-        if is_known and (told != dependency.address) is differs:
+        if is_known and (told != dependency.address) is differs and (differs or _names(trail, dependency.address)):
             excerpt = (
                 f"{each.target} is told {dependency.variable}={told or '(nothing)'}; "
                 f"its dependency {dependency.name} is declared at {dependency.address}"
@@ -196,17 +201,21 @@ def _address(scene: Scene, trail: Trail, *, differs: bool) -> Trail | None:
     return None
 
 
+def _names(trail: Trail, address: str) -> bool:
+    """Whether an entry of the trail names both host and port of an address."""
+    host, _, port = address.rpartition(":")
+    wanted = (re.escape(host), rf"\b{re.escape(port)}\b")
+    return any(all(entry.find(part) for part in wanted) for entry in trail.entries)
+
+
 def _port(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
+    """Entries that name a port, none of which names the one that the platform asked for."""
     wanted_ports = {port for failure in trail.failures for port in _WANTED_PORT.findall(failure.message)}
-    elsewhere = tuple(
-        entry
-        for entry in scene.entries
-        if any(in_window(entry, failure) for failure in trail.failures)
-        and (found := entry.find(pattern))
-        and found[1] not in wanted_ports
-    )
-    if not elsewhere or not wanted_ports:
+    near = (entry for entry in scene.entries if any(in_window(entry, failure) for failure in trail.failures))
+    named = tuple((entry, found[1]) for entry in near if (found := entry.find(pattern)))
+    if not named or not wanted_ports or any(port in wanted_ports for _, port in named):
         return None
+    elsewhere = tuple(entry for entry, _ in named)
     return replace(trail, evidence=quoted(scene, elsewhere), figures={"entries": len(elsewhere)})
 
 
@@ -221,15 +230,10 @@ def _shared(scene: Scene, trail: Trail) -> Trail | None:
 
 
 def _spared(scene: Scene, trail: Trail) -> Trail | None:
-    """Passed tests of the entries' targets, none of which met such an entry: the entries and the red go together."""
-    beside = [each for each in scene.passed if set(each.targets) & set(trail.targets)]
-    if len(beside) < FEWEST or any(met(entry, each) for each in beside for entry in trail.matching):
+    if not spared(scene, trail.failures, trail.entries, trail.matching):
         return None
-    names = "\n".join(f"{each.name.suite}: {each.name.test}" for each in beside[:MOST_QUOTED])
-    title = "tests that passed on the same service and met no such entry"
-    last = max(each.entry for each in beside[:MOST_QUOTED])
-    evidence = (Evidence(title, names, truncated=len(beside) > MOST_QUOTED, entry=last),)
-    return replace(trail, evidence=evidence, figures={"passed": len(beside)})
+    passed = beside(scene, set(trail.targets))
+    return replace(trail, evidence=(passes(passed),), figures={"passed": len(passed)})
 
 
 def counted(failures: Sequence[Failure]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from netra_loop.core.problem import Evidence, TestName
 from netra_loop.core.signals import Drift, Requests
 from netra_loop.core.target import Dependency
 
+LATE = 0.1  # seconds after its end in which a server still writes why it failed a test's last request
 SLACK = 1.0  # seconds that an entry may lie outside its test's window: two clocks, and a line on its way
 
 
@@ -101,6 +102,8 @@ class Kept:
 class Scene:
     """What was seen of one iteration. variables: what each target was deployed with, by name.
 
+    statuses: how the requests of a test were answered, by the test's trace.
+
     silent: those of them that red tests were pointed at and whose log has nothing at all. refuted: by earlier
     sessions.
     """
@@ -118,6 +121,7 @@ class Scene:
     silent: tuple[str, ...] = ()
     drifts: tuple[Drift, ...] = ()
     requests: tuple[Requests, ...] = ()
+    statuses: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     refuted: tuple[Refuted, ...] = ()
 
     @property
@@ -135,6 +139,16 @@ class Scene:
     def logs_under_test(self) -> tuple[LogsSeen, ...]:
         """Without those of the last good session."""
         return tuple(log for log in self.logs if not log.of_good_session)
+
+
+def while_it_ran(entry: LogEntry, failure: Failure) -> bool:
+    """The same with little slack at its end, for what a server writes after its answer.
+
+    At its begin there is more: a red test's duration lacks the time that pytest took to tell why, so it began earlier.
+    """
+    if entry.trace or failure.start is None or failure.end is None:
+        return in_window(entry, failure)
+    return entry.target in failure.targets and failure.start - SLACK <= entry.at <= failure.end + LATE
 
 
 def in_window(entry: LogEntry, failure: Failure) -> bool:

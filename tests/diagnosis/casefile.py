@@ -23,6 +23,7 @@ from tests.stories import named
 
 CASES = Path(__file__).parents[1] / "cases" / "diagnoses"
 CAUSES = Path(__file__).parents[1] / "cases" / "causes"
+CHANCES = Path(__file__).parents[1] / "cases" / "chances"
 SHIPPED = Path(__file__).parents[2] / "config" / "knowledge.yaml"
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)
 _OF_A_SIGNATURE = re.compile(r"^unexplained-[0-9a-f]{8}$")
@@ -50,6 +51,13 @@ def read_cause(path: Path, folder: Path) -> Case:
     return Case(_knowledge(SHIPPED.read_text("utf-8"), folder), _scene(sections["scene"]), sections["expected"])
 
 
+def read_chance(path: Path, folder: Path) -> Case:
+    """A scene in which what is written is not the reason, with the shipped knowledge; why it is not stands first."""
+    sections = _sections(path)
+    assert sections["why not"].strip()
+    return Case(_knowledge(SHIPPED.read_text("utf-8"), folder), _scene(sections["scene"]), "")
+
+
 def _sections(path: Path) -> dict[str, str]:
     _, *parts = _SECTION.split(path.read_text("utf-8"))
     return dict(zip(parts[::2], parts[1::2], strict=True))
@@ -72,6 +80,7 @@ def _scene(text: str) -> Scene:
         kept={target: Kept(ref, "e" * 64) for target, ref in seen.pop("kept", {}).items()},
         passed=tuple(map(_passed, seen.pop("passed", ()))),
         down=tuple(map(_down, seen.pop("down", ()))),
+        statuses={trace: tuple(told) for trace, told in seen.pop("statuses", {}).items()},
         variables=seen.pop("variables", {}),
         shared_users=tuple(_shared(seen.pop("shared", {}))),
         environment="local",
@@ -83,7 +92,7 @@ def _scene(text: str) -> Scene:
 def _failure(plain: Mapping[str, Any]) -> Failure:
     """ran: from and to, in seconds; on: the targets of its suite. A step is one that did not pass."""
     step = plain.get("step", "")
-    (name,) = named(plain.get("test", f"step::{step}"))
+    (name,) = named(plain.get("test", f"{step.partition('-')[0]}::{step}"))
     start, end = plain.get("ran", (None, None))
     evidence = Evidence(f"{name.suite}: {name.test}", plain["says"])
     targets = tuple(plain.get("on", ("backend",)))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from netra_loop.core.knowledge import Cause
+from netra_loop.core.logs import LogsSeen
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import Passed, Scene
-from tests.diagnosis.casefile import CAUSES, read_cause, told
+from tests.diagnosis.casefile import CAUSES, CHANCES, read_cause, read_chance, told
 from tests.faults.fault import faults
 from tests.stories import named
 
@@ -62,6 +63,22 @@ def test_the_contrast_links_to_the_entry_that_told_the_last_of_the_passes_that_i
     problems, _ = diagnose(case.knowledge, replace(case.scene, passed=passed))
 
     assert [evidence.entry for evidence in problems[0].whys[-1].evidence] == [40]
+
+
+@pytest.mark.parametrize("file", sorted(CHANCES.glob("*.txt")), ids=lambda file: file.stem)
+def test_what_is_written_by_chance_is_no_cause(file: Path, tmp_path: Path) -> None:
+    case = read_chance(file, tmp_path)
+
+    assert case.scene.failures
+    assert _causes(case.knowledge, case.scene) == []
+
+
+@pytest.mark.parametrize("file", SPARED, ids=lambda file: file.stem)
+def test_no_cause_is_named_where_the_log_was_cut_off(file: Path, tmp_path: Path) -> None:
+    case = read_cause(file, tmp_path)
+    cut = LogsSeen("backend", "query", "from/to", "backend-1", 10_000, truncated=True)
+
+    assert _causes(case.knowledge, replace(case.scene, logs=(cut,))) == []
 
 
 def test_every_shipped_cause_has_a_case_or_a_fault_of_the_sample(tmp_path: Path) -> None:

@@ -33,11 +33,15 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a session told of a fault: its verdict, and each problem's id with whether its cause is confirmed."""
+    """What a session told of a fault: its verdict and its problems.
+
+    shown: whether what the library or the platform should write was there, in what the session kept.
+    """
 
     fault: Fault
     verdict: str
     problems: tuple[dict[str, Any], ...]
+    shown: bool = True
 
     @property
     def confirmed(self) -> tuple[str, ...]:
@@ -49,7 +53,11 @@ class Told:
         if set(self.confirmed) - {self.fault.cause}:
             return Mark.WRONG
         if self.fault.cause:
-            return Mark.RIGHT if self.problems and self.confirmed == (self.problems[0]["id"],) else Mark.UNKNOWN
+            return (
+                Mark.RIGHT
+                if self.shown and self.problems and self.confirmed == (self.problems[0]["id"],)
+                else Mark.UNKNOWN
+            )
         is_right = bool(self.problems) and all(_next_look(problem) for problem in self.problems)
         return Mark.RIGHT if (is_right if self.fault.red else self.verdict == "GREEN") else Mark.WRONG
 
@@ -95,7 +103,14 @@ class Sample:
             self.heal()
         if fault.service:
             set_by_hand(self.project, before)
-        return Told(fault, result["verdict"], tuple(result["problems"]))
+        return Told(fault, result["verdict"], tuple(result["problems"]), _is_kept(self.project, fault.writes))
+
+
+def _is_kept(project: Project, text: str) -> bool:
+    """Whether a text stands in an artifact or in the result of the newest session."""
+    session = project.sessions[-1]
+    files = [*session.glob("artifacts/**/*.txt"), session / "result.json"]
+    return any(text in file.read_text("utf-8", "replace") for file in files)
 
 
 def table(all_told: Iterable[Told]) -> str:
@@ -104,7 +119,7 @@ def table(all_told: Iterable[Told]) -> str:
     kinds = {
         "with a cause that is known": [each for each in told if each.fault.cause],
         "with one that is not": [each for each in told if not each.fault.cause and each.fault.red],
-        "none": [each for each in told if not each.fault.red],
+        "none; GREEN, so not diagnosed": [each for each in told if not each.fault.red],
     }
     lines = ["| fault | sessions | right | wrong | unknown |", "|---|---|---|---|---|"]
     for kind, ours in kinds.items():
