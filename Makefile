@@ -6,7 +6,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: each would compile us again
 
-.PHONY: run test check crash day bench picture stop clean
+.PHONY: run test check crash day faults bench picture stop clean
 
 run: .venv/.sample
 	$(BIN)/ultimate-test-deploy-loop run --focus all

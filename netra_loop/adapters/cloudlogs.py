@@ -36,7 +36,10 @@ _WORTH_QUOTING = frozenset({"WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One entry, in the form that is kept; payload is what a structured one says, trace the id of its request's."""
+    """One entry, in the form that is kept; payload is what a structured one says, trace the id of its request's.
+
+    instance: of the service that wrote it, empty where that is not told.
+    """
 
     at: str
     severity: str
@@ -44,6 +47,7 @@ class LogLine:
     text: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     trace: str = ""
+    instance: str = ""
 
     def __str__(self) -> str:
         return f"{self.at} {self.severity} {self.log} {self.text}"
@@ -173,7 +177,8 @@ def _line(entry: Any) -> LogLine:
     log = str(entry.log_name or "").rpartition("%2F")[2] or "log"
     at = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S.%fZ}" if entry.timestamp else "-"
     text = str(payload or "").replace("\n", "\\n")
-    return LogLine(at, str(entry.severity or "DEFAULT"), log, text, fields, _trace_id(entry))
+    instance = str((entry.labels or {}).get("instanceId", ""))
+    return LogLine(at, str(entry.severity or "DEFAULT"), log, text, fields, _trace_id(entry), instance)
 
 
 def _request(entry: Any) -> RequestLine:

@@ -38,6 +38,7 @@ from netra_loop.ports import Say
 
 MOST_ENTRIES = 10_000  # of one service
 LONGEST_EXCERPT = 400  # characters of one failure text
+LONGEST_MESSAGE = 16_384  # characters of a log entry; what says what happened stands at its begin
 MOST_PLAUSIBLE = 1e15  # no field of a log entry means a larger number
 
 
@@ -126,9 +127,8 @@ class DiagnoseRunner:
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
-        traces = scene.traces
         entries = whole(
-            _entry(number, target.name, line, text, traces)
+            _entry(number, target.name, line, text)
             for number, (line, text) in enumerate(zip(lines, texts, strict=False), start=1)
         )
         log = LogsSeen(
@@ -212,16 +212,17 @@ def _steps(iteration: Iteration) -> Iterator[Failure]:
 
 
 def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
-    """The passes that count and whose time is known."""
+    """The passes whose time is known."""
     for record in iteration.of_kind(Kind.SUITE):
         targets = session.plan.suite(record.act.subject).targets
         told_in = record.tests.told_in
         for result in results_of(session, record):
-            counts = result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
-            if counts and result.ended is not None and result.duration_s is not None:
+            is_timed = result.ended is not None and result.duration_s is not None
+            if result.outcome is TestOutcome.PASSED and is_timed:
                 name = TestName(record.act.subject, result.id)
-                start, entry = result.ended - result.duration_s, told_in[result.id]
-                yield Passed(name, start, result.ended, targets, _trace(result), entry)
+                counts = result.proof is not None and result.proof.counts
+                start = result.ended - result.duration_s  # type: ignore[operator]
+                yield Passed(name, start, result.ended, targets, _trace(result), told_in[result.id], counts)  # type: ignore[arg-type]
 
 
 def _trace(result: TestResult) -> str:
@@ -269,12 +270,11 @@ def _clock(moment: datetime | None) -> str:
     return f"{moment:%H:%M:%S.%f}Z" if moment else "-"
 
 
-def _entry(number: int, target: str, line: LogLine, text: str, traces: frozenset[str]) -> LogEntry:
-    """traces: those of the tests; of any other, such as a check's, nobody knows which test it was for."""
+def _entry(number: int, target: str, line: LogLine, text: str) -> LogEntry:
     fields = {str(name): _plain(value) for name, value in line.payload.items()}
     message = fields.get("message")
-    trace = line.trace if line.trace in traces else ""
-    return LogEntry(number, target, _epoch(line.at), line.severity, str(message or line.text), fields, text, trace)
+    said = str(message or line.text)[:LONGEST_MESSAGE]
+    return LogEntry(number, target, _epoch(line.at), line.severity, said, fields, text, line.trace, line.instance)
 
 
 def _plain(value: object) -> str | float | bool | None:

@@ -91,7 +91,7 @@ def _entry(line: LogLine) -> LogEntry:
     """What of an entry makes its pattern; a traceback of many entries is one message."""
     message = line.payload.get("message")
     said = message if isinstance(message, str) and message else line.text.replace("\\n", "\n")
-    return LogEntry(0, "", 0.0, line.severity, said, line.payload)
+    return LogEntry(0, "", 0.0, line.severity, said, line.payload, trace=line.trace, instance=line.instance)
 
 
 def _listing(log: LogsSeen, found: Mined) -> LogsSeen:

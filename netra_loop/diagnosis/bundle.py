@@ -14,7 +14,7 @@ from netra_loop.core.problem import Problem, Why
 from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import Iteration, Session
 from netra_loop.diagnosis.answer import MOST_CLAIMS
-from netra_loop.diagnosis.looks import errors_meanwhile
+from netra_loop.diagnosis.looks import errors
 from netra_loop.diagnosis.scene import Failure, LogEntry, Scene
 
 CAP = 64 * 1024  # bytes of the whole: the rooms of its sections, and what is said around them
@@ -60,13 +60,13 @@ def bundle(
     asked = [problem for problem in problems if not problem.root_cause]
     names = {name for problem in asked for name in problem.tests}
     failures = [failure for failure in scene.failures if failure.name in names]
-    errors = errors_meanwhile(scene, failures[:MOST_LINES])  # each entry is held against each test
+    meanwhile = errors(scene).of(failures)
     health = list(_health(iteration))
     sections = {
         "Problems": _Section(asked, _fitting(asked, teller.problem, _PROBLEMS)),
         "Services": _Section(scene.logs_under_test, _fitting(scene.logs_under_test, teller.service, _SERVICES)),
         "Red tests": _Section(failures, _fitting(failures, teller.red, _RED_TESTS)),
-        "Errors logged while they ran": _Section(errors, _fitting(errors, teller.entry, _LOG_ENTRIES)),
+        "Errors logged while they ran": _Section(meanwhile, _fitting(meanwhile, teller.entry, _LOG_ENTRIES)),
         "Health": _Section(health, _fitting(health, teller.health, _HEALTH)),
     }
     head = _HEAD.format(nonce=nonce, most=MOST_CLAIMS, session=session.id, environment=scene.environment)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST
-from netra_loop.diagnosis.scene import Failure, LogEntry, Passed, Scene, in_window, met, while_it_ran
+from netra_loop.diagnosis.scene import Failure, LogEntry, Passed, Scene
+from netra_loop.diagnosis.timeline import LATE, Timeline
 from netra_loop.diagnosis.tracebacks import holds_one
 
 MOST_NAMED = 3  # of the passed tests
@@ -23,22 +24,22 @@ def spared(scene: Scene, failures: Sequence[Failure], entries: Sequence[LogEntry
     tests itself, where another error was written beside, or where fewer than FEWEST tests passed on the same service.
     """
     targets = {entry.target for entry in entries}
-    passed = beside(scene, targets)
+    written, alike = Timeline(entries, scene.traces), Timeline(like, scene.traces)
     is_whole = not any(log.truncated for log in scene.logs_under_test if log.target in targets)
     return (
         is_whole
-        and len(passed) >= FEWEST
+        and len(beside(scene, targets)) >= FEWEST
         and any(entry.severity not in _HARMLESS for entry in entries)
-        and any(while_it_ran(entry, failure) for entry in entries for failure in failures)
-        and not any(met(entry, each) for entry in like for each in passed)
+        and any(True for failure in failures for _ in written.around(failure, LATE))
+        and not any(alike.is_met_by(each) for each in scene.passed)
         and _failed_by_the_service(scene, failures)
         and not _other_errors(scene, failures, like)
     )
 
 
 def beside(scene: Scene, targets: set[str]) -> list[Passed]:
-    """The passed tests of these targets."""
-    return [each for each in scene.passed if targets & set(each.targets)]
+    """The tests of these targets that passed with proof."""
+    return [each for each in scene.passed if each.counts and targets & set(each.targets)]
 
 
 def passes(passed: Sequence[Passed]) -> Evidence:
@@ -70,5 +71,5 @@ def _statuses(scene: Scene, failure: Failure) -> tuple[int, ...]:
 def _other_errors(scene: Scene, failures: Sequence[Failure], like: Sequence[LogEntry]) -> bool:
     """Whether these tests met tracebacks of something else, which might as well be the reason."""
     known = {(entry.target, entry.number) for entry in like}
-    others = (entry for entry in scene.entries if holds_one(entry) and (entry.target, entry.number) not in known)
-    return any(in_window(entry, failure) for entry in others for failure in failures)
+    others = [entry for entry in scene.entries if holds_one(entry) and (entry.target, entry.number) not in known]
+    return bool(Timeline(others, scene.traces).of(failures))

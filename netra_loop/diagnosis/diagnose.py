@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from netra_loop.core.knowledge import Cause, PassedSpared, StepText
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
-from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, counted, errors_meanwhile, follow, quoted, wanted
-from netra_loop.diagnosis.scene import Failure, Scene
+from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, counted, errors, follow, quoted, wanted
+from netra_loop.diagnosis.scene import Failure, LogEntry, Scene
 from netra_loop.diagnosis.signatures import gist, shape, signature
 from netra_loop.diagnosis.treatment import remedy_for
 
@@ -120,22 +120,24 @@ def _unexplained(scene: Scene, explained: set[TestName | str]) -> list[Problem]:
     for failure in scene.failures:
         if (failure.step or failure.name) not in explained:
             alike.setdefault(f"{failure.step} {shape(failure.message)}".strip(), []).append(failure)
-    return [_unexplained_problem(scene, words, failures) for words, failures in alike.items()]
+    known = errors(scene)
+    return [_unexplained_problem(scene, known.of(failures), words, failures) for words, failures in alike.items()]
 
 
-def _unexplained_problem(scene: Scene, words: str, failures: Sequence[Failure]) -> Problem:
+def _unexplained_problem(
+    scene: Scene, meanwhile: Sequence[LogEntry], words: str, failures: Sequence[Failure]
+) -> Problem:
     """What is known of them nevertheless: that they are red, the errors logged meanwhile, and where to look next."""
     found = signature("unexplained", [words])
     evidence = tuple(failure.evidence for failure in failures[:MOST_FAILURES])
     is_step = bool(failures[0].step)
     what = "The step did not pass" if is_step else "The tests are red"
     whys = [Why(what, WhyStatus.CONFIRMED, evidence, counted(failures))]
-    errors = errors_meanwhile(scene, failures)
-    if errors:
+    if meanwhile:
         claim = "Errors were logged meanwhile, which need not be the reason"
-        whys.append(Why(claim, WhyStatus.CONFIRMED, quoted(scene, errors), {"entries": len(errors)}))
+        whys.append(Why(claim, WhyStatus.CONFIRMED, quoted(scene, meanwhile), {"entries": len(meanwhile)}))
     claim = "Why is not known: no known cause fits"
-    whys.append(Why(claim, WhyStatus.HYPOTHESIS, undecided=_next_look(failures, is_in_log=bool(errors))))
+    whys.append(Why(claim, WhyStatus.HYPOTHESIS, undecided=_next_look(failures, is_in_log=bool(meanwhile))))
     title = f"Unexplained: {gist(failures[0].message)[:120] or 'no failure text'}"
     identity = f"unexplained-{found[:8]}"
     return Problem(identity, found, title, _names(failures), tuple(whys), steps=_steps(failures))

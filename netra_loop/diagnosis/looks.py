@@ -24,7 +24,8 @@ from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST, p95
 from netra_loop.diagnosis.contrast import beside, passes, spared
-from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene, in_window
+from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene
+from netra_loop.diagnosis.timeline import Timeline
 from netra_loop.diagnosis.tracebacks import holds_one
 
 MOST_QUOTED = 3  # entries in one excerpt
@@ -115,13 +116,9 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
             assert_never(look)
 
 
-def errors_meanwhile(scene: Scene, failures: Sequence[Failure]) -> tuple[LogEntry, ...]:
-    """Entries of ERROR and above, and tracebacks, that the targets of these tests wrote while they ran."""
-    return tuple(
-        entry
-        for entry in scene.entries
-        if (entry.severity in _ERRORS or holds_one(entry)) and any(in_window(entry, failure) for failure in failures)
-    )
+def errors(scene: Scene) -> Timeline:
+    """Entries of ERROR and above, and tracebacks."""
+    return Timeline([each for each in scene.entries if each.severity in _ERRORS or holds_one(each)], scene.traces)
 
 
 def _failures(pattern: str, trail: Trail, *, steps: bool) -> Trail | None:
@@ -138,10 +135,11 @@ def _failures(pattern: str, trail: Trail, *, steps: bool) -> Trail | None:
 def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
     """Entries that match, in the windows of the tests; a test without one in its window belongs to something else."""
     matching = [entry for entry in scene.entries if entry.find(pattern)]
-    failures = tuple(failure for failure in trail.failures if any(in_window(entry, failure) for entry in matching))
+    written = Timeline(matching, scene.traces)
+    failures = tuple(failure for failure in trail.failures if any(True for _ in written.around(failure)))
     if not failures:
         return None
-    entries = tuple(entry for entry in matching if any(in_window(entry, failure) for failure in failures))
+    entries = written.of(failures)
     targets = tuple(dict.fromkeys(entry.target for entry in entries))
     figures = {"entries": len(entries), **counted(failures)}
     evidence = quoted(scene, entries)
@@ -211,7 +209,7 @@ def _names(trail: Trail, address: str) -> bool:
 def _port(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
     """Entries that name a port, none of which names the one that the platform asked for."""
     wanted_ports = {port for failure in trail.failures for port in _WANTED_PORT.findall(failure.message)}
-    near = (entry for entry in scene.entries if any(in_window(entry, failure) for failure in trail.failures))
+    near = Timeline(scene.entries, scene.traces).of(trail.failures)
     named = tuple((entry, found[1]) for entry in near if (found := entry.find(pattern)))
     if not named or not wanted_ports or any(port in wanted_ports for _, port in named):
         return None

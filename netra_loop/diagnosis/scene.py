@@ -12,9 +12,6 @@ from netra_loop.core.problem import Evidence, TestName
 from netra_loop.core.signals import Drift, Requests
 from netra_loop.core.target import Dependency
 
-LATE = 0.1  # seconds after its end in which a server still writes why it failed a test's last request
-SLACK = 1.0  # seconds that an entry may lie outside its test's window: two clocks, and a line on its way
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -36,9 +33,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A test that passed with proof: when it ran, in seconds since the epoch, and what it was pointed at.
+    """A test that passed: when it ran, in seconds since the epoch, and what it was pointed at.
 
-    entry: the number of the journal's entry that told its end.
+    entry: the number of the journal's entry that told its end. counts: whether there is proof.
     """
 
     name: TestName
@@ -47,13 +44,15 @@ class Passed:
     targets: tuple[str, ...]
     trace: str = ""
     entry: int = 0
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     """One log entry of a target; number is its line in the kept artifact, at in seconds since the epoch.
 
-    trace: that of the test whose request it was written for, empty where nobody knows. A traceback is one entry.
+    trace: that of the request it was written for, empty where nobody knows. instance: of the service, empty where that
+    is not told. A traceback is one entry.
     """
 
     number: int
@@ -64,6 +63,7 @@ class LogEntry:
     fields: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     text: str = ""
     trace: str = ""
+    instance: str = ""
 
     def find(self, pattern: str) -> re.Match[str] | None:
         """A match in the message, else in a field that says something, such as the error of a structured entry."""
@@ -139,34 +139,3 @@ class Scene:
     def logs_under_test(self) -> tuple[LogsSeen, ...]:
         """Without those of the last good session."""
         return tuple(log for log in self.logs if not log.of_good_session)
-
-
-def while_it_ran(entry: LogEntry, failure: Failure) -> bool:
-    """The same with little slack at its end, for what a server writes after its answer.
-
-    At its begin there is more: a red test's duration lacks the time that pytest took to tell why, so it began earlier.
-    """
-    if entry.trace or failure.start is None or failure.end is None:
-        return in_window(entry, failure)
-    return entry.target in failure.targets and failure.start - SLACK <= entry.at <= failure.end + LATE
-
-
-def in_window(entry: LogEntry, failure: Failure) -> bool:
-    """Whether an entry of one of a test's targets was written for its requests; where nobody knows, while it ran."""
-    if entry.target not in failure.targets:
-        return False
-    if entry.trace:
-        return entry.trace == failure.trace
-    if failure.start is None or failure.end is None:
-        return False
-    return failure.start - SLACK <= entry.at <= failure.end + SLACK
-
-
-def met(entry: LogEntry, passed: Passed) -> bool:
-    """Whether an entry of a target was written for a test that passed, or while it ran; nothing is added to its time.
-
-    Tests follow each other closely: with slack, the neighbours of a red test would all have met its entries.
-    """
-    if entry.target not in passed.targets:
-        return False
-    return entry.trace == passed.trace if entry.trace else passed.start <= entry.at <= passed.end

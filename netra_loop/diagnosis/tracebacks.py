@@ -9,27 +9,29 @@ from netra_loop.diagnosis.scene import LogEntry
 
 BEGINS = "Traceback (most recent call last):"  # as Python writes it
 MOST_LINES = 200  # of one; the last line, which names the error, is never far from the first
+_Stream = tuple[str, str, str]
 
 
 def whole(entries: Iterable[LogEntry]) -> Iterator[LogEntry]:
     """The entries of one target in their order, each traceback as one: its first line's, with all lines as message.
 
-    One that its own error follows, after a line without indent, ends there. What it quotes is the first and the last.
+    Each stream of an instance, and each request's entries, have their own: what others write meanwhile is no part of
+    it. One ends at its own error, the first line without indent. What it quotes is the first and the last.
     """
-    lines: list[LogEntry] = []
+    begun: dict[_Stream, list[LogEntry]] = {}
     for entry in entries:
-        if lines and (entry.severity != lines[0].severity or len(lines) == MOST_LINES):
-            yield _joined(lines)
-            lines = []
-        if not lines and (not holds_one(entry) or "\n" in entry.message):
+        stream = (entry.instance, entry.severity, entry.trace)
+        if holds_one(entry) and "\n" not in entry.message:
+            yield from map(_joined, filter(None, (begun.pop(stream, None),)))
+            begun[stream] = [entry]
+            continue
+        if stream not in begun:
             yield entry
             continue
-        lines.append(entry)
-        if len(lines) > 1 and _ends(entry):
-            yield _joined(lines)
-            lines = []
-    if lines:
-        yield _joined(lines)
+        begun[stream].append(entry)
+        if _ends(entry) or len(begun[stream]) == MOST_LINES:
+            yield _joined(begun.pop(stream))
+    yield from map(_joined, begun.values())
 
 
 def holds_one(entry: LogEntry) -> bool:

@@ -191,7 +191,7 @@ def health(*states: DependencyState, evidence: tuple[Evidence, ...]) -> Result:
 ANSWER = Evidence("health answer of backend", "{...}", "artifacts/1-health/1/answer.json", "a" * 64)
 
 
-def test_a_pass_that_counts_is_told_with_its_time_and_no_other_is() -> None:
+def test_every_pass_of_a_known_time_is_told_and_whether_it_counts() -> None:
     counted = TestResult("b", TestOutcome.PASSED, 0.5, ended=BEGAN + 10, proof=Proof.PROVEN)
     others = (
         replace(counted, id="unproven", proof=Proof.UNPROVEN),
@@ -201,8 +201,9 @@ def test_a_pass_that_counts_is_told_with_its_time_and_no_other_is() -> None:
         red("a"),
     )
 
-    assert scene(ran(begun(), "p1", counted, *others)).passed == (
-        Passed(TestName("p1", "b"), BEGAN + 9.5, BEGAN + 10, ("backend",), entry=TOLD),
+    assert scene(ran(begun(), "p1", counted, *others)).passed == tuple(
+        Passed(TestName("p1", test), BEGAN + 9.5, BEGAN + 10, ("backend",), entry=TOLD, counts=counts)
+        for test, counts in (("b", True), ("unproven", False), ("without proof", False))
     )
 
 

@@ -102,7 +102,8 @@ def _failure(plain: Mapping[str, Any]) -> Failure:
 def _passed(plain: Mapping[str, Any]) -> Passed:
     (name,) = named(plain["test"])
     start, end = plain["ran"]
-    return Passed(name, start, end, tuple(plain.get("against", ("backend",))), plain.get("trace", ""))
+    against = tuple(plain.get("against", ("backend",)))
+    return Passed(name, start, end, against, plain.get("trace", ""), counts=plain.get("counts", True))
 
 
 def _entries(plain: Mappings) -> Iterator[LogEntry]:

@@ -12,7 +12,7 @@ from netra_loop.core.problem import Evidence
 from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.calibration import FEWEST
 from netra_loop.diagnosis.looks import LONGEST_QUOTE, MOST_FAILURES, MOST_QUOTED, Trail, follow
-from netra_loop.diagnosis.scene import SLACK, DownDependency, Failure, Kept, LogEntry, Scene, SharedUser, in_window
+from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Scene, SharedUser
 from tests.stories import named
 
 
@@ -74,25 +74,6 @@ def test_no_more_than_two_failures_are_quoted() -> None:
     found = look(FailureText("agent"), Scene(red), Trail(red))
 
     assert (found.figures, len(found.evidence), MOST_FAILURES) == ({"tests": 5}, 2, 2)
-
-
-@pytest.mark.parametrize(
-    ("at", "expected"),
-    [(8.999, False), (9.0, True), (10.0, True), (15.0, True), (20.0, True), (21.0, True), (21.001, False)],
-)
-def test_an_entry_may_lie_a_second_outside_the_time_of_its_test(at: float, expected: bool) -> None:
-    assert SLACK == 1.0
-    assert in_window(entry(1, at), failure(start=10.0, end=20.0)) is expected
-
-
-@pytest.mark.parametrize(
-    "red",
-    [failure(start=None), failure(end=None), failure(on=("auth",)), failure(on=())],
-    ids=["no start", "no end", "another target", "no target"],
-)
-def test_nothing_was_logged_in_the_time_of_a_test_of_unknown_time_or_of_another_target(red: Failure) -> None:
-    assert not in_window(entry(1), red)
-    assert follow(Logged("timed out"), Scene((red,), (entry(1),)), Trail((red,), targets=("backend",))) is None
 
 
 def test_a_test_without_an_entry_in_its_time_drops_out_and_so_does_an_entry_outside_all_times() -> None:

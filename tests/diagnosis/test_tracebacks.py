@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from netra_loop.diagnosis.scene import LogEntry
 from netra_loop.diagnosis.tracebacks import BEGINS, MOST_LINES, holds_one, whole
 
@@ -40,10 +44,25 @@ def test_one_without_end_is_cut() -> None:
     assert len(said(lines(*endless))[0].splitlines()) == MOST_LINES
 
 
-def test_what_another_stream_writes_in_between_ends_it() -> None:
-    entries = [*lines(*FRAMES[:2]), *lines("INFO GET /", severity="INFO")]
+@pytest.mark.parametrize(
+    "other", [{"severity": "INFO"}, {"instance": "another"}, {"trace": "another"}], ids=lambda other: next(iter(other))
+)
+def test_what_another_stream_instance_or_request_writes_in_between_is_no_part_of_it(other: dict[str, str]) -> None:
+    first, *rest = lines(*FRAMES)
+    between = replace(lines("INFO GET /")[0], **other)  # type: ignore[arg-type]
 
-    assert said(entries) == ["\n".join(FRAMES[:2]), "INFO GET /"]
+    assert said([first, between, *rest]) == ["INFO GET /", "\n".join(FRAMES)]
+
+
+def test_two_that_two_instances_write_at_once_are_two() -> None:
+    one, other = lines(*FRAMES), [replace(line, instance="another") for line in lines(*FRAMES)]
+    mixed = [line for pair in zip(one, other, strict=True) for line in pair]
+
+    assert said(mixed) == ["\n".join(FRAMES)] * 2
+
+
+def test_one_that_lacks_its_error_ends_where_the_next_begins() -> None:
+    assert said(lines(*FRAMES[:2], *FRAMES)) == ["\n".join(FRAMES[:2]), "\n".join(FRAMES)]
 
 
 def test_one_that_a_structured_entry_holds_whole_stays_as_it_is() -> None:
