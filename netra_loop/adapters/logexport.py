@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from netra_loop.diagnosis.patterns import BlockMiner, Mined
+from netra_loop.diagnosis.patterns import UNREADABLE, BlockMiner, Mined
 
 BLOCK = 1 << 18  # bytes; small enough for the processor's cache
 LONGEST_LINE = 1 << 20  # bytes; Cloud Logging takes no entry beyond 256 KiB
-UNREADABLE = ("UNREADABLE", "a line that is no log entry")
+NO_ENTRY = (UNREADABLE, "a line that is no log entry")
 
 
 def mined_export(path: Path) -> Mined:
@@ -45,9 +45,9 @@ def said(line: bytes) -> tuple[str, str]:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
-        return UNREADABLE
+        return NO_ENTRY
     if not isinstance(entry, dict):
-        return UNREADABLE
+        return NO_ENTRY
     return str(entry.get("severity") or "DEFAULT"), _message(entry)
 
 

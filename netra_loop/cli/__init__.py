@@ -12,7 +12,7 @@ import typer
 import netra_loop
 from netra_loop.adapters.files import State
 from netra_loop.adapters.redact import Redactor, secrets_in
-from netra_loop.cli import control, doctor, gc, health, local, plan, rollback, run, sessions
+from netra_loop.cli import control, doctor, gc, health, local, logs, plan, rollback, run, sessions
 from netra_loop.cli.say import say
 from netra_loop.core.errors import InternalError, LoopError
 from netra_loop.views.encode import visible
@@ -34,6 +34,7 @@ control.add_to(app)
 rollback.add_to(app)
 gc.add_to(app)
 sessions.add_to(app)
+logs.add_to(app)
 app.add_typer(plan.app, name="plan")
 app.add_typer(local.app, name="local")
 

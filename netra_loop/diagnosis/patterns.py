@@ -12,6 +12,7 @@ from netra_loop.core.logs import SEVERE, Pattern
 from netra_loop.diagnosis.signatures import LONGEST, masked
 from netra_loop.diagnosis.tracebacks import BEGINS
 
+UNREADABLE = "UNREADABLE"  # instead of a severity, for what is no log entry
 MOST_PATTERNS = 5_000  # half of them for severe messages, so that noise cannot crowd them out
 MOST_KEYS, LONGEST_KEY = 10_000, 2_000  # of a miner, in bytes each
 LONGEST_TEXT = 300  # characters; fewer than are read, for the end of a message that is cut differs with its numbers

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from netra_loop.core.logs import Comparison, LogsSeen
+from netra_loop.diagnosis.patterns import UNREADABLE, Mined, top
 from netra_loop.views.encode import code
 from netra_loop.views.markdown import figure, table
 
@@ -62,3 +63,13 @@ def _changes(comparison: Document) -> list[str]:
         return [f"{against}: no pattern changed"]
     more = [f"- Further changes: {figure(comparison['unlisted'])}"] if comparison["unlisted"] else []
     return [against, "", *table(("Change", "Severity", "Entries now", "Then", "Pattern"), rows), "", *more]
+
+
+def export_lines(mined: Mined, most: int) -> list[str]:
+    """An exported log for a terminal: counts and patterns, severe ones first; none where it holds no entry."""
+    if all(pattern.severity == UNREADABLE for pattern in mined.patterns):
+        return []
+    listed = top(mined.patterns, most)
+    lines = [f"{pattern.count:>9}  {pattern.severity:<10} {pattern.text}" for pattern in listed]
+    other = mined.count - sum(pattern.count for pattern in listed)
+    return [*lines, *([f"{other:>9}  in other patterns"] if other else []), f"{mined.count:>9}  in all"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netra_loop.adapters import logexport
-from netra_loop.adapters.logexport import LONGEST_LINE, UNREADABLE, blocks, mined_export, said
+from netra_loop.adapters.logexport import LONGEST_LINE, NO_ENTRY, blocks, mined_export, said
 
 
 def exported(folder: Path, lines: Iterable[bytes]) -> Path:
@@ -35,7 +35,7 @@ ENTRIES = {
         ("ERROR", "GET /a 500"),
     ),
     "a message that is no text": ({"jsonPayload": {"message": {"a": 1}}}, ("DEFAULT", '{"message": {"a": 1}}')),
-    "no object": ([1, 2], UNREADABLE),
+    "no object": ([1, 2], NO_ENTRY),
 }
 
 
@@ -46,7 +46,7 @@ def test_an_entry_says(written: object, expected: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"\xff\xfe\x00", b"{", b'{"a":' * 100_000, b"9" * 5000])
 def test_what_is_no_entry_is_told_as_such(line: bytes) -> None:
-    assert said(line) == UNREADABLE
+    assert said(line) == NO_ENTRY
 
 
 def test_the_entries_of_a_file_are_mined_and_unreadable_lines_counted_beside_them(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_entries_of_a_file_are_mined_and_unreadable_lines_counted_beside_the
     assert [(each.severity, each.text, each.count) for each in found.patterns] == [
         ("ERROR", "order # refused", 40),
         ("INFO", "order # taken", 300),
-        (*UNREADABLE, 3),
+        (*NO_ENTRY, 3),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ COMMANDS = [
     ("doctor",),
     ("control",),
     ("report",),
+    ("logs",),
     ("plan", "validate"),
     ("sessions", "list"),
     ("sessions", "show"),
@@ -159,3 +161,38 @@ def test_health_of_an_unknown_service_lists_the_known(untouched: Project) -> Non
 
     assert done.code == 2
     assert done.err.splitlines() == ["no such service: frontend", "next: known are: backend"]
+
+
+def test_an_exported_log_is_told_by_pattern_severe_ones_first_and_secrets_masked(shared_project: Project) -> None:
+    token = "ghp_" + "a1B2" * 9
+    entries: list[object] = [{"severity": "INFO", "textPayload": f"order {n} taken"} for n in range(40)]
+    entries += [{"severity": "ERROR", "jsonPayload": {"message": f"refused {token} {n}"}} for n in range(3)]
+    file = shared_project.path / "export.jsonl"
+    file.write_text("".join(json.dumps(entry) + "\n" for entry in entries) + "\nno entry\n")
+    done = shared_project.do("logs", str(file))
+
+    assert (done.code, done.err) == (0, "")
+    assert token not in done.out
+    assert [line.split()[:2] for line in done.out.splitlines()] == [
+        ["3", "ERROR"],
+        ["40", "INFO"],
+        ["1", "UNREADABLE"],
+        ["44", "in"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "cannot read"), ("", "holds no log entry"), ('[\n{"severity":\n', "holds no log entry")],
+    ids=["no file", "an empty one", "an array in lines"],
+)
+def test_what_is_no_exported_log_is_refused(shared_project: Project, text: str | None, message: str) -> None:
+    file = shared_project.path / "wrong.jsonl"
+    file.unlink(missing_ok=True)
+    if text is not None:
+        file.write_text(text)
+    done = shared_project.do("logs", str(file))
+
+    assert done.code == 2
+    assert message in done.err
+    assert "next: " in done.err
