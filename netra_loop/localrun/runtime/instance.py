@@ -101,7 +101,7 @@ class Launcher:
         probe = revision.template["containers"][0]["startupProbe"]
         succeeded = await succeeds(started(probe, instance.port), instance.process)
         if not instance.process.alive:
-            self.say(instance, "ERROR", f"Container called exit({await instance.process.wait()}).")
+            self.say(instance, "WARNING", f"Container called exit({await instance.process.wait()}).")
         if not succeeded:
             self.say(instance, "ERROR", f"STARTUP {kind(probe)} probe failed. The instance was not started.")
             raise StartFailed(failures.not_started(revision))
