@@ -26,6 +26,7 @@ from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
+from netra_loop.core.proof import Facts, in_contact
 from netra_loop.core.results import failed_steps, results_of
 from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
@@ -197,7 +198,9 @@ def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:
                 )
                 is_timed = result.ended is not None and result.duration_s is not None
                 start = result.ended - result.duration_s if is_timed else None  # type: ignore[operator]
-                yield Failure(name, said, start, result.ended, targets, evidence, trace=_trace(result))
+                yield Failure(
+                    name, said, start, result.ended, targets, evidence, _trace(result), contact=_contact(result.facts)
+                )
 
 
 def _steps(iteration: Iteration) -> Iterator[Failure]:
@@ -227,6 +230,13 @@ def _passed(session: Session, iteration: Iteration) -> Iterator[Passed]:
 
 def _trace(result: TestResult) -> str:
     return result.facts.trace if result.facts else ""
+
+
+def _contact(facts: Facts | None) -> bool | None:
+    """Whether a target answered a test itself; None where nobody knows, and where it asked in vain."""
+    if facts is None or (facts.bytes_in == 0 and (facts.bytes_out or facts.refused)):
+        return None
+    return in_contact(replace(facts, shared_bytes_in=0))  # what a wider fixture got was asked before the test
 
 
 def _said(message: str) -> str:

@@ -15,7 +15,17 @@ class FailureText:
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """Deploys that did not pass, whose reasons hold a match; every cause begins with this or a failure."""
+    """Deploys that did not pass, whose reasons hold a match; every cause begins with this, a check or a failure."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckText:
+    """Deploys and checks that did not pass, one line of whose reasons is a match as a whole.
+
+    A check may quote what the service said of itself, which must not be taken for our own words.
+    """
 
     pattern: str
 
@@ -64,6 +74,11 @@ class PortDiffers:
 
 
 @dataclass(frozen=True, slots=True)
+class Untouched:
+    """The service answered none of these tests anything, nor any other red test of their suites."""
+
+
+@dataclass(frozen=True, slots=True)
 class UserShared:
     """Suites ran side by side as the same user, one of the tests' among them."""
 
@@ -76,12 +91,14 @@ class PassedSpared:
 Look = (
     FailureText
     | StepText
+    | CheckText
     | Logged
     | SlowWork
     | DependencyDown
     | AddressDiffers
     | AddressDeclared
     | PortDiffers
+    | Untouched
     | UserShared
     | PassedSpared
 )

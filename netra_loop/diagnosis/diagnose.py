@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netra_loop.core.knowledge import Cause, PassedSpared, StepText
+from netra_loop.core.knowledge import Cause, CheckText, PassedSpared, StepText
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
 from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, counted, errors, follow, quoted, wanted
 from netra_loop.diagnosis.scene import Failure, LogEntry, Scene
@@ -89,7 +89,9 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
         whys.append(Why(claim.text, WhyStatus.CONFIRMED, trail.evidence, trail.figures))
     if whys[0].status is WhyStatus.HYPOTHESIS:
         return None, None
-    says_why = len(whys) > 1 or isinstance(cause.whys[0].look, StepText)  # a failure text alone explains nothing
+    says_why = len(whys) > 1 or isinstance(
+        cause.whys[0].look, StepText | CheckText
+    )  # a failure text alone explains nothing
     is_confirmed = says_why and whys[-1].status is WhyStatus.CONFIRMED
     problem = Problem(
         id=cause.id,

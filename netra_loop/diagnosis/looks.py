@@ -10,6 +10,7 @@ from typing import assert_never
 from netra_loop.core.knowledge import (
     AddressDeclared,
     AddressDiffers,
+    CheckText,
     DependencyDown,
     FailureText,
     Logged,
@@ -18,6 +19,7 @@ from netra_loop.core.knowledge import (
     PortDiffers,
     SlowWork,
     StepText,
+    Untouched,
     UserShared,
 )
 from netra_loop.core.plan import Kind
@@ -58,9 +60,11 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
     """The trail with what this look saw; None where it saw nothing, so that the chain stops here."""
     match look:
         case FailureText(pattern):
-            return _failures(pattern, trail, steps=False)
+            return _told([f for f in trail.failures if not f.step and re.search(pattern, f.message)])
         case StepText(pattern):
-            return _failures(pattern, trail, steps=True)
+            return _told([f for f in trail.failures if _is_deploy(f) and re.search(pattern, f.message)])
+        case CheckText(pattern):
+            return _told([f for f in trail.failures if f.step and _has_line(f, pattern)])
         case Logged(pattern):
             return _logged(pattern, scene, trail)
         case SlowWork():
@@ -73,6 +77,8 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
             return _address(scene, trail, differs=False)
         case PortDiffers(pattern):
             return _port(pattern, scene, trail)
+        case Untouched():
+            return _untouched(scene, trail)
         case UserShared():
             return _shared(scene, trail)
         case PassedSpared():
@@ -88,7 +94,9 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
         case FailureText(pattern):
             return f"a red test whose failure text matches {pattern}"
         case StepText(pattern):
-            return f"a deploy or check that did not pass, whose reasons match {pattern}"
+            return f"a deploy that did not pass, whose reasons match {pattern}"
+        case CheckText(pattern):
+            return f"a deploy or check that did not pass, with the reason {pattern}"
         case Logged(pattern):
             return f"log entries of {where} that match {pattern}, written while these tests ran"
         case SlowWork():
@@ -105,6 +113,8 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
             return (
                 f"the address of {down} that {where} is told, beside a declared one in config/{scene.environment}.yaml"
             )
+        case Untouched():
+            return f"that {where} answered neither these tests nor any other red one of their suites"
         case UserShared():
             return "suites that ran at the same time as one user, these tests' among them"
         case PassedSpared():
@@ -121,15 +131,22 @@ def errors(scene: Scene) -> Timeline:
     return Timeline([each for each in scene.entries if each.severity in _ERRORS or holds_one(each)], scene.traces)
 
 
-def _failures(pattern: str, trail: Trail, *, steps: bool) -> Trail | None:
-    """The red tests, or else the deploys, whose text matches; what a check says may be the service's own words."""
-    alike = (f for f in trail.failures if (f.step and f.name.suite == Kind.DEPLOY.value if steps else not f.step))
-    found = tuple(failure for failure in alike if re.search(pattern, failure.message))
+def _is_deploy(failure: Failure) -> bool:
+    """What a check says may be the service's own words."""
+    return bool(failure.step) and failure.name.suite == Kind.DEPLOY.value
+
+
+def _has_line(failure: Failure, pattern: str) -> bool:
+    return any(re.fullmatch(pattern, line) for line in failure.message.split("\n"))
+
+
+def _told(found: Sequence[Failure]) -> Trail | None:
+    """The trail that begins with these red tests or steps."""
     if not found:
         return None
     targets = tuple(dict.fromkeys(target for failure in found for target in failure.targets))
     evidence = tuple(failure.evidence for failure in found[:MOST_FAILURES])
-    return Trail(found, targets=targets, evidence=evidence, figures=counted(found))
+    return Trail(tuple(found), targets=targets, evidence=evidence, figures=counted(found))
 
 
 def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
@@ -215,6 +232,22 @@ def _port(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
         return None
     elsewhere = tuple(entry for entry, _ in named)
     return replace(trail, evidence=quoted(scene, elsewhere), figures={"entries": len(elsewhere)})
+
+
+def _untouched(scene: Scene, trail: Trail) -> Trail | None:
+    """Another red test that was answered may have left these without what they needed."""
+    suites = {failure.name.suite for failure in trail.failures}
+    if any(each.contact is not False for each in scene.failures if each.name.suite in suites and not each.step):
+        return None
+    names = "\n".join(f"{each.name.suite}: {each.name.test}" for each in trail.failures[:MOST_FAILURES])
+    is_cut = len(trail.failures) > MOST_FAILURES
+    entry = max(each.evidence.entry for each in trail.failures)
+    evidence = (
+        Evidence(
+            "tests that no target answered, whatever wider fixtures had asked", names, truncated=is_cut, entry=entry
+        ),
+    )
+    return replace(trail, evidence=evidence, figures=counted(trail.failures))
 
 
 def _shared(scene: Scene, trail: Trail) -> Trail | None:

@@ -18,7 +18,8 @@ class Failure:
     """A red test: what it said, when it ran (seconds since the epoch, None where unknown), what it was pointed at.
 
     trace: the id that its requests carried, empty where none did. Or a deploy or check that did not pass: then step is
-    its id, and that of the plan's step is its name.
+    its id, and that of the plan's step is its name. contact: whether a target answered the test itself; None where
+    nobody knows.
     """
 
     name: TestName
@@ -29,6 +30,7 @@ class Failure:
     evidence: Evidence
     trace: str = ""
     step: str = ""
+    contact: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWor
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Kind, Phase, Plan, UserMode, Users
 from netra_loop.core.problem import Diagnosed, Evidence, TestName
+from netra_loop.core.proof import Facts
 from netra_loop.core.seen import DependencyState, HealthSeen, Result, Share, SuiteSeen
 from netra_loop.core.session import Session
 from netra_loop.core.target import Dependency
@@ -115,6 +116,27 @@ def test_every_way_to_be_red_is_a_failure_and_nothing_else_is() -> None:
     results = [replace(red(outcome.value), outcome=outcome) for outcome in TestOutcome]
 
     assert [each.name.test for each in scene(ran(begun(), "p1", *results)).failures] == ["failed", "error", "timeout"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "contact"),
+    [
+        (Facts(visible=True), False),
+        (Facts(bytes_in=1), True),
+        (Facts(visible=True, shared_bytes_in=1), False),
+        (Facts(children=1), None),
+        (Facts(visible=True, bytes_out=1), None),
+        (Facts(visible=True, refused=("127.0.0.1:1",)), None),
+        (None, None),
+    ],
+    ids=["nobody", "a target", "only a wider fixture", "out of sight", "asked", "refused", "not told"],
+)
+def test_whether_a_red_test_was_answered_is_known_only_where_it_asked_nothing_in_vain(
+    facts: Facts | None, contact: bool | None
+) -> None:
+    (failure,) = scene(ran(begun(), "p1", replace(red("a"), facts=facts))).failures
+
+    assert failure.contact is contact
 
 
 def test_failures_come_suite_by_suite_and_those_of_verifications_are_not_told_twice() -> None:

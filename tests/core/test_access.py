@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 
 from netra_loop.core.access import denied
@@ -11,8 +14,11 @@ from netra_loop.core.target import Access, AccessKind
 IAM = Access(AccessKind.IAM)
 
 
-def answer(status: int, location: str = "") -> Answer:
-    return Answer(status, {"location": location} if location else {}, "")
+IAP = {"x-goog-iap-generated-response": "true"}
+
+
+def answer(status: int, location: str = "", headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
+    return Answer(status, {**({"location": location} if location else {}), **headers}, "")
 
 
 DOORS = {
@@ -32,12 +38,24 @@ DOORS = {
     "a redirect to nowhere": (answer(302), 200, ""),
     "a page about logins": (answer(302, "/docs/login-help"), 200, "not let in"),
     "a blog": (answer(302, "/blog/in"), 200, ""),
+    "IAP's 401": (answer(401, headers=IAP), 200, "not let in by IAP: HTTP 401 (give the account roles/iap."),
+    "IAP's login": (
+        answer(302, "https://accounts.google.com/o/oauth2/v2/auth", IAP),
+        200,
+        "not let in by IAP: HTTP 302 leads to a login at accounts.google.com (give the account",
+    ),
+    "IAP's login elsewhere": (
+        answer(302, "https://people.example/welcome", IAP),
+        200,
+        "not let in by IAP: HTTP 302 leads to a login at people.example (",
+    ),
+    "what IAP let through": (answer(302, "/welcome", {"x-goog-iap-generated-response": "false"}), 200, ""),
 }
 
 
 @pytest.mark.parametrize(("told", "expected", "said"), DOORS.values(), ids=DOORS)
 def test_which_answers_are_a_closed_door(told: Answer, expected: int, said: str) -> None:
-    found = denied(IAM, expected, told)
+    found = denied(Access(AccessKind.IAP) if told.headers.keys() & IAP.keys() else IAM, expected, told)
     assert found.startswith(said) if said else found == ""
 
 
@@ -45,3 +63,8 @@ def test_which_answers_are_a_closed_door(told: Answer, expected: int, said: str)
 def test_each_kind_of_access_says_what_to_do(kind: AccessKind) -> None:
     others = {denied(Access(other), 200, answer(403)) for other in AccessKind if other is not kind}
     assert denied(Access(kind), 200, answer(403)) not in others
+
+
+@pytest.mark.parametrize("kind", AccessKind)
+def test_where_iap_answers_what_to_do_is_said_of_iap(kind: AccessKind) -> None:
+    assert "iap" in denied(Access(kind), 200, answer(403, headers=IAP)).partition("(")[2]

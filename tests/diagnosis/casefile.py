@@ -90,13 +90,18 @@ def _scene(text: str) -> Scene:
 
 
 def _failure(plain: Mapping[str, Any]) -> Failure:
-    """ran: from and to, in seconds; on: the targets of its suite. A step is one that did not pass."""
+    """ran: from and to, in seconds; on: the targets of its suite. A step is one that did not pass.
+
+    contact: whether a target answered it; left out where nobody knows.
+    """
     step = plain.get("step", "")
     (name,) = named(plain.get("test", f"{step.partition('-')[0]}::{step}"))
     start, end = plain.get("ran", (None, None))
     evidence = Evidence(f"{name.suite}: {name.test}", plain["says"])
     targets = tuple(plain.get("on", ("backend",)))
-    return Failure(name, plain["says"], start, end, targets, evidence, plain.get("trace", ""), step)
+    return Failure(
+        name, plain["says"], start, end, targets, evidence, plain.get("trace", ""), step, plain.get("contact")
+    )
 
 
 def _passed(plain: Mapping[str, Any]) -> Passed:

@@ -7,7 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from netra_loop.core.knowledge import AddressDiffers, DependencyDown, FailureText, Logged, Look, SlowWork, UserShared
+from netra_loop.core.knowledge import (
+    AddressDiffers,
+    CheckText,
+    DependencyDown,
+    FailureText,
+    Logged,
+    Look,
+    SlowWork,
+    StepText,
+    Untouched,
+    UserShared,
+)
 from netra_loop.core.problem import Evidence
 from netra_loop.core.target import Dependency
 from netra_loop.diagnosis.calibration import FEWEST
@@ -67,6 +78,47 @@ def test_a_failure_text_keeps_the_tests_that_say_it_and_everything_they_were_poi
 
 def test_a_failure_text_that_nobody_says_is_not_seen() -> None:
     assert follow(FailureText("session_ended"), Scene((failure(),)), Trail((failure(),))) is None
+
+
+def step(name: str, says: str) -> Failure:
+    return replace(failure(f"{name.partition('-')[0]}::{name}", says), step=name)
+
+
+def test_a_check_is_matched_line_by_line_and_a_deploy_anywhere() -> None:
+    red = (
+        step("deploy-a", "b answered"),
+        step("health-a", "wait\nb answered"),
+        step("health-b", "/state is b answered"),
+    )
+    seen = Scene((*red, failure(says="b answered")))
+
+    assert [each.step for each in look(CheckText(r"\w answered"), seen, Trail(seen.failures)).failures] == [
+        "deploy-a",
+        "health-a",
+    ]
+    assert [each.step for each in look(StepText(r"answered"), seen, Trail(seen.failures)).failures] == ["deploy-a"]
+    assert follow(CheckText("answered"), seen, Trail(seen.failures)) is None
+
+
+def met(contact: bool | None, *tests: str) -> tuple[Failure, ...]:
+    return tuple(replace(failure(test), contact=contact) for test in tests)
+
+
+def test_tests_that_nobody_answered_are_named_the_first_two() -> None:
+    red = met(False, "p1::a", "p1::b", "p1::c")
+    found = look(Untouched(), Scene((*red, *met(True, "p2::a"), step("deploy-a", "no"))), Trail(red))
+
+    assert found.figures == {"tests": 3}
+    assert found.evidence == (
+        Evidence("tests that no target answered, whatever wider fixtures had asked", "p1: a\np1: b", truncated=True),
+    )
+
+
+@pytest.mark.parametrize("contact", [True, None])
+def test_another_red_test_of_the_suite_that_was_answered_or_perhaps_was_decides_nothing(contact: bool | None) -> None:
+    red = met(False, "p1::a")
+
+    assert follow(Untouched(), Scene((*red, *met(contact, "p1::b"))), Trail(red)) is None
 
 
 def test_no_more_than_two_failures_are_quoted() -> None:

@@ -122,6 +122,17 @@ def test_a_revision_that_does_not_start_fails_and_the_old_one_keeps_serving(
     assert cloud.instances(name)[f"{name}-bad"] == []
 
 
+def test_a_container_that_ends_while_it_starts_is_a_warning_and_its_start_the_error(
+    cloud: Cloud, echo: str, name: str
+) -> None:
+    cloud.finish(cloud.create(name, service_body(echo, env={"CRASH": "3"})))
+    told = cloud.entries(f'resource.labels.service_name="{name}" AND log_id("run.googleapis.com/varlog/system")')
+    assert [(entry["severity"], entry["textPayload"]) for entry in told[-2:]] == [
+        ("WARNING", "Container called exit(3)."),
+        ("ERROR", "STARTUP TCP probe failed. The instance was not started."),
+    ]
+
+
 def test_after_a_failed_revision_the_traffic_can_still_be_moved(cloud: Cloud, echo: str, name: str) -> None:
     cloud.deploy(name, service_body(echo, revision=f"{name}-good"))
     bad = service_body(echo, revision=f"{name}-bad", env={"CRASH": "1"})

@@ -12,6 +12,7 @@ from netra_loop.core.knowledge import (
     AddressDeclared,
     AddressDiffers,
     Cause,
+    CheckText,
     Claim,
     DependencyDown,
     Derivation,
@@ -24,14 +25,17 @@ from netra_loop.core.knowledge import (
     SlowWork,
     StepText,
     Treatment,
+    Untouched,
     UserShared,
 )
 
 MAX_CAUSES = 200
 MAX_WHYS = 20
 _CAUSES: Location = ("causes",)
-_LOOKS = ("failure", "step", "log", "slow_work", "dependency", "address", "port", "users", "passed")
-_FIRST = ("failure", "step")
+_LOOKS = (
+    "failure", "step", "check", "log", "slow_work", "dependency", "address", "port", "contact", "users", "passed"
+)  # fmt: skip
+_FIRST = ("failure", "step", "check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
             return FailureText(model.failure)
         case "step":
             return StepText(model.step)
+        case "check":
+            return CheckText(model.check)
         case "log":
             return Logged(model.log)
         case "slow_work":
@@ -129,6 +135,8 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
             return AddressDiffers() if model.address == "differs" else AddressDeclared()
         case "port":
             return PortDiffers(model.port)
+        case "contact":
+            return Untouched()
         case "users":
             return UserShared()
         case _:
@@ -140,7 +148,7 @@ def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[s
     for number, (place, look) in enumerate(zip(whys, looks, strict=True)):
         before = looks[:number]
         if number == 0 and look not in _FIRST:
-            message = f"the first why must look at a 'failure' or a 'step', not at {quoted(look)}"
+            message = f"the first why must look at a 'failure', a 'step' or a 'check', not at {quoted(look)}"
             document.report((*place, look), message, "a cause begins with what the tests or a step saw", key=True)
         elif number > 0 and look in _FIRST:
             document.report((*place, look), f"only the first why may look at a {quoted(look)}", key=True)
@@ -152,6 +160,9 @@ def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[s
             document.report(
                 same, "'same' needs a why with 'log' before it", "its entries say what must be the same", key=True
             )
+        if look == "contact" and looks[0] != "failure":
+            message = "'contact' needs a 'failure' as the first why"
+            document.report((*place, look), message, "it says which tests", key=True)
         if look == "passed" and "log" not in before:
             message = "'passed' needs a why with 'log' before it"
             document.report((*place, look), message, "it says which entries", key=True)

@@ -307,11 +307,13 @@ class WhyModel(Model):
     claim: Name
     failure: Pattern = ""
     step: Pattern = ""
+    check: Pattern = ""
     log: Pattern = ""
     slow_work: object = None
     dependency: Annotated[str, PlainValidator(values.one_of("down"))] = ""
     address: Annotated[str, PlainValidator(values.one_of("differs", "declared"))] = ""
     port: Annotated[str, PlainValidator(values.pattern_with_group)] = ""
+    contact: Annotated[str, PlainValidator(values.one_of("none"))] = ""
     users: Annotated[str, PlainValidator(values.one_of("shared"))] = ""
     passed: Annotated[str, PlainValidator(values.one_of("spared"))] = ""
 
