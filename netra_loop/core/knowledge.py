@@ -38,6 +38,13 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """Entries on the end of an instance; the last traceback that it wrote before is among what the why before found."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlowWork:
     """Entries of completed work, the 95th percentile of whose durations is above the limit that they name.
 
@@ -93,6 +100,7 @@ Look = (
     | StepText
     | CheckText
     | Logged
+    | Ended
     | SlowWork
     | DependencyDown
     | AddressDiffers

@@ -12,6 +12,7 @@ from netra_loop.core.knowledge import (
     AddressDiffers,
     CheckText,
     DependencyDown,
+    Ended,
     FailureText,
     Logged,
     Look,
@@ -28,7 +29,7 @@ from netra_loop.diagnosis.calibration import FEWEST, p95
 from netra_loop.diagnosis.contrast import beside, passes, spared
 from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene
 from netra_loop.diagnosis.timeline import Timeline
-from netra_loop.diagnosis.tracebacks import holds_one
+from netra_loop.diagnosis.tracebacks import holds_one, last_before
 
 MOST_QUOTED = 3  # entries in one excerpt
 MOST_FAILURES = 2  # failure texts of one problem; the names of the others are listed
@@ -67,6 +68,8 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
             return _told([f for f in trail.failures if f.step and _has_line(f, pattern)])
         case Logged(pattern):
             return _logged(pattern, scene, trail)
+        case Ended(pattern):
+            return _ended(pattern, scene, trail)
         case SlowWork():
             return _slow_work(look, scene, trail)
         case DependencyDown():
@@ -99,6 +102,8 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
             return f"a deploy or check that did not pass, with the reason {pattern}"
         case Logged(pattern):
             return f"log entries of {where} that match {pattern}, written while these tests ran"
+        case Ended(pattern):
+            return f"log entries of {where} that match {pattern}, the last traceback before which is one of the above"
         case SlowWork():
             return (
                 f"{FEWEST} or more log entries of {where} that match {look.pattern}, whose {look.duration} lies above "
@@ -162,6 +167,16 @@ def _logged(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
     evidence = quoted(scene, entries)
     found = replace(trail, failures=failures, entries=entries, matching=tuple(matching), targets=targets)
     return replace(found, evidence=evidence, figures=figures)
+
+
+def _ended(pattern: str, scene: Scene, trail: Trail) -> Trail | None:
+    """Ends of instances right after what was found; where another error came in between, that may be the reason."""
+    near = Timeline(scene.entries, scene.traces).of(trail.failures)
+    ends = tuple(entry for entry in near if entry.find(pattern) and last_before(entry, near) in trail.entries)
+    if not ends:
+        return None
+    figures = {"entries": len(ends), **counted(trail.failures)}
+    return replace(trail, evidence=quoted(scene, ends), figures=figures)
 
 
 def _slow_work(look: SlowWork, scene: Scene, trail: Trail) -> Trail | None:

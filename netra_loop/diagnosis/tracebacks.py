@@ -39,6 +39,12 @@ def holds_one(entry: LogEntry) -> bool:
     return BEGINS in entry.message
 
 
+def last_before(end: LogEntry, entries: Iterable[LogEntry]) -> LogEntry | None:
+    """The newest traceback that an instance wrote until an entry on its end."""
+    same = (each for each in entries if (each.target, each.instance) == (end.target, end.instance))
+    return max((each for each in same if holds_one(each) and each.at <= end.at), key=lambda each: each.at, default=None)
+
+
 def _ends(entry: LogEntry) -> bool:
     """Whether a line of a traceback is its last: the error, which is not indented as the frames are."""
     return bool(entry.message) and not entry.message[0].isspace()

@@ -11,6 +11,7 @@ from netra_loop.core.knowledge import (
     AddressDiffers,
     CheckText,
     DependencyDown,
+    Ended,
     FailureText,
     Logged,
     Look,
@@ -172,6 +173,32 @@ def test_three_entries_are_quoted_whole() -> None:
 
     assert len(entries) == 3
     assert not look(Logged("timed out"), Scene((failure(),), entries), trail_of(failure())).evidence[0].truncated
+
+
+def traceback(number: int, at: float, instance: str = "i1") -> LogEntry:
+    return replace(entry(number, at, f"Traceback (most recent call last):\n{number}"), instance=instance)
+
+
+ENDS: dict[str, tuple[list[LogEntry], bool]] = {
+    "the last traceback before it": ([traceback(1, 11.0)], True),
+    "another one before": ([traceback(2, 10.5), traceback(1, 11.0)], True),
+    "another one in between": ([traceback(1, 11.0), traceback(2, 12.0)], False),
+    "another one of another instance": ([traceback(1, 11.0), traceback(2, 12.0, "i2")], True),
+    "only of another instance": ([traceback(1, 11.0, "i2")], False),
+    "after its end": ([traceback(1, 14.0)], False),
+}
+
+
+@pytest.mark.parametrize(("written", "is_found"), ENDS.values(), ids=ENDS)
+def test_an_instance_ended_by_what_it_wrote_last(written: list[LogEntry], is_found: bool) -> None:
+    end = replace(entry(9, 13.0, "exit(1)"), instance="i1")
+    scene = Scene((failure(),), (*written, end))
+    found = follow(
+        Ended(r"exit\(1"), scene, trail_of(failure(), entries=[each for each in written if each.number == 1])
+    )
+
+    assert (found is not None) is is_found
+    assert found is None or found.figures == {"entries": 1, "tests": 1}
 
 
 SLOW = SlowWork("^done$", "duration", "limit")

@@ -16,6 +16,7 @@ from netra_loop.core.knowledge import (
     Claim,
     DependencyDown,
     Derivation,
+    Ended,
     FailureText,
     Logged,
     Look,
@@ -33,7 +34,8 @@ MAX_CAUSES = 200
 MAX_WHYS = 20
 _CAUSES: Location = ("causes",)
 _LOOKS = (
-    "failure", "step", "check", "log", "slow_work", "dependency", "address", "port", "contact", "users", "passed"
+    "failure", "step", "check", "log", "ended", "slow_work", "dependency", "address", "port",
+    "contact", "users", "passed",
 )  # fmt: skip
 _FIRST = ("failure", "step", "check")
 
@@ -126,6 +128,8 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
             return CheckText(model.check)
         case "log":
             return Logged(model.log)
+        case "ended":
+            return Ended(model.ended)
         case "slow_work":
             work = read(SlowWorkModel, document, (*place, key))
             return SlowWork(work.log, work.duration, work.limit, work.same) if work else None
@@ -163,8 +167,8 @@ def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[s
         if look == "contact" and looks[0] != "failure":
             message = "'contact' needs a 'failure' as the first why"
             document.report((*place, look), message, "it says which tests", key=True)
-        if look == "passed" and "log" not in before:
-            message = "'passed' needs a why with 'log' before it"
+        if look in ("passed", "ended") and "log" not in before:
+            message = f"{quoted(look)} needs a why with 'log' before it"
             document.report((*place, look), message, "it says which entries", key=True)
         if look == "address" and "dependency" not in before:
             message = "'address' needs a why with 'dependency' before it"

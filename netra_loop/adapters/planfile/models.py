@@ -309,6 +309,7 @@ class WhyModel(Model):
     step: Pattern = ""
     check: Pattern = ""
     log: Pattern = ""
+    ended: Pattern = ""
     slow_work: object = None
     dependency: Annotated[str, PlainValidator(values.one_of("down"))] = ""
     address: Annotated[str, PlainValidator(values.one_of("differs", "declared"))] = ""
