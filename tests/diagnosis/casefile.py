@@ -48,14 +48,19 @@ def read_cause(path: Path, folder: Path) -> Case:
     """The case of a cause that is shipped: what a library or the platform writes, with its source."""
     sections = _sections(path)
     assert sections["source"].strip()
-    return Case(_knowledge(SHIPPED.read_text("utf-8"), folder), _scene(sections["scene"]), sections["expected"])
+    return Case(shipped(folder), _scene(sections["scene"]), sections["expected"])
 
 
 def read_chance(path: Path, folder: Path) -> Case:
     """A scene in which what is written is not the reason, with the shipped knowledge; why it is not stands first."""
     sections = _sections(path)
     assert sections["why not"].strip()
-    return Case(_knowledge(SHIPPED.read_text("utf-8"), folder), _scene(sections["scene"]), "")
+    return Case(shipped(folder), _scene(sections["scene"]), "")
+
+
+def shipped(folder: Path) -> tuple[Cause, ...]:
+    """The causes of config/knowledge.yaml."""
+    return _knowledge(SHIPPED.read_text("utf-8"), folder)
 
 
 def _sections(path: Path) -> dict[str, str]:

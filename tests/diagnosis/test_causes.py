@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from netra_loop.core.access import denied
-from netra_loop.core.health import Answer, unmet
 from netra_loop.core.knowledge import Cause
 from netra_loop.core.logs import LogsSeen
-from netra_loop.core.target import Access, AccessKind
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import Passed, Scene
 from tests.diagnosis.casefile import CAUSES, CHANCES, read_cause, read_chance, told
@@ -21,7 +18,6 @@ from tests.stories import named
 FILES = sorted(CAUSES.glob("*.txt"))
 SPARED = [file for file in FILES if "passed:" in file.read_text("utf-8")]  # those that a contrast confirms
 LOGGED = [file for file in FILES if "log:" in file.read_text("utf-8")]
-IAP_HEADER = "x-goog-iap-generated-response"
 SAMPLE_S = {"work-cut-off", "dependency-address", "shared-user"}  # with cases and a day of their own
 
 
@@ -83,21 +79,6 @@ def test_no_cause_is_named_where_the_log_was_cut_off(file: Path, tmp_path: Path)
     cut = LogsSeen("backend", "query", "from/to", "backend-1", 10_000, truncated=True)
 
     assert _causes(case.knowledge, replace(case.scene, logs=(cut,))) == []
-
-
-OURS = {  # said by the very functions that say it in a session
-    "iap-login": "backend: " + denied(Access(AccessKind.IAM), 200, Answer(401, {IAP_HEADER: "true"}, "")),
-    "wrong-environment": unmet({"env": "production"}, {"/env": "staging"})[0],
-    "stale-revision": "backend-1 answered, not backend-2",
-}
-
-
-@pytest.mark.parametrize(("cause", "says"), OURS.items(), ids=OURS)
-def test_what_our_own_checks_say_leads_to_its_cause(cause: str, says: str, tmp_path: Path) -> None:
-    case = read_cause(CAUSES / f"{cause}.txt", tmp_path)
-    failures = tuple(replace(each, message=f"HTTP 500, 200 was expected\n{says}") for each in case.scene.failures)
-
-    assert [each.id for each in diagnose(case.knowledge, Scene(failures))[0] if each.root_cause] == [cause]
 
 
 def test_every_shipped_cause_has_a_case_or_a_fault_of_the_sample(tmp_path: Path) -> None:
