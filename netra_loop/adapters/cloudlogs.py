@@ -112,7 +112,7 @@ class LogsRunner:
         try:
             begun = session.iterations[act.iteration - 1].begun
             since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (begun, session.at))
-            query = log_query(target.service, address.revision, since)
+            query = log_query(target.service, address.revision, since, until)
             say(HandleKnown(act.id, {"command": f"entries.list {query}"}))
             lines = await until_written(self._logs, query, ENTRY_LIMIT + 1, min(LATE, act.timeout / 2))
         except Exception as error:
@@ -153,12 +153,16 @@ async def until_written(logs: CloudLogs, query: str, limit: int, patience: float
         await anyio.sleep(ASK_AGAIN)
 
 
-def log_query(service: str, revision: str, since: str) -> str:
-    """The filter for everything a revision wrote since a moment (Cloud Logging query language)."""
+def log_query(service: str, revision: str, since: str, until: str) -> str:
+    """The filter for everything a revision wrote between two moments (Cloud Logging query language).
+
+    What comes late has the time at which it was written: asked again, the same query finds it.
+    """
     parts = [
         'resource.type="cloud_run_revision"',
         f'resource.labels.service_name="{service}"',
         f'timestamp>="{since}"',
+        f'timestamp<="{until}"',
     ]
     if revision:
         parts.insert(2, f'resource.labels.revision_name="{revision}"')

@@ -106,13 +106,13 @@ class DiagnoseRunner:
     async def _with_logs(
         self, scene: Scene, act: Act, session: Session, target: Target, address: Address, say: Say
     ) -> Scene:
-        """The scene with what a revision wrote since the iteration began.
+        """The scene with what a revision wrote since the iteration began and before this act did.
 
         Requests only count as a sign of life, but for those that the platform has something to say of.
         """
         iteration = session.iterations[act.iteration - 1]
         since, until = (f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (iteration.begun, session.at))
-        everything = log_query(target.service, address.revision, since)
+        everything = log_query(target.service, address.revision, since, until)
         query = f'{everything} AND (NOT log_id("run.googleapis.com/requests") OR textPayload:*)'
         say(HandleKnown(act.id, {f"query {target.name}": query}))
         lines: list[LogLine] = []

@@ -64,9 +64,9 @@ class LogTrends:
 
     async def _earlier(self, log: LogsSeen, good: GoodRevision, target: Target) -> tuple[LogsSeen, Mined]:
         """What the last good session's revision wrote while it was tested, by the same question."""
-        asked = log_query(target.service, log.revision, log.window.partition("/")[0])
-        since = log_query(target.service, good.revision, good.since)
-        query = f'{since} AND timestamp<="{good.until}"{log.query.removeprefix(asked)}'
+        since, _, until = log.window.partition("/")
+        shape = log.query.removeprefix(log_query(target.service, log.revision, since, until))
+        query = log_query(target.service, good.revision, good.since, good.until) + shape
         lines = await to_thread.run_sync(self._logs.entries, query, self._most_entries + 1)
         kept = lines[: self._most_entries]
         found = await to_thread.run_sync(self._mined, kept)

@@ -44,8 +44,8 @@ class Signals:
     def requests(
         self, target: Target, revision: str, since: str, until: str
     ) -> tuple[Requests, Mapping[str, tuple[int, ...]]]:
-        """What the request log has of a revision since a moment; and by trace, how those requests were answered."""
-        query = request_query([revision], since)
+        """What the request log has of a revision between two moments; and by trace, how those were answered."""
+        query = request_query([revision], since, until)
         lines = self._logs.requests(query, MOST_REQUESTS + 1)
         kept, truncated = lines[:MOST_REQUESTS], len(lines) > MOST_REQUESTS
         log = LogsSeen(target.name, query, f"{since}/{until}", revision, len(kept), truncated)

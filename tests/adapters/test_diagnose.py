@@ -427,6 +427,7 @@ def test_the_logs_of_the_revision_under_test_are_read_kept_without_secrets_and_q
     query = (
         'resource.type="cloud_run_revision" AND resource.labels.service_name="backend"'
         f' AND resource.labels.revision_name="{NEW}" AND timestamp>="2025-09-14T17:10:27.000000Z"'
+        ' AND timestamp<="2025-09-14T17:10:40.000000Z"'
         ' AND (NOT log_id("run.googleapis.com/requests") OR textPayload:*)'
     )
     assert said == [HandleKnown("1/diagnose", {"query backend": query})]

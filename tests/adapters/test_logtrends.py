@@ -19,7 +19,7 @@ GOOD = GoodRevision("backend", OLD, "c", "s1", "2025-09-13T08:00:00.000000Z", "2
 SINCE, UNTIL = "2025-09-14T17:10:27.000000Z", "2025-09-14T17:12:00.000000Z"
 TESTED = "2025-09-14T17:10:50.000000Z"  # while the tests of the story ran, or soon after
 SHAPE = ' AND NOT log_id("run.googleapis.com/requests")'
-SEEN = LogsSeen("backend", log_query("backend", NEW, SINCE) + SHAPE, f"{SINCE}/{UNTIL}", NEW, 5, truncated=False)
+SEEN = LogsSeen("backend", log_query("backend", NEW, SINCE, UNTIL) + SHAPE, f"{SINCE}/{UNTIL}", NEW, 5, truncated=False)
 LIMIT = 50
 
 
@@ -61,7 +61,7 @@ def test_the_same_question_is_asked_of_the_good_revision_in_the_window_of_its_te
     older = Older(wrote("order 1 refused", "all is well"))
     now, then = told(wrote("order 2 refused", "store is gone"), older)
 
-    query = f'{log_query("backend", OLD, GOOD.since)} AND timestamp<="{GOOD.until}"{SHAPE}'
+    query = log_query("backend", OLD, GOOD.since, GOOD.until) + SHAPE
     assert older.asked == [(query, LIMIT + 1)]
     assert replace(then, patterns=()) == LogsSeen(
         "backend", query, f"{GOOD.since}/{GOOD.until}", OLD, 2, False, {"ERROR": 2}, of_good_session="s1"

@@ -45,9 +45,10 @@ def test_whose_request_it_was(lines: list[RequestLine], requests: dict[str, int]
 
 
 def test_the_log_is_asked_for_the_tested_revisions_alone() -> None:
-    assert request_query(["auth-7", "backend-2"], "2025-09-14T17:10:26Z") == (
+    assert request_query(["auth-7", "backend-2"], "2025-09-14T17:10:26Z", "2025-09-14T17:12:00Z") == (
         'resource.type="cloud_run_revision" AND log_id("run.googleapis.com/requests")'
         ' AND resource.labels.revision_name=("auth-7" OR "backend-2") AND timestamp>="2025-09-14T17:10:26Z"'
+        ' AND timestamp<="2025-09-14T17:12:00Z"'
     )
 
 
@@ -101,8 +102,13 @@ def test_what_the_log_said_is_told_with_its_query() -> None:
 def test_a_late_log_is_asked_again_until_it_knows_all() -> None:
     log = Log([], [line(A)], [line(A), line(B)])
 
-    assert asked(log).requests == {"test_a": 1, "test_b": 1}
+    statement = asked(log)
+
+    assert statement.requests == {"test_a": 1, "test_b": 1}
     assert len(log.asked) == 3
+    assert statement.log is not None
+    since, until = statement.log.window.split("/")
+    assert set(log.asked) == {request_query(["auth-7", "backend-2"], since, until)}
 
 
 def test_a_log_that_stays_silent_is_asked_a_few_times() -> None:

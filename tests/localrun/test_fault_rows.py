@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -18,7 +19,8 @@ from netra_loop.adapters.publish import ApiPublisher
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.traffic import ShiftRunner
 from netra_loop.core.agenda import FOREIGN_CHANGE
-from netra_loop.core.events import Event
+from netra_loop.core.events import Event, Ticked
+from netra_loop.core.logs import LogsSeen
 from netra_loop.core.names import tag_of
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Suite
@@ -263,13 +265,33 @@ def test_g14_log_entries_that_come_late_are_waited_for_and_none_are_never_no_err
     monkeypatch.setattr(cloudlogs, "LATE", patience)
     deploying.arm("late-logs", times=1000, delay=delay)
     deployed = deploying.deploy()
-    deploying.story.end("deploy-backend", deployed.outcome, seen=deployed.seen).start("logs-backend")
-    folder = SessionFolder(deploying.folder / "session")
-    logs = cloudlogs.CloudLogs(deploying.story.session.plan.environment, deploying.cloud.url)
-    reader = cloudlogs.LogsRunner(deploying.runs, logs, folder, Redactor())
-    act = deploying.story.session.record("1/logs-backend").act
-
-    result = anyio.run(reader.run, act, deploying.story.session, deploying.say)
+    result = logs_of(deploying, deployed, datetime.now(UTC))
 
     assert result.outcome is outcome
     assert result.reasons == (() if outcome is Outcome.PASSED else ("no_entries",))
+
+
+def test_what_was_written_after_the_recorded_window_is_not_read(
+    deploying: Deploying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloudlogs, "LATE", 0.5)
+    before = datetime.now(UTC)
+    result = logs_of(deploying, deploying.deploy(), before)
+
+    assert isinstance(result.seen, LogsSeen)
+    assert (result.outcome, result.reasons, result.seen.count) == (Outcome.ERRORED, ("no_entries",), 0)
+    since, until = result.seen.window.split("/")
+    assert until == f"{before:%Y-%m-%dT%H:%M:%S.%fZ}"
+    assert f'timestamp>="{since}" AND timestamp<="{until}"' in result.seen.query
+    logs = cloudlogs.CloudLogs(deploying.story.session.plan.environment, deploying.cloud.url)
+    later = result.seen.query.replace(until, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}")
+    assert logs.entries(later, 1), "the same question up to now finds it"
+
+
+def logs_of(deploying: Deploying, deployed: Result, at: datetime) -> Result:
+    """What the step `logs` finds that begins at a moment."""
+    story = deploying.story.end("deploy-backend", deployed.outcome, seen=deployed.seen)
+    story.emit(Ticked(), after=(at - story.session.at).total_seconds() - 1.0).start("logs-backend")
+    logs = cloudlogs.CloudLogs(story.session.plan.environment, deploying.cloud.url)
+    reader = cloudlogs.LogsRunner(deploying.runs, logs, SessionFolder(deploying.folder / "session"), Redactor())
+    return anyio.run(reader.run, story.session.record("1/logs-backend").act, story.session, deploying.say)

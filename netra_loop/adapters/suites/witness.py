@@ -22,7 +22,7 @@ from netra_loop.core.outcome import Proof
 MOST_REQUESTS = 20_000  # entries of one suite
 LOOKS, PAUSE = 3, 1.0  # how often the log is asked while requests are missing, and the seconds in between
 PATIENCE = 30.0  # seconds for all of it
-SKEW = timedelta(minutes=1)  # how far the log's clock may be behind ours; a trace id is found in no other time
+SKEW = timedelta(minutes=1)  # how far the log's clock may be beside ours; a trace id is found in no other time
 _AGENT = "netra-loop/"
 _HALF = 16  # digits of a trace id that the user agent repeats
 
@@ -43,40 +43,42 @@ class Witness:
     async def ask(self, tests: Iterable[TestResult], addresses: Mapping[str, Address], since: datetime) -> Statement:
         """Look for the requests of proven tests that carried a trace id; again, while some are missing.
 
-        since: when the suite began. Nothing is asked where no test or no revision could be found by it.
+        since: when the suite began. Each look asks for the same time, up to now. Nothing is asked where no test or no
+        revision could be found by it.
         """
         traces = {t.facts.trace: t.id for t in tests if t.proof is Proof.PROVEN and t.facts and t.facts.trace}
         revisions = sorted(address.revision for address in addresses.values() if address.revision)
         statement = Statement()
+        window = tuple(f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (since - SKEW, datetime.now(UTC) + SKEW))
         if not traces or not revisions:
             return statement
         try:
             with anyio.move_on_after(PATIENCE):
                 for look in range(LOOKS):
                     await anyio.sleep(PAUSE if look else 0)
-                    statement = await self._look(traces, ", ".join(addresses), revisions, since)
+                    statement = await self._look(traces, ", ".join(addresses), revisions, *window)
                     if set(traces.values()) <= set(statement.requests):
                         break
         except Exception as error:  # whatever is wrong with the log, the tests are what they are
             return Statement(statement.log, statement.requests, f"{type(error).__name__}: {error}"[:300])
         return statement
 
-    async def _look(self, traces: Mapping[str, str], targets: str, revisions: list[str], since: datetime) -> Statement:
-        since -= SKEW
-        window = f"{since:%Y-%m-%dT%H:%M:%S.%fZ}/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-        query = request_query(revisions, window.partition("/")[0])
+    async def _look(
+        self, traces: Mapping[str, str], targets: str, revisions: list[str], since: str, until: str
+    ) -> Statement:
+        query = request_query(revisions, since, until)
         lines = await to_thread.run_sync(self._logs.requests, query, MOST_REQUESTS + 1, abandon_on_cancel=True)
         kept, truncated = lines[:MOST_REQUESTS], len(lines) > MOST_REQUESTS
-        log = LogsSeen(targets, query, window, ", ".join(revisions), len(kept), truncated)
+        log = LogsSeen(targets, query, f"{since}/{until}", ", ".join(revisions), len(kept), truncated)
         return Statement(log, requests_by_test(kept, traces, revisions))
 
 
-def request_query(revisions: Iterable[str], since: str) -> str:
-    """The filter for every request that revisions served since a moment (Cloud Logging query language)."""
+def request_query(revisions: Iterable[str], since: str, until: str) -> str:
+    """The filter for every request that revisions served between two moments (Cloud Logging query language)."""
     names = " OR ".join(f'"{revision}"' for revision in revisions)
     return (
         'resource.type="cloud_run_revision" AND log_id("run.googleapis.com/requests")'
-        f' AND resource.labels.revision_name=({names}) AND timestamp>="{since}"'
+        f' AND resource.labels.revision_name=({names}) AND timestamp>="{since}" AND timestamp<="{until}"'
     )
 
 
