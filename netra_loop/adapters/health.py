@@ -162,6 +162,7 @@ def _result(target: Target, address: Address, check: HealthCheck, watch: Watch, 
         latency_p95_s=percentile(latencies, 95),
         latency_p99_s=percentile(latencies, 99),
         clock_skew_s=last.skew,
+        answered=len(latencies),
     )
     url, kept = f"{address.url}{check.path}", watch.samples[-KEPT_SAMPLES:]
     evidence = (

@@ -65,6 +65,7 @@ class _Progress:
     event_s: float | None = None
     heard: str = ""
     finding: str = ""
+    cut_by: str = ""
 
 
 def websocket_url(url: str) -> str:
@@ -117,6 +118,7 @@ def _result(target: Target, url: str, check: WebSocketCheck, found: Sequence[_Pr
         answered=len(events),
         connect_p95_s=percentile(connects, 95),
         first_message_p95_s=percentile(firsts, 95),
+        cut_off=dict(Counter(each.cut_by for each in found if each.cut_by)),
     )
     kinds = Counter(each.finding for each in found if each.finding)
     reasons = tuple(kinds) if len(found) == 1 else tuple(f"{n} of {len(found)}: {why}" for why, n in kinds.items())
@@ -142,8 +144,8 @@ async def _one(target: Target, address: Address, check: WebSocketCheck, progress
     except TimeoutError:
         limits = {"open_deadline": check.open_deadline, "first_deadline": check.first_deadline}
         seconds = min(limits.get(progress.limit, check.deadline), check.deadline)
-        name = progress.limit if seconds < check.deadline else "deadline"
-        progress.finding = f"nothing came in {seconds:g} s while {progress.doing} ({name})"
+        progress.cut_by = progress.limit if seconds < check.deadline else "deadline"
+        progress.finding = f"nothing came in {seconds:g} s while {progress.doing} ({progress.cut_by})"
     except (Refused, NoAccess):
         raise
     except ConnectionClosed as closed:

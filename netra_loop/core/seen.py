@@ -97,7 +97,8 @@ class HealthSeen:
     """What a health check saw; url is the base that was asked, latencies in seconds.
 
     bad: how many answers were, after the first good one. clock_skew_s: how far its clock is ahead of ours, as its
-    answers say to the second; None where they say nothing.
+    answers say to the second; None where they say nothing. answered: how many samples got a whole answer, good or bad,
+    which the latencies are of; None where that was not recorded.
     """
 
     target: str
@@ -112,6 +113,7 @@ class HealthSeen:
     latency_p95_s: float | None = None
     latency_p99_s: float | None = None
     clock_skew_s: float | None = None
+    answered: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class WebSocketSeen:
     """What a WebSocket check saw; times in seconds at the median, None where no connection got that far.
 
     connections: how many were tried side by side; opened, greeted with a first message, answered with the event.
+    cut_off: by the name of a deadline, how many it ended.
     """
 
     target: str
@@ -132,6 +135,7 @@ class WebSocketSeen:
     answered: int = 0
     connect_p95_s: float | None = None
     first_message_p95_s: float | None = None
+    cut_off: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,9 +103,14 @@ def _steps(document: Document) -> Iterator[Document]:
 
 
 def _limits(document: Document) -> Iterator[Document]:
-    """A limit that another one ends first tells nothing; which of the two is right, only a person knows."""
+    """A limit that another one ends first tells nothing; which is right, and how long one may be, a person knows."""
     for number, text in enumerate(document["calibration"]["contradictions"], start=1):
         yield _action(f"limits:{number}", "short", f"Correct one of two limits: {text}")
+    for cut in document["calibration"]["limits"]:
+        if cut["to_s"] is not None:
+            seen = f"{cut['operation']} completed {cut['completions']} times with a p95 of {cut['p95_s']} s"
+            text = f"Review whether {cut['limit']} may go from {cut['from_s']} s to {cut['to_s']} s: {seen}"
+            yield _action(f"limit:{cut['limit']}", "short", text)
 
 
 def _controls(document: Document) -> Iterator[Document]:

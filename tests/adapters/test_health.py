@@ -90,6 +90,9 @@ def test_a_service_that_starts_slowly_passes_in_the_end() -> None:
         result = look(server)
 
     assert (result.outcome, seen(result).samples, seen(result).consecutive) == (Outcome.PASSED, 5, 2)
+    assert (seen(result).answered, seen(result).bad) == (4, 0), (
+        "a bad answer is a whole one, also before the first good"
+    )
 
 
 def test_a_row_of_good_answers_begins_anew_after_a_bad_one() -> None:
@@ -226,7 +229,7 @@ def test_h2_a_service_without_a_whole_answer_has_failed_by_the_deadline(start: S
     assert len(result.reasons) == 1
     assert took < SHORT + 5.0
     assert seen(result).consecutive == 0
-    assert seen(result).latency_median_s is None
+    assert (seen(result).latency_median_s, seen(result).answered) == (None, 0)
     assert seen(result).revision == "backend-1", "nothing else is known"
     assert seen(result).dependencies == (DependencyState("store", "not_checked", required=True),)
 

@@ -323,6 +323,7 @@ def test_h6_each_deadline_is_its_own_and_named(
 
     assert result.outcome is Outcome.FAILED
     assert re.fullmatch(reason, result.reasons[0])
+    assert seen(result).cut_off == dict.fromkeys(limits, 1)
 
 
 @pytest.mark.parametrize(("code", "tries"), [(1012, 2), (1013, 2), (1011, 1), (1001, 1)])
@@ -396,6 +397,7 @@ def test_one_connection_of_many_that_fails_is_enough_and_is_counted() -> None:
     told = "2 of 8: waiting for the first message: closed by the peer with 1011 (internal error) full"
     assert reason.startswith(told)
     assert (seen(result).opened, seen(result).greeted) == (8, 6)
+    assert seen(result).cut_off == {}, "turned away is not cut off"
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -15,10 +15,10 @@ from netra_loop.core.problem import Diagnosed
 from netra_loop.core.seen import HealthSeen, Result, SuiteSeen, WebSocketSeen
 from netra_loop.core.signals import Requests
 from netra_loop.core.target import WebSocketCheck
-from netra_loop.diagnosis.latencies import Operation, contradictions, operations
+from netra_loop.diagnosis.latencies import Contradiction, Operation, contradictions, operations
 from tests.stories import NEW, Story, usual_plan
 
-SOCKET = WebSocketCheck("/ws", open_deadline=5.0, first_deadline=4.0, deadline=10.0)
+SOCKET = WebSocketCheck("/ws", {"/type": "welcome"}, open_deadline=5.0, first_deadline=4.0, deadline=10.0)
 
 
 def plan_with(timeouts: Mapping[str, float] | None = None, check: WebSocketCheck = SOCKET, **suite: object) -> Plan:
@@ -59,14 +59,28 @@ def test_a_suite_that_was_ended_has_no_duration_that_would_ask_for_a_longer_limi
 
 def test_checks_and_requests_are_told_as_they_were_recorded() -> None:
     story = Story(plan_with()).begin().deploys()
-    story.does("health-backend", seen=HealthSeen("backend", "u", NEW, 10, 3, 0.1, 0.4, (), 2, 0.3))
+    story.does("health-backend", seen=HealthSeen("backend", "u", NEW, 10, 3, 0.1, 0.4, (), 2, 0.3, answered=6))
     served = Requests(LogsSeen("backend", "q", "w", NEW, 9, False), {"2xx": 8, "none": 1}, 0.1, 0.9)
     story.start("diagnose").end("diagnose", seen=Diagnosed((), (), 0, requests=(served,)))
 
     assert operations(story.session) == (
-        Operation("health backend", 8, 2, 0.1, 0.3),
+        Operation("health backend", 6, 4, 0.1, 0.3),
         Operation("requests backend", 8, 1, 0.1, 0.9),
     )
+
+
+def test_of_a_health_check_that_did_not_record_its_answers_none_are_counted() -> None:
+    story = Story(plan_with()).begin().deploys()
+    story.does("health-backend", seen=HealthSeen("backend", "u", NEW, 10, 3, 0.1, 0.4, (), 2, 0.3))
+
+    assert operations(story.session) == (Operation("health backend", None, None, 0.1, 0.3),)
+
+
+def test_where_no_first_message_is_declared_none_is_missed() -> None:
+    seen = WebSocketSeen("backend", "u", 0.05, None, None, 2, 2, 0, 0, 0.06)
+    story = Story(plan_with(check=replace(SOCKET, first={}))).begin().deploys().does("health-backend", seen=seen)
+
+    assert operations(story.session) == (Operation("connect backend", 2, 0, 0.05, 0.06, 5.0),)
 
 
 def test_connections_are_counted_as_far_as_they_got_beside_the_limit_of_each_part() -> None:
@@ -86,24 +100,41 @@ def test_connections_are_counted_as_far_as_they_got_beside_the_limit_of_each_par
         (plan_with({"connect": 1.0, "receive": 2.0, "test": 3.0, "other": 59.0}), ()),
         (
             plan_with({"connect": 2.0, "receive": 2.0}),
-            ("timeouts.connect is 2 s and timeouts.receive 2 s: the outer one ends it first",),
+            (
+                Contradiction(
+                    ("timeouts", "connect"),
+                    "timeouts.connect is 2 s and timeouts.receive 2 s: the outer one ends it first",
+                ),
+            ),
         ),
         (
             plan_with(idle_timeout=60.0),
-            ("idle_timeout of p1 is 60 s and timeout of p1 60 s: the outer one ends it first",),
+            (
+                Contradiction(
+                    ("suites", "p1", "idle_timeout"),
+                    "idle_timeout of p1 is 60 s and timeout of p1 60 s: the outer one ends it first",
+                ),
+            ),
         ),
         (
             plan_with(check=replace(SOCKET, open_deadline=10.0)),
-            ("open_deadline of backend is 10 s and deadline of backend 10 s: the outer one ends it first",),
+            (
+                Contradiction(
+                    ("services", "backend", "websocket", "open_deadline"),
+                    "open_deadline of backend is 10 s and deadline of backend 10 s: the outer one ends it first",
+                ),
+            ),
         ),
     ],
 )
-def test_limits_that_the_limit_around_them_ends_first_are_named(plan: Plan, expected: tuple[str, ...]) -> None:
+def test_limits_that_the_limit_around_them_ends_first_are_named(
+    plan: Plan, expected: tuple[Contradiction, ...]
+) -> None:
     assert contradictions(plan) == expected
 
 
 def test_a_timeout_of_the_environment_is_held_against_each_suite() -> None:
-    assert [text.partition(":")[0] for text in contradictions(plan_with({"http": 60.0}))] == [
+    assert [each.text.partition(":")[0] for each in contradictions(plan_with({"http": 60.0}))] == [
         "timeouts.http is 60 s and timeout of p1 60 s",
         "timeouts.http is 60 s and timeout of events 60 s",
     ]

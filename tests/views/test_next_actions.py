@@ -58,8 +58,12 @@ def result(verdict: str | None, *iterations: Document, **changes: object) -> Doc
         "remedies": [],
         "iterations": list(iterations),
         "by_hand": {"lines": [], "services": {}},
-        "calibration": {"contradictions": []},
+        "calibration": {"contradictions": [], "limits": []},
     } | changes
+
+
+def cut(limit: str, **changes: object) -> Document:
+    return {"limit": limit, "from_s": 2.0} | changes
 
 
 def told(document: Document) -> list[str]:
@@ -70,8 +74,26 @@ RESUME = "ultimate-test-deploy-loop resume s-1"
 RED = iteration(suites=(suite(a="passed", b="failed", c="error", d="timeout", e="skipped", f="not_run"),))
 CASES: dict[str, tuple[Document, list[str]]] = {
     "limits that contradict each other": (
-        result("GREEN", calibration={"contradictions": ["a is 2 s and b 1 s: the outer one ends it first"]}),
+        result(
+            "GREEN", calibration={"limits": [], "contradictions": ["a is 2 s and b 1 s: the outer one ends it first"]}
+        ),
         ["short limits:1 | Correct one of two limits: a is 2 s and b 1 s: the outer one ends it first"],
+    ),
+    "a limit for which a longer one is borne out, and one for which none is": (
+        result(
+            "GREEN",
+            calibration={
+                "contradictions": [],
+                "limits": [
+                    cut("timeouts.receive", operation="receive backend", completions=9, p95_s=3.2, to_s=4.0),
+                    cut("timeout of p1", operation="suite p1", completions=0, p95_s=None, to_s=None),
+                ],
+            },
+        ),
+        [
+            "short limit:timeouts.receive | Review whether timeouts.receive may go from 2.0 s to 4.0 s: "
+            "receive backend completed 9 times with a p95 of 3.2 s"
+        ],
     ),
     "green: nothing": (result("GREEN"), []),
     "green, a first revision: nothing": (result("GREEN", services=[service(strategy="direct")]), []),
