@@ -8,7 +8,7 @@ import typer
 
 from netra_loop.cli.say import say
 from netra_loop.wiring.place import Place
-from netra_loop.wiring.plans import Ask, read_plan
+from netra_loop.wiring.plans import Ask, read_plan, warnings_of
 from netra_loop.wiring.selection import collect_suites
 
 app = typer.Typer(help="Look at a plan without running it.", no_args_is_help=True)
@@ -20,9 +20,14 @@ def validate(
     file: Path | None = typer.Argument(None, help="The plan; default phases/default.yaml."),
     env: str | None = typer.Option(None, help="The environment; default the plan's."),
 ) -> None:
-    """Report every mistake of the plan and its configuration at once, with file, line and column."""
+    """Report every mistake of the plan and its configuration at once, with file, line and column.
+
+    Limits that contradict each other are warnings: the plan stays valid.
+    """
     place: Place = context.obj
     plan = read_plan(place, Ask(plan_file=file, environment=env))
+    for warning in warnings_of(place, plan):
+        say(str(warning))
     suites = sum(step.kind.value == "suite" for step in plan.steps)
     say(f"valid: {len(plan.phases)} phases, {len(plan.steps)} steps, {suites} suites, digest {plan.digest}")
 

@@ -33,7 +33,10 @@ class UsageError(LoopError):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing wrong in one file; line and column count from 1, 0 where the file as a whole is meant."""
+    """One thing wrong in one file; line and column count from 1, 0 where the file as a whole is meant.
+
+    level: `error`, or `warning` for what keeps nothing from being done.
+    """
 
     file: str
     line: int
@@ -41,10 +44,11 @@ class Mistake:
     message: str
     hint: str = ""
     source: str = ""
+    level: str = "error"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        text = f"{place}: error: {self.message}"
+        text = f"{place}: {self.level}: {self.message}"
         if self.hint:
             text += f"; {self.hint}"
         if self.source:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netra_loop.core import codec
-from netra_loop.core.errors import UsageError
+from netra_loop.core.errors import Mistake, UsageError
 from netra_loop.core.plan import Plan, RemedyMode
 from netra_loop.wiring.place import Place
 
@@ -55,6 +55,13 @@ def read_plan(place: Place, ask: Ask) -> Plan:
     if not asked.selected:
         raise UsageError(f"--focus {ask.focus} leaves nothing to do", "choose more, or leave --no-deploy out")
     return asked
+
+
+def warnings_of(place: Place, plan: Plan) -> list[Mistake]:
+    """What is doubtful in a plan that is valid."""
+    from netra_loop.adapters.planfile import warnings
+
+    return warnings(place.project, plan)
 
 
 def read_control_plan(place: Place, ask: Ask, words: Sequence[str]) -> Plan:

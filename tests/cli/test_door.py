@@ -95,6 +95,21 @@ def test_a_valid_plan_is_told_so(shared_project: Project) -> None:
     assert done.out.startswith("valid: 3 phases, 3 steps, 1 suites, digest ")
 
 
+def test_limits_that_contradict_are_warnings_and_the_plan_stays_valid(untouched: Project) -> None:
+    untouched.change("config/local.yaml", "services:\n", "timeouts:\n  connect: 3s\n  receive: 2s\nservices:\n")
+    done = untouched.do("plan", "validate")
+    warning, source, caret, valid = done.out.splitlines()
+
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(
+        r"config/local\.yaml:\d+:12: warning: "
+        r"timeouts\.connect is 3 s and timeouts\.receive 2 s: the outer one ends it first",
+        warning,
+    )
+    assert (source.strip(), source[caret.index("^") :]) == ("connect: 3s", "3s")
+    assert valid.startswith("valid: ")
+
+
 def test_a_dry_run_shows_the_steps_and_does_nothing(untouched: Project) -> None:
     done = untouched.run("--dry-run", "--focus", "basics")
 

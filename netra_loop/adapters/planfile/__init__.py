@@ -13,8 +13,9 @@ from netra_loop.adapters.planfile.values import Wrong, environment_name
 from netra_loop.adapters.planfile.yamldocument import Document, Scalar, quoted
 from netra_loop.adapters.planfile.yamlfile import read_document
 from netra_loop.core import codec
-from netra_loop.core.errors import PlanError
+from netra_loop.core.errors import Mistake, PlanError
 from netra_loop.core.plan import Budget, Plan
+from netra_loop.diagnosis.latencies import contradictions
 
 PLANS = "phases"
 CONFIG = "config"
@@ -39,6 +40,22 @@ def load_plan(project: Path, plan_file: Path | None = None, environment: str | N
     if plan is None or mistakes:
         raise PlanError(list(dict.fromkeys(mistakes)))
     return replace(plan, digest=digest(plan))
+
+
+def warnings(project: Path, plan: Plan) -> list[Mistake]:
+    """The limits of a plan that those around them end first, each where the inner one is written, or what holds it.
+
+    The plan is one that was loaded from this project, so that its files hold no mistakes.
+    """
+    suites = read_document(project / SUITES, SUITES.as_posix())
+    environment = _environment_document(project, plan.environment.name)
+    for each in contradictions(plan):
+        if each.place[0] == "suites":
+            ids = {suites.text((*item, "id")): item for item in suites.items(("suites",))}
+            suites.report((*ids[each.place[1]], *each.place[2:]), each.text)
+        else:
+            environment.report(each.place, each.text)
+    return [replace(mistake, level="warning") for mistake in (*environment.mistakes, *suites.mistakes)]
 
 
 def known_environments(project: Path) -> list[str]:
