@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import anyio
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Output, Supervision
+from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import CommandSeen, Result
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
+
+Told = Callable[[Mapping[str, str]], object]
 
 
 class CommandRunner:
@@ -30,28 +33,40 @@ class CommandRunner:
         step = next(step for step in session.plan.steps if step.id == act.step)
         attempt = session.record(act.id).attempt
         output = Output(self._folder.artifact_folder(act.id, attempt) / "output.txt", self._redactor)
-        say(HandleKnown(act.id, {"command": shlex.join(step.argv)}))
-        supervision = Supervision(
-            step.argv,
-            cwd=self._project,
-            env={**os.environ, "NETRA_LOOP_SESSION_ID": session.id, FOLDER_VARIABLE: str(self._folder.path)},
-            timeout=act.timeout,
-            output=output,
-            kids=self._folder.kids,
+        ended = await carried_out(
+            step.argv, self._project, act.timeout, output, self._folder, lambda handle: say(HandleKnown(act.id, handle))
         )
-        with contextlib.suppress(anyio.get_cancelled_exc_class()):
-            await supervision.run(lambda pid: say(HandleKnown(act.id, {"pid": str(pid)})))
-        ended = supervision.ended
         evidence = (output.evidence(f"output of {step.id}", self._folder),)
-        outcome, reasons = _judged(ended.exit_code, ended.ended_by, ended.leaked)
+        outcome, reasons = unfinished(ended) or _judged(ended.exit_code)
         return Result(outcome, reasons, CommandSeen(ended.exit_code), evidence)
 
 
-def _judged(exit_code: int | None, ended_by: str, leaked: int) -> tuple[Outcome, tuple[str, ...]]:
-    if ended_by != "itself":
-        return Outcome.INCOMPLETE, ("timed_out" if ended_by == "timeout" else "stopped",)
-    if exit_code in (None, 127):
+async def carried_out(
+    argv: Sequence[str], cwd: Path, timeout: float, output: Output, folder: SessionFolder, told: Told
+) -> Ended:
+    """How a command ended, within `timeout` seconds or by our cancellation; its handle is told as it is known."""
+    told({"command": shlex.join(argv)})
+    supervision = Supervision(
+        argv,
+        cwd=cwd,
+        env={**os.environ, "NETRA_LOOP_SESSION_ID": folder.id, FOLDER_VARIABLE: str(folder.path)},
+        timeout=timeout,
+        output=output,
+        kids=folder.kids,
+    )
+    with contextlib.suppress(anyio.get_cancelled_exc_class()):
+        await supervision.run(lambda pid: told({"pid": str(pid)}))
+    return supervision.ended
+
+
+def unfinished(ended: Ended) -> tuple[Outcome, tuple[str, ...]] | None:
+    """What became of a command whose exit code says nothing; None where it does."""
+    if ended.ended_by != "itself":
+        return Outcome.INCOMPLETE, ("timed_out" if ended.ended_by == "timeout" else "stopped",)
+    if ended.exit_code in (None, 127):
         return Outcome.ERRORED, ("not_started",)
-    if leaked:
-        return Outcome.ERRORED, ("left_processes",)
+    return (Outcome.ERRORED, ("left_processes",)) if ended.leaked else None
+
+
+def _judged(exit_code: int | None) -> tuple[Outcome, tuple[str, ...]]:
     return (Outcome.PASSED, ()) if exit_code == 0 else (Outcome.FAILED, (f"exit {exit_code}",))

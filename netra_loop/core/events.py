@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from netra_loop.core.compliance import Checked
 from netra_loop.core.outcome import Colour, Proof, TestOutcome
 from netra_loop.core.past import Past
 from netra_loop.core.plan import Kind, Plan, ResumeClass
@@ -74,7 +75,10 @@ class Git:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """How the session before ended, as its own journal told; counted of collected in its newest iteration."""
+    """How the session before ended, as its own journal told.
+
+    Of its newest iteration: counted of collected, and what the last check of its files said.
+    """
 
     session_id: str
     focus: str
@@ -84,6 +88,7 @@ class Before:
     collected: int
     counted: int
     red: tuple[str, ...]
+    checked: Checked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from netra_loop.core.compliance import Checker
 from netra_loop.core.errors import UsageError
 from netra_loop.core.knowledge import Cause
 from netra_loop.core.target import Target
@@ -23,6 +24,7 @@ class Kind(Enum):
     CONTROL = "control"  # the same tests against a dead and a sabotaged target
     RUN = "run"
     LOGS = "logs"
+    COMPLIANCE = "compliance"  # the environment's checker on the project
     PROMOTE = "promote"
     RESTORE = "restore"
     ROLLBACK = "rollback"  # to a revision that an earlier session has proven good
@@ -52,6 +54,7 @@ RESUME_CLASSES = {
     Kind.SUITE: ResumeClass.RERUN,
     Kind.CONTROL: ResumeClass.RERUN,
     Kind.RUN: ResumeClass.ONCE,
+    Kind.COMPLIANCE: ResumeClass.RERUN,
     Kind.DIAGNOSE: ResumeClass.READ,
     Kind.ASK: ResumeClass.READ,
     Kind.CURE: ResumeClass.KEYED,
@@ -118,6 +121,7 @@ class Environment:
     remedies: RemedyMode = RemedyMode.OFF
     deployer: Deployer = Deployer.AUTO
     diagnose: OutsideProgram | None = None
+    compliance: Checker | None = None
 
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)
@@ -252,8 +256,9 @@ class Precheck(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act of the plan. subject: a target's name, a suite's id, or nothing (run). tags: what a focus may name.
+    """One act of the plan. tags: what a focus may name.
 
+    subject: a target's name, a suite's id, a checker's mode, or nothing (run).
     Of deploys: strategy; before: what is looked at first; redeploy: also where the serving revision is the same.
     irreversible: of run steps, what no rollback undoes. Of rollbacks: revision: where to; not_undone: the irreversible
     steps of the project's plan.

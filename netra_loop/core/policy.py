@@ -33,7 +33,7 @@ BUDGET_EXIT = 5
 FOREIGN_EXIT = 9
 UNKNOWN_EXIT = 7
 _TAKES_SLOT = TESTING | {Kind.CONTROL}
-_AWAY_FROM_TARGETS = frozenset({Kind.CONTROL, Kind.LOGS, Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
+_AWAY_FROM_TARGETS = frozenset({Kind.CONTROL, Kind.LOGS, Kind.COMPLIANCE, Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from netra_loop.core.compliance import Checked
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.problem import Diagnosed, Evidence, Receipt
@@ -197,6 +198,7 @@ Seen = (
     | SuiteSeen
     | ControlSeen
     | CommandSeen
+    | Checked
     | LogsSeen
     | Diagnosed
     | Receipt

@@ -23,6 +23,7 @@ from netra_loop.core.session import Iteration, Session
 from netra_loop.core.statistics import wilson
 from netra_loop.core.suites import count, count_proofs
 from netra_loop.core.verdict import conclude
+from netra_loop.views.compliance import compliance_of
 from netra_loop.views.history import history_of
 from netra_loop.views.latencies import calibration_of
 from netra_loop.views.next_actions import next_actions, with_earlier
@@ -90,7 +91,7 @@ def result_of(session: Session) -> Document:
         "value": _value(iterations),
         "previous": previous_of(session),
         "history": history_of(session),
-        "compliance": {},
+        "compliance": compliance_of(session),
         "by_hand": _by_hand(session),
         "not_undone": list(not_undone(session)),
     }

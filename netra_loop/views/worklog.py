@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from netra_loop.views.compliance import compliance
 from netra_loop.views.controls import control
 from netra_loop.views.encode import code, fenced, visible
 from netra_loop.views.latencies import latencies
@@ -394,7 +395,8 @@ def _logs(document: Document) -> list[str]:
 
 
 def _compliance(document: Document) -> list[str]:
-    return ["## Compliance", "", _NOT_CONFIGURED]
+    told = document["compliance"]
+    return ["## Compliance", "", *(compliance(told) if told else [_NOT_CONFIGURED])]
 
 
 def _next_actions(document: Document) -> list[str]:

@@ -30,6 +30,7 @@ def before_of(place: Place, previous: str) -> Before | None:
     """How the session before ended, for comparison; None without one, and for one that cannot be read any more."""
     from netra_loop.core.events import Before
     from netra_loop.core.results import red_tests
+    from netra_loop.views.compliance import newest_check
     from netra_loop.views.result import result_of
 
     try:
@@ -49,6 +50,7 @@ def before_of(place: Place, previous: str) -> Before | None:
         told["collected"],
         told["counted"],
         tuple(f"{name.suite}::{name.test}" for name in red),
+        newest_check(session)[1],
     )
 
 

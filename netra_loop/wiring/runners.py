@@ -27,6 +27,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.cloudlogs import CloudLogs, LogsRunner
     from netra_loop.adapters.cloudrun import CloudRun
     from netra_loop.adapters.command import CommandRunner
+    from netra_loop.adapters.compliance import ComplianceRunner
     from netra_loop.adapters.consult import Consultant
     from netra_loop.adapters.cure import CureRunner
     from netra_loop.adapters.deploy import DeployRunner
@@ -70,6 +71,7 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         Kind.VERIFY: suites,
         Kind.CONTROL: ControlRunner(known, rehearse, place.project, folder, ControlCache(place.state.control)),
         Kind.RUN: CommandRunner(place.project, folder, redactor),
+        Kind.COMPLIANCE: ComplianceRunner(place.project, folder, redactor),
         Kind.LOGS: LogsRunner(cloud, logs, folder, redactor),
         Kind.PROMOTE: ShiftRunner(cloud),
         Kind.RESTORE: ShiftRunner(cloud),

@@ -38,6 +38,7 @@ HttpPath = Annotated[str, PlainValidator(servicevalues.http_path)]
 ContentType = Annotated[str, PlainValidator(servicevalues.content_type)]
 Pointer = Annotated[str, PlainValidator(servicevalues.pointer_text)]
 Pattern = Annotated[str, PlainValidator(values.pattern)]
+PatternWithGroup = Annotated[str, PlainValidator(values.pattern_with_group)]
 ServiceVariable = Annotated[str, PlainValidator(servicevalues.service_variable_text)]
 Expected = Annotated[
     dict[
@@ -132,6 +133,7 @@ class StepModel(Model):
     run: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
     irreversible: Flag = False
     logs: Words = ()
+    compliance: Name = ""
     timeout: Annotated[float | None, PlainValidator(values.duration)] = None
     focus: Ids = ()
     strategy: Annotated[Strategy | None, PlainValidator(values.member_of(Strategy))] = None
@@ -160,12 +162,29 @@ class EnvironmentModel(Model):
     users: object = None
     timeouts: Timeouts = Field(default_factory=dict)
     diagnose: object = None
+    compliance: object = None
 
 
 class DiagnoseModel(Model):
     command: Annotated[tuple[str, ...], PlainValidator(values.argv)]
     timeout: Duration = 60.0
     env: SuiteVariables = Field(default_factory=dict)
+
+
+class ComplianceModel(Model):
+    stand_ins = {
+        "command": [_SOMETHING],
+        "mode": _SOMETHING,
+        "files": Scalar("(x)", plain=True),
+        "violations": Scalar("(x)", plain=True),
+    }
+
+    command: Annotated[tuple[str, ...], PlainValidator(values.argv)]
+    mode: Name
+    files: PatternWithGroup
+    violations: PatternWithGroup
+    listed: PatternWithGroup = ""
+    timeout: Duration = 60.0
 
 
 class UsersModel(Model):
@@ -313,7 +332,7 @@ class WhyModel(Model):
     slow_work: object = None
     dependency: Annotated[str, PlainValidator(values.one_of("down"))] = ""
     address: Annotated[str, PlainValidator(values.one_of("differs", "declared"))] = ""
-    port: Annotated[str, PlainValidator(values.pattern_with_group)] = ""
+    port: PatternWithGroup = ""
     contact: Annotated[str, PlainValidator(values.one_of("none"))] = ""
     users: Annotated[str, PlainValidator(values.one_of("shared"))] = ""
     passed: Annotated[str, PlainValidator(values.one_of("spared"))] = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from netra_loop.adapters.planfile.auth import read_access
 from netra_loop.adapters.planfile.dependencies import DependencyReader
 from netra_loop.adapters.planfile.models import (
+    ComplianceModel,
     DiagnoseModel,
     EndpointModel,
     EnvironmentModel,
@@ -23,6 +24,7 @@ from netra_loop.adapters.planfile.sources import check_source
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_places
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
+from netra_loop.core.compliance import Checker
 from netra_loop.core.names import too_long
 from netra_loop.core.plan import Environment, OutsideProgram, Users
 from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
@@ -43,6 +45,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
     model = read(EnvironmentModel, document, ())
     users = _users(document, ("users",))
     diagnose = _diagnose(document, ("diagnose",))
+    compliance = _compliance(document, ("compliance",))
     places = list(document.entries(("services",)))
     if len(places) > MAX_SERVICES:
         document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)
@@ -52,7 +55,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
     targets = tuple(_target(document, place, project, dependencies, names) for place in places)
     _refuse_same_service(document, targets)
     if model is None:
-        return Environment(environment, "", "", "", targets)
+        return Environment(environment, "", "", "", targets, compliance=compliance)
     return Environment(
         name=environment,
         endpoint=model.endpoint,
@@ -64,6 +67,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
         remedies=model.remedies,
         deployer=model.deployer,
         diagnose=diagnose,
+        compliance=compliance,
     )
 
 
@@ -82,6 +86,15 @@ def _diagnose(document: Document, place: Location) -> OutsideProgram | None:
         return None
     model = read(DiagnoseModel, document, place)
     return OutsideProgram(model.command, model.timeout, model.env) if model else None
+
+
+def _compliance(document: Document, place: Location) -> Checker | None:
+    if document.at(place) is None:
+        return None
+    model = read(ComplianceModel, document, place)
+    if model is None:
+        return None
+    return Checker(model.command, model.mode, model.files, model.violations, model.listed, model.timeout)
 
 
 def _refuse_same_service(document: Document, targets: tuple[Target, ...]) -> None:

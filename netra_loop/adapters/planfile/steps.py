@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from netra_loop.adapters.planfile.models import GateModel, StepModel
 from netra_loop.adapters.planfile.select import SuiteSelector, TargetSelector
-from netra_loop.adapters.planfile.structure import has_unknown_keys, read
+from netra_loop.adapters.planfile.structure import has_unknown_keys, read, report_unknown
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
@@ -36,6 +36,7 @@ _CLASSES = {
     Kind.CONTROL: (ResumeClass.RERUN,),
     Kind.RUN: (ResumeClass.READ, ResumeClass.RERUN, ResumeClass.ONCE),
     Kind.LOGS: _LOOKING,
+    Kind.COMPLIANCE: (ResumeClass.RERUN, ResumeClass.ONCE),
 }
 """What a step may say of its class: its default, or something more careful; of a run step only its author knows."""
 
@@ -52,6 +53,7 @@ class StepReader:
         """promotion: what deploy steps do that say nothing of their strategy."""
         self._document = document
         self._promotion = promotion
+        self._environment = environment
         self._targets = TargetSelector(document, environment) if environment and environment.targets else None
         self._suites = SuiteSelector(document, index) if index else None
         self._priorities = index.priorities if index else {}
@@ -125,11 +127,27 @@ class StepReader:
                 yield from self._suite_steps(place, model, resume)
             case Kind.CONTROL:
                 yield from self._control_steps(place, model)
+            case Kind.COMPLIANCE:
+                yield from self._compliance_step(place, model, resume)
             case Kind.RUN:
                 timeout = model.timeout or _TIMEOUTS[kind]
                 yield Step(model.id, kind, "", timeout, resume, argv=model.run, irreversible=model.irreversible)
             case _:
                 yield from self._target_steps(place, kind, model, resume)
+
+    def _compliance_step(self, place: Location, model: StepModel, resume: ResumeClass) -> Iterator[Step]:
+        """It names the mode, so that nobody takes one check for another."""
+        if self._environment is None:
+            return
+        checker, where = self._environment.compliance, (*place, Kind.COMPLIANCE.value)
+        if checker is None:
+            name = self._environment.name
+            message = f"environment {quoted(name)} has no checker"
+            self._document.report(where, message, f"config/{name}.yaml declares it with 'compliance'")
+        elif model.compliance != checker.mode:
+            report_unknown(self._document, where, "mode", model.compliance, [checker.mode])
+        else:
+            yield Step(model.id, Kind.COMPLIANCE, checker.mode, model.timeout or checker.timeout, resume)
 
     def _target_steps(self, place: Location, kind: Kind, model: StepModel, resume: ResumeClass) -> Iterator[Step]:
         words: tuple[str, ...] = getattr(model, kind.value)
