@@ -6,7 +6,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: each would compile us again
 
-.PHONY: run test check crash day faults bench picture stop clean
+.PHONY: run test check crash day faults repairs bench picture stop clean
 
 run: .venv/.sample
 	$(BIN)/ultimate-test-deploy-loop run --focus all
@@ -28,6 +28,9 @@ day: .venv/.dev
 
 faults: .venv/.dev
 	$(BIN)/python -m tests.faults
+
+repairs: .venv/.dev
+	$(BIN)/python -m tests.faults.repairs
 
 bench: .venv/.dev
 	$(BIN)/python -m bench.router

@@ -170,6 +170,11 @@ def raising(
     )
 
 
+def patching(remedy_id: str, *tests: str, kind: RemedyKind = RemedyKind.PATCH, after: str = "as of abc") -> Remedy:
+    """A remedy that changes the code of a service."""
+    return Remedy(remedy_id, "missing-file", kind, "backend", "source", None, after, named(*tests), commit="abc")
+
+
 def leasing(remedy_id: str, *tests: str) -> Remedy:
     """The remedy that gives every suite a test user of its own."""
     kind = RemedyKind.LEASE_USERS
@@ -196,7 +201,7 @@ class Story:
     ) -> None:
         self.entries: list[Entry] = []
         self._session: Session | None = None
-        git = Git(commit, "main", dirty=False)
+        git = Git(commit, "main", dirty=False) if commit else None
         opened = SessionOpened(session_id, plan, "run --focus all", git, "", "0.1.0", good=good, past=past or Past())
         self.emit(opened)
 
@@ -223,7 +228,7 @@ class Story:
         if step_id.startswith(("promote-", "restore-")):
             kind, target = step_id.split("-", 1)
             return self.emit(ActStarted(follow_up(self.session, self.iteration, Kind(kind), target)))
-        if step_id == Kind.DIAGNOSE.value or step_id.startswith(("ask-", "cure-")):
+        if step_id == Kind.DIAGNOSE.value or step_id.startswith(("ask-", "cure-", "undo-")):
             kind, _, remedy_id = step_id.partition("-")
             return self.emit(ActStarted(follow_up(self.session, self.iteration, Kind(kind), remedy_id)))
         if step_id.startswith("verify-"):
@@ -313,6 +318,11 @@ class Story:
     def cures(self, *remedy_ids: str) -> Story:
         for remedy_id in remedy_ids:
             self.does(f"cure-{remedy_id}", seen=receipt(remedy_id))
+        return self
+
+    def undoes(self, *remedy_ids: str) -> Story:
+        for remedy_id in remedy_ids:
+            self.does(f"undo-{remedy_id}", seen=Receipt(remedy_id, {}, {}))
         return self
 
     def answers(self, remedy_id: str, *reasons: str) -> Story:

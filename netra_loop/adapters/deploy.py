@@ -17,6 +17,7 @@ from netra_loop.adapters.http import identify
 from netra_loop.adapters.making import Maker, Making
 from netra_loop.adapters.prechecks import Prechecks, missing_variables
 from netra_loop.adapters.publish import Order, Publisher
+from netra_loop.adapters.remedies.code import Sources
 from netra_loop.core.errors import PreflightError
 from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.names import TAG_PREFIX, tag_of
@@ -36,12 +37,19 @@ class DeployRunner:
     """Decides whether a revision is needed, looks at what is to be deployed, and has it made."""
 
     def __init__(
-        self, cloud: CloudRun, publisher: Publisher, prechecks: Prechecks, project: Path, folder: SessionFolder
+        self,
+        cloud: CloudRun,
+        publisher: Publisher,
+        prechecks: Prechecks,
+        sources: Sources,
+        project: Path,
+        folder: SessionFolder,
     ) -> None:
         self._cloud = cloud
         self._publisher = publisher
         self._maker = Maker(cloud, publisher)
         self._prechecks = prechecks
+        self._sources = sources
         self._project = project
         self._folder = folder
 
@@ -50,8 +58,9 @@ class DeployRunner:
         target = session.plan.environment.target(act.subject)
         try:
             with anyio.fail_after(act.timeout):
+                target, git = await to_thread.run_sync(self._sources.of, session, act.iteration, target)
                 variables = variables_of(session, act.iteration, target.name)
-                wanted = await wanted_of(self._cloud, self._project, session.plan, target, variables, session.git)
+                wanted = await wanted_of(self._cloud, self._project, session.plan, target, variables, git)
                 return await self._wanted(act, session, target, wanted, say)
         except TimeoutError:
             return Result(Outcome.ERRORED, ("timed_out",))

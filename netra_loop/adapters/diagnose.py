@@ -27,6 +27,8 @@ from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
 from netra_loop.core.proof import Facts, in_contact
+from netra_loop.core.redeploy import DIRTY
+from netra_loop.core.remediation import for_the_agent
 from netra_loop.core.results import failed_steps, results_of
 from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
@@ -75,6 +77,7 @@ class DiagnoseRunner:
         except Exception as error:
             return errored(error, "reading the logs")
         problems, remedies = await to_thread.run_sync(diagnose, session.plan.knowledge, scene)
+        remedies = (*remedies, *for_the_agent(session, problems, remedies))
         proposed = () if scene.silent else numbered(session, remedies)
         problems, consulted = await self._consultant.ask(act, session, scene, problems, say)
         found = Diagnosed(
@@ -100,7 +103,9 @@ class DiagnoseRunner:
         if revision is not None:
             since_good = await to_thread.run_sync(self._signals.drift, session, target, revision)
             drifts = (*scene.drifts, since_good) if since_good else scene.drifts
-            scene = replace(scene, variables={**scene.variables, target.name: revision.env}, drifts=drifts)
+            settings = {**scene.settings, target.name: revision.settings}
+            variables = {**scene.variables, target.name: revision.env}
+            scene = replace(scene, variables=variables, settings=settings, drifts=drifts)
         return await self._with_logs(scene, act, session, target, address, say)
 
     async def _with_logs(
@@ -177,7 +182,18 @@ def scene_of(session: Session, iteration: Iteration) -> Scene:
         environment=environment.name,
         user_pool=environment.users.pool if environment.users else (),
         refuted=session.past.refuted,
+        good_commits=dict(_good_commits(session)),
     )
+
+
+def _good_commits(session: Session) -> Iterator[tuple[str, str]]:
+    """Of each target that has a source, the newest commit that was proven good and is not what is tested now."""
+    now = session.git.sha if session.git else ""
+    for target in session.plan.environment.targets:
+        commits = (each.commit for each in session.good if each.target == target.name)
+        whole = (commit for commit in commits if commit and not commit.endswith(DIRTY) and commit != now)
+        if target.source and (good := next(whole, "")):
+            yield target.name, good
 
 
 def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:

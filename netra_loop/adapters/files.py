@@ -156,6 +156,11 @@ class SessionFolder:
         return self.path / "result.json"
 
     @property
+    def issues(self) -> Path:
+        """What is left to do for a person, ready for an issue tracker."""
+        return self.path / "issues.md"
+
+    @property
     def lock(self) -> Path:
         """Held by whoever runs the session."""
         return self.path / "session.lock"

@@ -12,7 +12,7 @@ from netra_loop.adapters.redact import MASK, Redactor, is_secret
 from netra_loop.adapters.suites.witness import request_query
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.session import Session
-from netra_loop.core.signals import MOST_PATHS, Changed, Drift, Requests, changes, requests_seen
+from netra_loop.core.signals import MOST_PATHS, VARIABLE, Changed, Drift, Requests, changes, requests_seen
 from netra_loop.core.target import Target
 
 MOST_REQUESTS = 10_000  # of one target
@@ -58,7 +58,7 @@ class Signals:
 
 def _told(revision: RevisionState) -> Mapping[str, str]:
     """Settings, variables and the image of a revision."""
-    variables = {f"variable {name}": value for name, value in revision.env.items()}
+    variables = {f"{VARIABLE}{name}": value for name, value in revision.env.items()}
     return {**revision.settings, **variables, "image": revision.image}
 
 

@@ -50,7 +50,7 @@ def show(context: typer.Context, session: str = _SESSION) -> None:
 def report(
     context: typer.Context,
     session: str = _SESSION,
-    form: str = typer.Option("md", "--format", help="md or json."),
+    form: str = typer.Option("md", "--format", help="md, json or issues: each open problem, ready for a tracker."),
 ) -> None:
     """Print a session in one of its forms."""
     if form not in REPORTS:

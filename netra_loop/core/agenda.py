@@ -11,7 +11,7 @@ from netra_loop.core.order import failing_first
 from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.peers import calls_of, first_of
 from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, Strategy, When
-from netra_loop.core.remediation import answer_to, chosen, is_agreed, to_verify
+from netra_loop.core.remediation import answer_to, chosen, is_agreed, mode_of, to_verify
 from netra_loop.core.results import failed_steps, red_tests
 from netra_loop.core.rollout import longest
 from netra_loop.core.seen import Deployed
@@ -20,7 +20,7 @@ from netra_loop.core.target import health_deadline
 
 SHIFTS = frozenset({Kind.PROMOTE, Kind.RESTORE, Kind.ROLLBACK})
 CHANGING = SHIFTS | {Kind.DEPLOY}
-AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
+AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE, Kind.UNDO})
 FOREIGN_CHANGE = "foreign_change"
 NETWORK = "network"
 """What a suite holds that must be the only one of ours to talk to the targets."""
@@ -30,6 +30,7 @@ _TIMEOUTS = {  # seconds
     Kind.DIAGNOSE: 120.0,
     Kind.ASK: 300.0,
     Kind.CURE: 60.0,
+    Kind.UNDO: 60.0,
 }
 
 
@@ -82,8 +83,9 @@ def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -
 
 
 def _beyond(plan: Plan, kind: Kind, subject: str) -> float:
-    """The seconds that an act may need beyond itself: to watch what it shifts, or for an outside program's answer."""
-    asked = plan.environment.diagnose if kind is Kind.DIAGNOSE else None
+    """The seconds that an act may need beyond itself: to watch what it shifts, or for what an outside program does."""
+    environment = plan.environment
+    asked = {Kind.DIAGNOSE: environment.diagnose, Kind.CURE: environment.agent}.get(kind)
     return asked.timeout if asked else _watching(plan, kind, subject)
 
 
@@ -267,14 +269,15 @@ def _is_prepared(session: Session, iteration: Iteration, suite: Step) -> bool:
 def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """What is to be done about red tests and steps: find causes, ask about every remedy, apply the agreed ones."""
     if not iteration.of_kind(Kind.DIAGNOSE):
-        can_tell = session.plan.knowledge or session.plan.environment.diagnose
+        environment = session.plan.environment
+        can_tell = session.plan.knowledge or environment.diagnose or environment.agent
         worth_it = can_tell and (red_tests(session, iteration) or failed_steps(iteration))
         return (follow_up(session, iteration.number, Kind.DIAGNOSE),) if worth_it else ()
     possible = chosen(session, iteration)
-    if session.plan.remedies is RemedyMode.ASK:
-        unasked = tuple(remedy for remedy in possible if answer_to(iteration, remedy) is None)
-        if unasked:
-            return tuple(follow_up(session, iteration.number, Kind.ASK, remedy.id) for remedy in unasked)
+    to_ask = (remedy for remedy in possible if mode_of(session.plan, remedy.kind) is RemedyMode.ASK)
+    unasked = tuple(remedy for remedy in to_ask if answer_to(iteration, remedy) is None)
+    if unasked:
+        return tuple(follow_up(session, iteration.number, Kind.ASK, remedy.id) for remedy in unasked)
     begun = {record.act.subject for record in iteration.of_kind(Kind.CURE)}
     return tuple(
         follow_up(session, iteration.number, Kind.CURE, remedy.id)

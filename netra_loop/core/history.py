@@ -178,7 +178,7 @@ def _refuted(session: Session) -> Iterator[Refuted]:
     verified = {line.remedy.problem for line in lines if line.state is RemedyState.VERIFIED}
     for line in lines:
         cause = line.remedy.problem
-        if line.state is RemedyState.REFUTED and cause not in verified:
+        if line.is_refuted and cause not in verified:
             found = diagnosed(session.iterations[line.iteration - 1])
             for problem in found.problems if found else ():
                 if problem.id == cause:

@@ -128,30 +128,59 @@ class Seat(Enum):
 
 
 class RemedyKind(Enum):
-    SET_ENV = "set_env"
-    LEASE_USERS = "lease_users"
+    """What a remedy does. Those that change code do it in a copy of the project's commit, never in the user's tree."""
+
+    SET_ENV = "set_env"  # a variable of a service
+    SET_RESOURCES = "set_resources"  # memory, cpu, concurrency, instances or request timeout of a service
+    RESTART = "restart"  # a new revision of the same
+    LEASE_USERS = "lease_users"  # every suite a test user of its own
+    PATCH = "patch"  # a diff of a service's source: a file of the project, or back to the last good commit
+    CONFIG_EDIT = "config_edit"  # one key of a file in a service's source
+    COMMAND = "command"  # a program changes a service's source
+    AGENT = "agent"  # a coding agent changes a service's source
 
     @property
     def seat(self) -> Seat:
-        return Seat.SERVICE if self is RemedyKind.SET_ENV else Seat.HARNESS
+        return Seat.HARNESS if self is RemedyKind.LEASE_USERS else Seat.SERVICE
+
+    @property
+    def changes_code(self) -> bool:
+        """Whether it changes files, so that others must judge its diff before it is applied."""
+        return self in (RemedyKind.PATCH, RemedyKind.CONFIG_EDIT, RemedyKind.COMMAND, RemedyKind.AGENT)
 
 
 class Derivation(Enum):
-    """Where the value of a variable comes from. No value stands in the knowledge itself."""
+    """Where the value of a remedy comes from, if it does not stand in the knowledge itself.
+
+    LAST_GOOD: what the last good revision had, or the source of the last good commit. RAISED: what is now, times the
+    headroom.
+    """
 
     P95 = "p95"
     ADDRESS = "address"
+    LAST_GOOD = "last_good"
+    RAISED = "raised"
 
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """The remedy of a cause. P95 needs a variable, a cap in seconds, and multiplies what was seen by the headroom."""
+    """The remedy of a cause, within its bounds.
+
+    variable: what SET_ENV sets, or the setting of SET_RESOURCES. headroom: what a derived value is multiplied by. cap:
+    the most that it may become, in seconds; most: the same for a setting. file: the diff of PATCH, or what CONFIG_EDIT
+    edits, relative to the service's source: `key` to `value`. argv: the program of COMMAND.
+    """
 
     kind: RemedyKind
     derived: Derivation | None = None
     variable: str = ""
     headroom: float = 1.0
     cap: float | None = None
+    most: str = ""
+    file: str = ""
+    key: str = ""
+    value: str = ""
+    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -14,7 +14,7 @@ from netra_loop.core.problem import Receipt, Remedy, TestName
 from netra_loop.core.remediation import GOES_FIRST, SAME_VARIABLE, considered, refusal_of
 from netra_loop.core.results import results_of
 from netra_loop.core.seen import Deployed
-from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen
+from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen, undone
 
 Tests = Mapping[TestName, TestResult]
 
@@ -23,6 +23,8 @@ class RemedyState(Enum):
     """Where one remedy stands. VERIFIED: its own tests, red before, pass with proof after it, and nothing is newly red.
 
     OPEN: not applied, the reason says why. DEPLOYED: a later revision contains it, and its tests have not all spoken.
+    NEEDS_REVIEW: not applied either, because it would change what only a person may change. ROLLED_BACK: taken back
+    after it was refuted, or had regressed something.
     """
 
     OPEN = "open"
@@ -32,6 +34,8 @@ class RemedyState(Enum):
     VERIFIED = "verified"
     REFUTED = "refuted"
     REGRESSED = "regressed"
+    ROLLED_BACK = "rolled_back"
+    NEEDS_REVIEW = "needs_review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Standing:
     iteration: in which it was proposed. judged_in: the newest iteration that says something of it, 0 for none.
     own_alone and own_whole: how many of its own tests passed with proof, run alone first and in the whole run; None
     where they did not run. newly_red: tests that were not red before it and are after it. together_with: the remedies
-    applied in the same iteration, so that only the tests tell their effects apart.
+    applied in the same iteration, so that only the tests tell their effects apart. judged: of one that was taken back,
+    what it had been found to be.
     """
 
     remedy: Remedy
@@ -55,6 +60,12 @@ class Standing:
     own_whole: int | None = None
     newly_red: tuple[TestName, ...] = ()
     together_with: tuple[str, ...] = ()
+    judged: RemedyState | None = None
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether it left its own tests red."""
+        return RemedyState.REFUTED in (self.state, self.judged)
 
 
 def ledger(session: Session) -> tuple[Standing, ...]:
@@ -72,7 +83,18 @@ def ledger(session: Session) -> tuple[Standing, ...]:
     return tuple(lines.values())
 
 
+def is_useless(line: Standing, number: int) -> bool:
+    """Whether an iteration has shown that a remedy broke something, or turned none of its own tests green."""
+    helped = bool(line.own_whole or line.own_alone)
+    return line.judged_in == number and (line.state is RemedyState.REGRESSED or (line.is_refuted and not helped))
+
+
 def _not_applied(session: Session, iteration: Iteration, remedy: Remedy, reason: str) -> Standing:
+    attempt = next((r.result for r in iteration.of_kind(Kind.CURE) if r.act.subject == remedy.id and r.result), None)
+    if attempt is not None:
+        receipt = attempt.seen if isinstance(attempt.seen, Receipt) else None
+        state = RemedyState.NEEDS_REVIEW if receipt and receipt.violations else RemedyState.OPEN
+        return Standing(remedy, iteration.number, state, "; ".join(attempt.reasons), receipt)
     waits = reason in (GOES_FIRST, SAME_VARIABLE, refusal_of(iteration, remedy)) and bool(reason)
     return Standing(remedy, iteration.number, RemedyState.DEFERRED if waits else RemedyState.OPEN, reason)
 
@@ -80,7 +102,7 @@ def _not_applied(session: Session, iteration: Iteration, remedy: Remedy, reason:
 def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> Standing:
     """Judge an applied remedy by the newest iteration that ran suites after it."""
     receipt = _receipt(iteration, remedy)
-    later = [each for each in session.iterations[iteration.number :] if _says_something(each, remedy)]
+    later = [each for each in _while_in_force(session, iteration, remedy) if _says_something(each, remedy)]
     if not later:
         return Standing(
             remedy, iteration.number, RemedyState.APPLIED, _nothing_later(session, iteration, remedy), receipt
@@ -94,11 +116,13 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
     )
     state, reason = _state(iteration, newest, remedy, runs)
     deployed = newest.deployed(remedy.target)
+    is_undone = any(remedy.id in undone(each) for each in session.iterations)
     return Standing(
         remedy=remedy,
         iteration=iteration.number,
-        state=state,
-        reason=reason,
+        state=RemedyState.ROLLED_BACK if is_undone else state,
+        judged=state if is_undone else None,
+        reason=f"it was taken back: {reason}" if is_undone else reason,
         receipt=receipt,
         judged_in=newest.number,
         revision=deployed.revision if deployed and remedy.kind.seat is Seat.SERVICE else "",
@@ -107,6 +131,13 @@ def _judged(session: Session, iteration: Iteration, remedy: Remedy, _: str) -> S
         newly_red=runs.newly_red(remedy),
         together_with=tuple(other.id for other in cured(iteration) if other.id != remedy.id),
     )
+
+
+def _while_in_force(session: Session, iteration: Iteration, remedy: Remedy) -> Sequence[Iteration]:
+    """The iterations after the one that applied a remedy, up to that in which it was taken back."""
+    later = session.iterations[iteration.number :]
+    end = next((number for number, each in enumerate(later, start=1) if remedy.id in undone(each)), len(later))
+    return later[:end]
 
 
 def _says_something(iteration: Iteration, remedy: Remedy) -> bool:
@@ -159,6 +190,8 @@ def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> 
             return pending, f"not every suite met revision {new.revision}"
     if (doubt := _doubt(after, remedy)) is not None:
         return pending, doubt
+    if not remedy.tests:
+        return pending, "no test was red before it, so none can verify it"
     own = [run.get(name) for run in (runs.alone, runs.whole) for name in remedy.tests]
     if any(result is not None and result.outcome in RED_OUTCOMES for result in own):
         return RemedyState.REFUTED, "some of its tests are still red"

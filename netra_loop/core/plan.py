@@ -31,6 +31,7 @@ class Kind(Enum):
     DIAGNOSE = "diagnose"  # which causes explain the red tests
     ASK = "ask"  # may this remedy be applied
     CURE = "cure"  # apply it
+    UNDO = "undo"  # take it back
     VERIFY = "verify"  # run exactly the tests that it is to turn green
 
 
@@ -58,6 +59,7 @@ RESUME_CLASSES = {
     Kind.DIAGNOSE: ResumeClass.READ,
     Kind.ASK: ResumeClass.READ,
     Kind.CURE: ResumeClass.KEYED,
+    Kind.UNDO: ResumeClass.KEYED,
     Kind.VERIFY: ResumeClass.RERUN,
 }
 TESTING = frozenset({Kind.SUITE, Kind.VERIFY})
@@ -109,7 +111,11 @@ class OutsideProgram:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the targets live. endpoint is `google` or `embedded`; timeouts are for suites, in seconds by name."""
+    """Where the targets live. endpoint is `google` or `embedded`; timeouts are for suites, in seconds by name.
+
+    agent: the coding agent that is asked to repair what nothing else does. remedy_modes: for kinds of remedies that may
+    do less than `remedies` says. protect: what no remedy may change, beyond what is always protected.
+    """
 
     name: str
     endpoint: str
@@ -122,6 +128,9 @@ class Environment:
     deployer: Deployer = Deployer.AUTO
     diagnose: OutsideProgram | None = None
     compliance: Checker | None = None
+    agent: OutsideProgram | None = None
+    remedy_modes: Mapping[str, RemedyMode] = field(default_factory=dict)
+    protect: tuple[str, ...] = ()
 
     def target(self, name: str) -> Target:
         return next(target for target in self.targets if target.name == name)
@@ -315,11 +324,12 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """wall in seconds; remedies: how many may be applied in one session."""
+    """wall in seconds; remedies: how many may be applied in one session; agent: how often its agent may be asked."""
 
     wall: float
     iterations: int
     remedies: int = 10
+    agent: int = 3
 
 
 @dataclass(frozen=True, slots=True)

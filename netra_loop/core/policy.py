@@ -23,6 +23,7 @@ from netra_loop.core.agenda import (
 )
 from netra_loop.core.events import Act, Verdict
 from netra_loop.core.foreign import foreign_changes
+from netra_loop.core.ledger import RemedyState, is_useless, ledger
 from netra_loop.core.outcome import Colour, Outcome
 from netra_loop.core.plan import TESTING, Kind, RemedyMode, ResumeClass, UserMode, When
 from netra_loop.core.remediation import user_mode
@@ -30,10 +31,13 @@ from netra_loop.core.session import Iteration, Session, cured
 from netra_loop.core.verdict import conclude, failing, stopped
 
 BUDGET_EXIT = 5
+REVIEW_EXIT = 6
 FOREIGN_EXIT = 9
 UNKNOWN_EXIT = 7
 _TAKES_SLOT = TESTING | {Kind.CONTROL}
-_AWAY_FROM_TARGETS = frozenset({Kind.CONTROL, Kind.LOGS, Kind.COMPLIANCE, Kind.DIAGNOSE, Kind.ASK, Kind.CURE})
+_AWAY_FROM_TARGETS = frozenset(
+    {Kind.CONTROL, Kind.LOGS, Kind.COMPLIANCE, Kind.DIAGNOSE, Kind.ASK, Kind.CURE, Kind.UNDO}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _halted(session: Session, halt: _Halt) -> Decision:
     if adrift or stops or session.running:
         return Decision((*adrift, *stops))
     shifts = tuple(Start(act) for act in _last_shifts(session, halt))
-    return Decision(shifts or (Finish(stopped(session, halt.why, halt.exit_code)),))
+    return Decision(shifts or (_finish(session, stopped(session, halt.why, halt.exit_code)),))
 
 
 def _last_shifts(session: Session, halt: _Halt) -> Iterator[Act]:
@@ -185,12 +189,21 @@ def _starts(session: Session) -> tuple[Start, ...]:
 
 def _closing(session: Session, iteration: Iteration) -> tuple[Act, ...]:
     """What follows when the phases are over: shift the traffic to what is proven, or see what can be done about red."""
+    if undos := _undos(session, iteration):
+        return undos
     is_green = conclude(session).colour is Colour.GREEN
     shifts = tuple(_shifts(session, iteration, promoting=is_green))
     if shifts or is_green or _was_proven(session, iteration):
         return shifts
     is_diagnosed = bool(iteration.of_kind(Kind.DIAGNOSE))
     return () if is_diagnosed and not _has_progress(session) else after_red(session, iteration)
+
+
+def _undos(session: Session, iteration: Iteration) -> tuple[Act, ...]:
+    """What this iteration has shown to be of no use, or to break something, is taken back."""
+    begun = {record.act.subject for record in iteration.of_kind(Kind.UNDO)}
+    useless = (line.remedy.id for line in ledger(session) if is_useless(line, iteration.number))
+    return tuple(follow_up(session, iteration.number, Kind.UNDO, remedy) for remedy in useless if remedy not in begun)
 
 
 def _was_proven(session: Session, iteration: Iteration) -> bool:
@@ -253,16 +266,29 @@ def _iteration_over(session: Session) -> tuple[Move, ...]:
     verdict = conclude(session)
     number, allowed = len(session.iterations), session.plan.budget.iterations
     if verdict.colour in (Colour.GREEN, Colour.UNSAFE):
-        return (Finish(verdict),)
+        return (_finish(session, verdict),)
     if cured(session.iterations[-1]):
         return (Begin(number + 1),)
+    return (_finish(session, _given_up(session, verdict, number, allowed)),)
+
+
+def _given_up(session: Session, verdict: Verdict, number: int, allowed: int) -> Verdict:
     if not _has_progress(session):
-        return (Finish(stopped(session, "no progress", BUDGET_EXIT)),)
+        return stopped(session, "no progress", BUDGET_EXIT)
     if 1 < allowed <= number:
-        return (Finish(stopped(session, "the iterations are spent", BUDGET_EXIT)),)
+        return stopped(session, "the iterations are spent", BUDGET_EXIT)
     if verdict.colour is Colour.RED and allowed > 1 and session.plan.remedies is not RemedyMode.OFF:
-        return (Finish(stopped(session, "not repaired", BUDGET_EXIT)),)
-    return (Finish(verdict),)
+        return stopped(session, "not repaired", BUDGET_EXIT)
+    return verdict
+
+
+def _finish(session: Session, verdict: Verdict) -> Finish:
+    """The end; where a remedy needs a person it says so, unless something worse does."""
+    waiting = [line.remedy.id for line in ledger(session) if line.state is RemedyState.NEEDS_REVIEW]
+    if not waiting or verdict.exit_code > REVIEW_EXIT:
+        return Finish(verdict)
+    reason = f"a person must look at {', '.join(waiting)}; {verdict.reason}"
+    return Finish(replace(verdict, reason=reason, exit_code=REVIEW_EXIT))
 
 
 def _has_progress(session: Session) -> bool:

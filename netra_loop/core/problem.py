@@ -76,7 +76,8 @@ class Problem:
 class Remedy:
     """One bounded change against a problem. id is its own in the session, the same for the same change.
 
-    refusal says why the bounds forbid it, and is empty otherwise. permanent is the line that would make it last.
+    refusal says why the bounds forbid it, and is empty otherwise. permanent is the line that would make it last. Of
+    what changes code: file, key and argv as its cause tells them; commit: the one to go back to.
     """
 
     id: str
@@ -90,6 +91,10 @@ class Remedy:
     figures: Mapping[str, int | float] = field(default_factory=dict)
     refusal: str = ""
     permanent: str = ""
+    file: str = ""
+    key: str = ""
+    argv: tuple[str, ...] = ()
+    commit: str = ""
 
     @property
     def change(self) -> str:
@@ -153,8 +158,15 @@ class Diagnosed:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A remedy was applied: what was changed, from what to what."""
+    """What was done for a remedy: what was changed, from what to what.
+
+    Of what changes code: the commit in the session's copy, empty where nothing was committed; the diff; why a person
+    must look at it first, empty where nobody must.
+    """
 
     remedy: str
     before: Mapping[str, str]
     after: Mapping[str, str]
+    commit: str = ""
+    diff: Artifact | None = None
+    violations: tuple[str, ...] = ()

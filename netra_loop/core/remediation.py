@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netra_loop.core.knowledge import RemedyKind, Seat
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, RemedyMode, UserMode
-from netra_loop.core.problem import Remedy
-from netra_loop.core.session import ActRecord, Iteration, Session, cured, diagnosed
+from netra_loop.core.plan import Kind, Plan, RemedyMode, UserMode
+from netra_loop.core.problem import Problem, Receipt, Remedy
+from netra_loop.core.session import ActRecord, Iteration, Session, cured, diagnosed, undone
 from netra_loop.core.target import Target
 
 GOES_FIRST = "another remedy for some of the same tests goes first"
 SAME_VARIABLE = "another remedy for the same variable goes first"
+REMEDIES_ARE_OFF = "remedies are off"
 
 
 def proposed(iteration: Iteration, remedy_id: str) -> Remedy:
@@ -22,19 +23,51 @@ def proposed(iteration: Iteration, remedy_id: str) -> Remedy:
 
 
 def applied(session: Session, number: int) -> tuple[Remedy, ...]:
-    """The remedies that an iteration works with: those applied before it began."""
-    return tuple(remedy for each in session.iterations[: number - 1] for remedy in cured(each))
+    """The remedies that an iteration works with: those applied before it began, and not taken back."""
+    earlier = session.iterations[: number - 1]
+    gone = {remedy for each in earlier for remedy in undone(each)}
+    return tuple(remedy for each in earlier for remedy in cured(each) if remedy.id not in gone)
+
+
+def tried(session: Session, number: int) -> tuple[Remedy, ...]:
+    """The remedies that somebody set about to apply before an iteration began, whatever came of it."""
+    return tuple(
+        proposed(each, record.act.subject)
+        for each in session.iterations[: number - 1]
+        for record in each.of_kind(Kind.CURE)
+        if record.result
+    )
 
 
 def changes_of(session: Session, number: int, target: str) -> tuple[Remedy, ...]:
     """The applied remedies that change what an iteration deploys for a target; of one variable the newest counts."""
-    ours = [r for r in applied(session, number) if r.kind is RemedyKind.SET_ENV and r.target == target]
-    return tuple({remedy.variable: remedy for remedy in ours}.values())
+    ours = [r for r in applied(session, number) if r.kind.seat is Seat.SERVICE and r.target == target]
+    return tuple({(r.kind, r.id if r.kind.changes_code else r.variable): r for r in ours}.values())
+
+
+def code_of(session: Session, number: int, target: str) -> str:
+    """The commit of the session's own copy that a target is deployed from; empty where it is the project's folder."""
+    changes = any(remedy.kind.changes_code for remedy in changes_of(session, number, target))
+    return _tip(session, number) if changes else ""
+
+
+def _tip(session: Session, number: int) -> str:
+    """The newest commit of the session's own copy before an iteration began."""
+    results = [record.result for each in session.iterations[: number - 1] for record in each.acts.values()]
+    receipts = (result.seen for result in reversed(results) if result and isinstance(result.seen, Receipt))
+    return next((receipt.commit for receipt in receipts if receipt.commit), "")
+
+
+def settings_of(session: Session, number: int, target: str) -> dict[str, str]:
+    """What an iteration gives a target beyond what its service has: memory, concurrency and the like, by name."""
+    ours = changes_of(session, number, target)
+    return {remedy.variable: remedy.after for remedy in ours if remedy.kind is RemedyKind.SET_RESOURCES}
 
 
 def variables_of(session: Session, number: int, target: str) -> dict[str, str | None]:
     """What an iteration tells a target: where its dependencies are, its declared variables, changed by remedies."""
-    changed = {remedy.variable: remedy.after for remedy in changes_of(session, number, target)}
+    ours = changes_of(session, number, target)
+    changed = {remedy.variable: remedy.after for remedy in ours if remedy.kind is RemedyKind.SET_ENV}
     return declared_variables(session.plan.environment.target(target)) | changed
 
 
@@ -72,7 +105,13 @@ def is_agreed(session: Session, iteration: Iteration, remedy: Remedy) -> bool:
     """Whether a remedy may be applied without asking, or a person agreed to it."""
     asked = answer_to(iteration, remedy)
     agreed = asked is not None and asked.result is not None and asked.result.outcome is Outcome.PASSED
-    return agreed or session.plan.remedies is not RemedyMode.ASK
+    return agreed or mode_of(session.plan, remedy.kind) is RemedyMode.APPLY
+
+
+def mode_of(plan: Plan, kind: RemedyKind) -> RemedyMode:
+    """What may be done with remedies of a kind: what the plan says, or less where the environment says so."""
+    modes = list(RemedyMode)
+    return min(plan.remedies, plan.environment.remedy_modes.get(kind.value, plan.remedies), key=modes.index)
 
 
 def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy, str]]:
@@ -82,11 +121,11 @@ def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy,
     way.
     """
     found = diagnosed(iteration)
-    tried = applied(session, iteration.number)
-    left = session.plan.budget.remedies - len(tried)
+    before = tried(session, iteration.number)
+    left = session.plan.budget.remedies - len(before)
     taken: set[object] = set()
     for remedy in found.remedies if found else ():
-        reason = remedy.refusal or _obstacle(session, iteration, remedy, tried)
+        reason = remedy.refusal or _obstacle(session, iteration, remedy, before)
         place = (remedy.kind, remedy.target, remedy.variable)
         if not reason and taken & set(remedy.tests):
             reason = GOES_FIRST
@@ -100,15 +139,19 @@ def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy,
         yield remedy, reason
 
 
-def _obstacle(session: Session, iteration: Iteration, remedy: Remedy, tried: tuple[Remedy, ...]) -> str:
+def _obstacle(session: Session, iteration: Iteration, remedy: Remedy, before: Sequence[Remedy]) -> str:
     plan = session.plan
-    if plan.remedies is RemedyMode.OFF:
-        return "remedies are off"
-    if any(remedy.changes_the_same(other) for other in tried):
-        return "it was applied before and its tests are red again"
+    if mode_of(plan, remedy.kind) is RemedyMode.OFF:
+        return REMEDIES_ARE_OFF
+    if any(remedy.changes_the_same(other) for other in before):
+        return "it was tried before and its tests are red again"
     deployed = {step.subject for step in plan.steps if step.kind is Kind.DEPLOY and step.id in plan.selected}
     if remedy.kind.seat is Seat.SERVICE and remedy.target not in deployed:
         return f"{remedy.target} is not deployed in this session"
+    if remedy.kind.changes_code and (session.git is None or session.git.dirty):
+        return "the project's commit does not hold all that is deployed, so code can only be changed after a commit"
+    if remedy.kind is RemedyKind.AGENT and plan.budget.agent <= sum(r.kind is RemedyKind.AGENT for r in before):
+        return "the agent's calls of the budget are spent"
     if iteration.number >= plan.budget.iterations:
         return "no iteration is left to verify it in"
     return refusal_of(iteration, remedy)
@@ -120,6 +163,39 @@ def refusal_of(iteration: Iteration, remedy: Remedy) -> str:
     if asked is None or asked.result is None or asked.result.outcome is Outcome.PASSED:
         return ""
     return "; ".join(asked.result.reasons)
+
+
+def for_the_agent(session: Session, problems: Sequence[Problem], remedies: Sequence[Remedy]) -> Iterator[Remedy]:
+    """What the environment's agent is to repair: red tests of a service with a source, which nothing else treats.
+
+    Each attempt at a problem is a remedy of its own.
+    """
+    if session.plan.environment.agent is None:
+        return
+    treated = {name for remedy in remedies if not remedy.refusal for name in remedy.tests}
+    before = tried(session, len(session.iterations))
+    for problem in problems:
+        target = next(_sources(session.plan, problem), None)
+        if target is None or treated & set(problem.tests):
+            continue
+        attempts = sum(each.kind is RemedyKind.AGENT and each.problem == problem.id for each in before)
+        yield Remedy(
+            id="",
+            problem=problem.id,
+            kind=RemedyKind.AGENT,
+            target=target.name,
+            variable="source",
+            before="as it is",
+            after=f"what the agent makes of it, attempt {attempts + 1}",
+            tests=problem.tests,
+            permanent="merge the session's branch",
+        )
+
+
+def _sources(plan: Plan, problem: Problem) -> Iterator[Target]:
+    """The services with a source that a problem's tests were pointed at."""
+    names = dict.fromkeys(name for test in problem.tests for name in plan.suite(test.suite).targets)
+    return (target for name in names if (target := plan.environment.target(name)).source)
 
 
 def answer_to(iteration: Iteration, remedy: Remedy) -> ActRecord | None:

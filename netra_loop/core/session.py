@@ -303,6 +303,12 @@ def cured(iteration: Iteration) -> tuple[Remedy, ...]:
     return tuple(remedy for remedy in (found.remedies if found else ()) if remedy.id in done)
 
 
+def undone(iteration: Iteration) -> frozenset[str]:
+    """The ids of the remedies that were taken back at the end of an iteration."""
+    records = iteration.of_kind(Kind.UNDO)
+    return frozenset(r.act.subject for r in records if r.result and r.result.outcome is Outcome.PASSED)
+
+
 def suite_seen(record: ActRecord) -> SuiteSeen | None:
     """What is known of a suite's process once its act ended."""
     seen = record.result.seen if record.result else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from netra_loop.core.logs import LogsSeen
 
+VARIABLE = "variable "  # before the names of those that changed
 MOST_PATHS = 20  # files of a change that are named
 
 

@@ -107,7 +107,8 @@ class Scene:
     statuses: how the requests of a test were answered, by the test's trace.
 
     silent: those of them that red tests were pointed at and whose log has nothing at all. refuted: by earlier
-    sessions.
+    sessions. settings: what each target may use. good_commits: of each target that is built from source, the newest
+    other commit that a session proved good.
     """
 
     failures: tuple[Failure, ...]
@@ -125,6 +126,8 @@ class Scene:
     requests: tuple[Requests, ...] = ()
     statuses: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     refuted: tuple[Refuted, ...] = ()
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    good_commits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def traces(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from netra_loop.core.history import retried_tests
 from netra_loop.core.ledger import Standing, ledger
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.plan import Kind
-from netra_loop.core.problem import Problem, Why
+from netra_loop.core.problem import Problem, Receipt, Why
 from netra_loop.core.remediation import to_verify
 from netra_loop.core.results import red_tests, results_of
 from netra_loop.core.session import Iteration, Session, diagnosed
@@ -18,7 +18,7 @@ from netra_loop.views.history import sightings_told
 from netra_loop.views.told import act_told, evidence_told, test_told
 
 Document = dict[str, Any]
-FOLLOW_UPS = (Kind.DIAGNOSE, Kind.ASK, Kind.CURE)
+FOLLOW_UPS = (Kind.DIAGNOSE, Kind.ASK, Kind.CURE, Kind.UNDO)
 
 
 def problems_of(session: Session) -> list[Document]:
@@ -36,7 +36,8 @@ def problems_of(session: Session) -> list[Document]:
 def _problem(session: Session, iteration: Iteration, problem: Problem, told_in: int) -> Document:
     ours = set(problem.tests)
     found = diagnosed(iteration)
-    proposed = {r.id for r in (found.remedies if found else ()) if ours & set(r.tests)}
+    remedies = found.remedies if found else ()
+    proposed = {remedy.id for remedy in remedies if remedy.problem == problem.id or ours & set(remedy.tests)}
     return {
         "id": problem.id,
         "iteration": iteration.number,
@@ -97,8 +98,18 @@ def _remedy(standing: Standing) -> Document:
         "tests": [name.test for name in remedy.tests],
         "expected": {"tests_passing": len(remedy.tests), "newly_red": 0},
         "measured": _measured(standing),
-        "receipt": {"before": dict(receipt.before), "after": dict(receipt.after)} if receipt else None,
+        "receipt": _receipt(receipt) if receipt else None,
         "permanent": remedy.permanent or None,
+    }
+
+
+def _receipt(receipt: Receipt) -> Document:
+    return asdict(receipt) | {
+        "before": dict(receipt.before),
+        "after": dict(receipt.after),
+        "commit": receipt.commit or None,
+        "diff": asdict(receipt.diff) if receipt.diff else None,
+        "violations": list(receipt.violations),
     }
 
 

@@ -183,7 +183,11 @@ def _details(remedy: Document) -> list[str]:
         together = codes(remedy["together_with"])
         lines.append(f"- applied together with {together}: only the tests tell their effects apart")
     if receipt:
-        lines += [f"- {when}: {_pairs(receipt[when])}" for when in ("before", "after")]
+        lines += [f"- {when}: {_pairs(receipt[when])}" for when in ("before", "after") if receipt[when]]
+        lines += [f"- needs a person: {code(violation)}" for violation in receipt["violations"]]
+        if diff := receipt["diff"]:
+            size = figure(diff["size"], "bytes")
+            lines.append(f"- diff: {size}, kept in {code(diff['ref'])}, sha256 {code(diff['sha256'])}")
     if remedy["permanent"]:
         lines.append(f"- the line that would make it permanent: {code(remedy['permanent'])}")
     return lines

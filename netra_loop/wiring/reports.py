@@ -90,4 +90,11 @@ def result_text_of(session: Session) -> str:
     return result_text(session)
 
 
-REPORTS: dict[str, Callable[[Session], str]] = {"md": worklog_text, "json": result_text_of}
+def issues_text(session: Session) -> str:
+    from netra_loop.views.issues import issues
+    from netra_loop.views.result import result_of
+
+    return issues(result_of(session))
+
+
+REPORTS: dict[str, Callable[[Session], str]] = {"md": worklog_text, "json": result_text_of, "issues": issues_text}

@@ -29,11 +29,14 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     from netra_loop.adapters.command import CommandRunner
     from netra_loop.adapters.compliance import ComplianceRunner
     from netra_loop.adapters.consult import Consultant
-    from netra_loop.adapters.cure import CureRunner
     from netra_loop.adapters.deploy import DeployRunner
     from netra_loop.adapters.diagnose import DiagnoseRunner
     from netra_loop.adapters.health import HealthRunner
     from netra_loop.adapters.prechecks import Prechecks
+    from netra_loop.adapters.remedies.code import CodeChanges, Sources
+    from netra_loop.adapters.remedies.cure import CureRunner, UndoRunner
+    from netra_loop.adapters.remedies.judge import judge
+    from netra_loop.adapters.remedies.workbench import Workbench
     from netra_loop.adapters.rollback import RollbackRunner
     from netra_loop.adapters.signals import Signals
     from netra_loop.adapters.suites.collecting import Collector
@@ -63,8 +66,10 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
     prechecks = Prechecks(place.project, folder, redactor, partial(collector.collect, slots=endpoint.plan.slots))
     consultant = Consultant(place.project, folder, redactor)
     known = cloud if endpoint.is_up else None
+    bench = Workbench(place.project, folder)
+    code = CodeChanges(place.project, bench, folder, redactor, judge)
     return {
-        Kind.DEPLOY: DeployRunner(cloud, publisher, prechecks, place.project, folder),
+        Kind.DEPLOY: DeployRunner(cloud, publisher, prechecks, Sources(bench), place.project, folder),
         Kind.HEALTH: HealthRunner(cloud),
         Kind.WEBSOCKET: WebSocketRunner(cloud),
         Kind.SUITE: suites,
@@ -78,7 +83,8 @@ def runners(place: Place, folder: SessionFolder, endpoint: Endpoint, redactor: R
         Kind.ROLLBACK: RollbackRunner(cloud),
         Kind.DIAGNOSE: DiagnoseRunner(cloud, logs, signals, folder, redactor, consultant),
         Kind.ASK: AskRunner(),
-        Kind.CURE: CureRunner(),
+        Kind.CURE: CureRunner(code),
+        Kind.UNDO: UndoRunner(code),
     }
 
 

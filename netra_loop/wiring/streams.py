@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netra_loop.wiring.place import Place, Progress
-from netra_loop.wiring.reports import result_text_of, worklog_text
+from netra_loop.wiring.reports import issues_text, result_text_of, worklog_text
 
 if TYPE_CHECKING:
     from netra_loop.adapters.files import SessionFolder
@@ -42,6 +42,7 @@ def _readers(place: Place, folder: SessionFolder, progress: Progress) -> Sequenc
     files = [
         WholeFile("worklog", place.worklog(folder.id), worklog_text),
         WholeFile("result", folder.result, result_text_of),
+        WholeFile("issues", folder.issues, issues_text),
     ]
     return [*files, *_shown(progress)]
 

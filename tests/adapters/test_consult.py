@@ -13,8 +13,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from netra_loop.adapters.consult import LONGEST_WHY, MOST_SAID, Consultant
+from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.outside import LONGEST_WHY, MOST_SAID
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE
 from netra_loop.core.events import Event, HandleKnown

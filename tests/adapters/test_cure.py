@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
 
-from netra_loop.adapters.cure import CureRunner
+from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.remedies.code import CodeChanges
+from netra_loop.adapters.remedies.cure import CureRunner
+from netra_loop.adapters.remedies.workbench import Workbench
 from netra_loop.core.agenda import follow_up
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import Outcome
@@ -27,7 +32,9 @@ def cured(story: Story, remedy_id: str) -> tuple[Result, list[Event]]:
         return story.session
 
     act = follow_up(story.session, 1, Kind.CURE, remedy_id)
-    return anyio.run(CureRunner().run, act, story.session, say), said
+    folder = SessionFolder(Path("nowhere"))  # what changes no code needs none
+    code = CodeChanges(Path("nowhere"), Workbench(Path("nowhere"), folder), folder, Redactor(), lambda *_: ())
+    return anyio.run(CureRunner(code).run, act, story.session, say), said
 
 
 def red_with(*remedies: Remedy) -> Story:

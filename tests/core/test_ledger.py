@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.events import SessionResumed
-from netra_loop.core.ledger import RemedyState, Standing, ledger
+from netra_loop.core.ledger import RemedyState, Standing, is_useless, ledger
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
 from netra_loop.core.plan import Plan, RemedyMode, UserMode, Users
 from netra_loop.core.problem import Receipt, Remedy
@@ -22,6 +22,7 @@ ONE = raising("r1", "p1::a")
 OTHER = raising("r2", "p1::b", after="3.3", variable="OTHER_LIMIT")
 BOTH = raising("r2", "p1::a", "p1::b", after="3.3")
 LEASING = leasing("r1", "p1::a")
+CHEATING = Receipt("r1", {}, {}, violations=("a skip was added",))
 TWO_USERS = Users(("u1", "u2"), UserMode.SHARED)
 
 
@@ -103,6 +104,20 @@ NOT_APPLIED: dict[str, tuple[Callable[[], Story], list[tuple[str, str, str]]]] =
         ),
         [("r2", "deferred", "declined")],
     ),
+    "its attempt failed": (
+        lambda: proposed(ONE).does("cure-r1", Outcome.FAILED, "the diff is empty", seen=Receipt("r1", {}, {})),
+        [("r1", "open", "the diff is empty")],
+    ),
+    "its diff changes what only a person may change": (
+        lambda: proposed(ONE).does(
+            "cure-r1", Outcome.FAILED, "a skip", seen=Receipt("r1", {}, {}, violations=("skip",))
+        ),
+        [("r1", "needs_review", "a skip")],
+    ),
+    "its attempt broke": (
+        lambda: proposed(ONE).does("cure-r1", Outcome.ERRORED, "no disk"),
+        [("r1", "open", "no disk")],
+    ),
     "a diagnosis after it that does not propose it again": (
         lambda: proposed(OTHER).runs(WORSE).diagnoses(),
         [("r2", "open", "")],
@@ -117,6 +132,7 @@ def test_where_a_remedy_stands(tell: Callable[[], Story], expected: list[tuple[s
 
 UNPROVEN = "its tests have not all passed with proof, alone and in the whole run"
 MISSED = "not every test that had passed with proof before did so again"
+REGRESSED = "tests that were not red before it are red now"
 NOT_IN_IT = "no later revision contains it"
 
 
@@ -223,6 +239,14 @@ JUDGED: dict[str, tuple[Callable[[], Story], tuple[str, str]]] = {
     "a test of another suite is newly red": (
         lambda: after(["a", "b"], {"c": F}, alone=["a"]),
         ("regressed", "tests that were not red before it are red now"),
+    ),
+    "another test is newly red, so that it was taken back": (
+        lambda: after({"a": P, "b": F}, alone=["a"]).undoes("r1"),
+        ("rolled_back", f"it was taken back: {REGRESSED}"),
+    ),
+    "taken back, and its own test passes without it": (
+        lambda: after({"a": P, "b": F}, alone=["a"]).undoes("r1").runs(["a", "b"], revision=NEWEST),
+        ("rolled_back", f"it was taken back: {REGRESSED}"),
     ),
     "another test is red that was red before": (
         lambda: after({"a": P, "b": F}, alone=["a"], before=WORSE),
@@ -335,6 +359,41 @@ def test_a_regressed_line_names_what_is_newly_red() -> None:
 
     assert found.newly_red == named("events::c", "p1::b")
     assert (found.own_alone, found.own_whole) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("p1", "expected"),
+    [({"a": P, "b": F}, True), ({"a": F, "b": P}, True), (["a", "b"], False), ({"a": P, "b": N}, False)],
+    ids=["another is newly red", "its own is still red", "verified", "not judged yet"],
+)
+def test_useless_is_what_broke_something_or_helped_none_of_its_own_tests(
+    p1: dict[str, TestOutcome] | list[str], expected: bool
+) -> None:
+    alone = p1 if isinstance(p1, list) else {"a": p1["a"]}
+    assert is_useless(line(after(p1, alone=alone)), 2) is expected
+
+
+def test_a_remedy_that_turned_some_of_its_own_tests_green_is_refuted_and_stays() -> None:
+    story = after({"a": F, "b": P}, alone={"a": F, "b": P}, remedy=BOTH, before=WORSE, changes=("r2",))
+
+    assert line(story).state is RemedyState.REFUTED
+    assert not is_useless(line(story), 2)
+
+
+def test_what_was_taken_back_after_it_left_its_tests_red_counts_as_refuted() -> None:
+    story = after({"a": F, "b": P}, alone={"a": F}).undoes("r1")
+
+    assert line(story).state is RemedyState.ROLLED_BACK
+    assert line(story).is_refuted
+
+
+def test_a_remedy_for_a_step_alone_is_never_verified() -> None:
+    story = after(["a", "b"], remedy=raising("r1"))
+
+    assert (line(story).state, line(story).reason) == (
+        RemedyState.DEPLOYED,
+        "no test was red before it, so none can verify it",
+    )
 
 
 def test_what_did_not_run_is_not_told_as_nothing_passed() -> None:

@@ -22,6 +22,7 @@ from netra_loop.core.events import (
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
 from netra_loop.core.plan import Kind, OutsideProgram, Phase, Plan, RemedyMode, UserMode, Users, When
 from netra_loop.core.policy import Begin, Finish, Move, Start, Stop, decide
+from netra_loop.core.problem import Receipt
 from tests.stories import (
     START,
     Story,
@@ -29,6 +30,7 @@ from tests.stories import (
     fail_fast,
     knowing,
     leasing,
+    named,
     plan_of,
     raising,
     step,
@@ -458,6 +460,16 @@ ONE = raising("r1", "p1::a")
 OTHER = raising("r2", "p1::b", after="3.3", variable="OTHER_LIMIT")
 BOTH = raising("r2", "p1::a", "p1::b", after="3.3")
 REFUSED = raising("r1", "p1::a", refusal="the work takes longer than the cap allows")
+CHEATING = Receipt("r1", {}, {}, violations=("a skip was added",))
+NEWER = "backend-newer"
+
+
+def broken_by_one() -> Story:
+    """A session whose only remedy turned its own test green, and another red."""
+    broken = {"a": TestOutcome.PASSED, "b": TestOutcome.FAILED}
+    story = Story(knowing(usual_plan(3))).runs(RED).diagnoses(ONE).cures("r1")
+    return story.runs(broken, verifies={"p1": ["a"]}, revision=NEWER, changes=("r1",))
+
 
 REMEDIES: dict[str, tuple[Callable[[], Story], list[str]]] = {
     "red tests are diagnosed where causes are known": (after_red, ["start 1/diagnose"]),
@@ -591,6 +603,35 @@ REMEDIES: dict[str, tuple[Callable[[], Story], list[str]]] = {
     "an iteration that a remedy turned green is promoted": (
         lambda: after_red().diagnoses(BOTH).cures("r2").runs(verifies={"p1": ["a", "b"]}, changes=("r2",)),
         ["start 2/promote-backend"],
+    ),
+    "a remedy that broke something is taken back before anything else": (
+        lambda: broken_by_one(),
+        ["start 2/undo-r1"],
+    ),
+    "nothing follows while it is taken back": (lambda: broken_by_one().start("undo-r1"), []),
+    "it is taken back once": (lambda: broken_by_one().undoes("r1"), ["start 2/diagnose"]),
+    "a remedy that helped nothing is taken back": (
+        lambda: after_red().diagnoses(ONE).cures("r1").runs(RED, verifies={"p1": RED}, revision=NEWER, changes=("r1",)),
+        ["start 2/undo-r1"],
+    ),
+    "a remedy that a person must look at leaves red, and says so": (
+        lambda: after_red().diagnoses(ONE).does("cure-r1", Outcome.FAILED, "a skip", seen=CHEATING),
+        ["finish RED 6"],
+    ),
+    "others go on without it": (
+        lambda: after_red().diagnoses(ONE, OTHER).does("cure-r1", Outcome.FAILED, "a skip", seen=CHEATING).cures("r2"),
+        ["begin 2"],
+    ),
+    "green with others it still asks for a person": (
+        lambda: (
+            after_red()
+            .diagnoses(BOTH, replace(OTHER, id="r3", tests=named("events::c")))
+            .does("cure-r3", Outcome.FAILED, "a skip", seen=replace(CHEATING, remedy="r3"))
+            .cures("r2")
+            .runs(verifies={"p1": ["a", "b"]}, revision=NEWER, changes=("r2",))
+            .promotes()
+        ),
+        ["finish GREEN 6"],
     ),
     "one remedy after the other is asked about": (
         lambda: after_red(RemedyMode.ASK).diagnoses(ONE, OTHER),

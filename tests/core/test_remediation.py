@@ -8,24 +8,41 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.events import SessionResumed
+from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Kind, Phase, Plan, RemedyMode, UserMode, Users
-from netra_loop.core.problem import Remedy
+from netra_loop.core.problem import Receipt, Remedy
 from netra_loop.core.remediation import (
     answer_to,
     applied,
     changes_of,
     chosen,
+    code_of,
     considered,
     is_agreed,
+    mode_of,
     proposed,
     to_verify,
+    tried,
     user_mode,
     variables_of,
 )
 from netra_loop.core.session import cured, diagnosed
 from netra_loop.core.target import Dependency
-from tests.stories import BACKEND, FRONTEND, Story, knowing, leasing, named, plan_of, raising, step, suite, usual_plan
+from tests.stories import (
+    BACKEND,
+    FRONTEND,
+    Story,
+    knowing,
+    leasing,
+    named,
+    patching,
+    plan_of,
+    raising,
+    step,
+    suite,
+    usual_plan,
+)
 
 WORSE = {"a": TestOutcome.FAILED, "b": TestOutcome.FAILED}
 RED = {"a": TestOutcome.FAILED, "b": TestOutcome.PASSED}
@@ -38,14 +55,21 @@ TWO_USERS = Users(("u1", "u2"), UserMode.SHARED)
 OFF = "remedies are off"
 SPENT = "the remedies of the budget are spent"
 AFTER_ANOTHER = "another remedy for some of the same tests goes first"
-AGAIN = "it was applied before and its tests are red again"
+AGAIN = "it was tried before and its tests are red again"
 LAST = "no iteration is left to verify it in"
 NOT_DEPLOYED = "backend is not deployed in this session"
+NO_COMMIT = "the project's commit does not hold all that is deployed, so code can only be changed after a commit"
 REFUSAL = "the work takes longer than the cap allows"
 
 
 def plan(mode: RemedyMode = RemedyMode.APPLY, *, iterations: int = 3, remedies: int = 10) -> Plan:
     return knowing(usual_plan(iterations), mode, remedies=remedies, users=TWO_USERS)
+
+
+def with_mode(mode: RemedyMode, kind: RemedyKind = RemedyKind.PATCH) -> Plan:
+    """A plan that applies remedies, in an environment that allows less for one kind."""
+    environment = replace(plan().environment, remedy_modes={kind.value: mode})
+    return replace(plan(), environment=environment)
 
 
 def reasons(story: Story) -> dict[str, str]:
@@ -122,6 +146,50 @@ CONSIDERED: dict[str, tuple[Callable[[], Story], Mapping[str, str]]] = {
     "another service than the iteration before": (
         lambda: second(raising("r2", "p1::a", target="frontend")),
         {"r2": "frontend is not deployed in this session"},
+    ),
+    "what was tried, whatever came of it": (
+        lambda: (
+            Story(plan())
+            .runs(WORSE)
+            .diagnoses(ONE, OTHER)
+            .does("cure-r1", Outcome.FAILED, "the diff is empty")
+            .cures("r2")
+            .runs(RED, verifies={"p1": RED}, changes=("r2",))
+            .diagnoses(ONE)
+        ),
+        {"r1": AGAIN},
+    ),
+    "an attempt that failed is one of the budget": (
+        lambda: (
+            Story(plan(remedies=2))
+            .runs(WORSE)
+            .diagnoses(ONE, OTHER)
+            .does("cure-r1", Outcome.FAILED, "the diff is empty")
+            .cures("r2")
+            .runs(RED, verifies={"p1": RED}, changes=("r2",))
+            .diagnoses(raising("r3", "p1::a", after="9"))
+        ),
+        {"r3": SPENT},
+    ),
+    "code where the commit holds everything": (lambda: diagnosed_with(patching("r1", "p1::a")), {"r1": ""}),
+    "code where the project has no commit": (
+        lambda: Story(plan(), commit="").runs(WORSE).diagnoses(patching("r1", "p1::a")),
+        {"r1": NO_COMMIT},
+    ),
+    "an agent whose calls are spent": (
+        lambda: (
+            Story(replace(plan(), budget=replace(plan().budget, agent=1)))
+            .runs(WORSE)
+            .diagnoses(patching("r1", "p1::a", kind=RemedyKind.AGENT))
+            .cures("r1")
+            .runs(RED, verifies={"p1": RED}, changes=("r1",))
+            .diagnoses(patching("r2", "p1::a", kind=RemedyKind.AGENT, after="attempt 2"))
+        ),
+        {"r2": "the agent's calls of the budget are spent"},
+    ),
+    "a kind that its environment has off": (
+        lambda: Story(with_mode(RemedyMode.OFF)).runs(WORSE).diagnoses(ONE, patching("r2", "p1::b")),
+        {"r1": "", "r2": OFF},
     ),
     "a service that is not deployed": (lambda: without_deploys(ONE), {"r1": NOT_DEPLOYED}),
     "users where nothing is deployed": (lambda: without_deploys(LEASING), {"r1": ""}),
@@ -338,3 +406,34 @@ def test_two_remedies_make_the_same_change_when_what_is_changed_and_to_what_is_t
     other: Remedy, expected: bool
 ) -> None:
     assert ONE.changes_the_same(other) is expected
+
+
+def test_what_was_taken_back_is_not_worked_with_any_more_and_was_tried() -> None:
+    story = Story(plan()).runs(WORSE).diagnoses(ONE, OTHER).cures("r1", "r2").runs(RED, changes=("r1", "r2"))
+    story.undoes("r1").begin()
+
+    assert [remedy.id for remedy in applied(story.session, 2)] == ["r1", "r2"]
+    assert [remedy.id for remedy in applied(story.session, 3)] == ["r2"]
+    assert [remedy.id for remedy in tried(story.session, 3)] == ["r1", "r2"]
+    assert variables_of(story.session, 3, "backend") == {"OTHER_LIMIT": "3.3"}
+
+
+def test_code_comes_from_the_newest_commit_of_the_session_while_a_remedy_needs_it() -> None:
+    one, other = patching("r1", "p1::a"), patching("r2", "p1::b", after="as of def")
+    story = Story(plan(iterations=5)).runs(WORSE).diagnoses(one)
+    story.does("cure-r1", seen=Receipt("r1", {}, {}, commit="c1")).runs(WORSE, changes=("r1",)).diagnoses(other)
+    story.does("cure-r2", seen=Receipt("r2", {}, {}, commit="c2")).runs(WORSE, changes=("r1", "r2"))
+    story.does("undo-r1", seen=Receipt("r1", {}, {}, commit="c3")).begin()
+    story.does("undo-r2", seen=Receipt("r2", {}, {}, commit="c4")).begin()
+
+    assert [code_of(story.session, number, "backend") for number in (1, 2, 3, 4, 5)] == ["", "c1", "c2", "c3", ""]
+    assert code_of(story.session, 3, "frontend") == ""
+
+
+@pytest.mark.parametrize("mode", RemedyMode)
+def test_a_kind_may_do_less_than_the_plan_says_and_never_more(mode: RemedyMode) -> None:
+    asked = replace(with_mode(mode), remedies=RemedyMode.ASK)
+    expected = RemedyMode.OFF if mode is RemedyMode.OFF else RemedyMode.ASK
+
+    assert mode_of(asked, RemedyKind.PATCH) is expected
+    assert mode_of(asked, RemedyKind.SET_ENV) is RemedyMode.ASK

@@ -17,6 +17,8 @@ from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.prechecks import Prechecks
 from netra_loop.adapters.publish import ApiPublisher
 from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.remedies.code import Sources
+from netra_loop.adapters.remedies.workbench import Workbench
 from netra_loop.adapters.traffic import ShiftRunner
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import Event, Ticked
@@ -56,7 +58,8 @@ class Deploying:
         folder.artifacts.mkdir(parents=True)
         prechecks = Prechecks(self.folder, folder, Redactor(), nothing_collected)
         publisher = ApiPublisher(self.runs, None, self.folder)
-        self.deployer = DeployRunner(self.runs, publisher, prechecks, self.folder, folder)
+        sources = Sources(Workbench(self.folder, folder))
+        self.deployer = DeployRunner(self.runs, publisher, prechecks, sources, self.folder, folder)
 
     def say(self, event: Event) -> Session:
         return self.story.emit(event).session

@@ -42,20 +42,28 @@ _FIRST = ("failure", "step", "check")
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What a remedy needs: a why with this look in its cause, and keys that must or must not be there."""
+    """What a remedy needs: a why with this look in its cause, and which keys it takes and must have."""
 
-    look: str
+    look: str = ""
     needs: tuple[str, ...] = ()
-    forbids: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     because: str = ""
 
 
-_LEASE_USERS = _Rule("users", forbids=("value", "variable", "headroom", "cap"), because="it sets no variable")
-_SET_ENV = {
-    Derivation.P95: _Rule("slow_work", needs=("variable", "cap")),
-    Derivation.ADDRESS: _Rule(
-        "address", forbids=("variable", "headroom", "cap"), because="the dependency names its variable and its address"
+_KEYS = ("value", "variable", "headroom", "cap", "setting", "most", "file", "key", "to", "command")
+_RULES = {
+    (RemedyKind.LEASE_USERS, None): _Rule("users", because="it sets no variable"),
+    (RemedyKind.SET_ENV, Derivation.P95): _Rule("slow_work", ("variable", "cap"), ("headroom",)),
+    (RemedyKind.SET_ENV, Derivation.ADDRESS): _Rule(
+        "address", because="the dependency names its variable and its address"
     ),
+    (RemedyKind.SET_ENV, Derivation.LAST_GOOD): _Rule(takes=("variable",), because="the last good revision says it"),
+    (RemedyKind.SET_RESOURCES, Derivation.RAISED): _Rule(needs=("setting", "headroom", "most")),
+    (RemedyKind.RESTART, None): _Rule(because="it makes a new revision of the same"),
+    (RemedyKind.PATCH, Derivation.LAST_GOOD): _Rule(because="the last good commit says it"),
+    (RemedyKind.PATCH, None): _Rule(needs=("file",)),
+    (RemedyKind.CONFIG_EDIT, None): _Rule(needs=("file", "key", "to")),
+    (RemedyKind.COMMAND, None): _Rule(needs=("command",)),
 }
 
 
@@ -182,25 +190,50 @@ def _treatment(document: Document, place: Location, looks: Sequence[str]) -> Tre
     model = read(RemedyModel, document, place)
     if model is None:
         return None
-    if model.kind is RemedyKind.LEASE_USERS:
-        _check_rule(document, place, ("kind", model.kind.value), _LEASE_USERS, looks)
-    elif model.value is not None:
-        _check_rule(document, place, ("value", model.value.value), _SET_ENV[model.value], looks)
-    elif document.at((*place, "value")) is None and not has_unknown_keys(RemedyModel, document, place):
-        choices = " or ".join(derivation.value for derivation in Derivation)
-        document.report((*place, "value"), "'kind: set_env' needs 'value'", f"it is {choices}")
-    return Treatment(model.kind, model.value, model.variable, model.headroom, model.cap)
+    rule = _rule(document, place, model)
+    if rule is not None:
+        _check_rule(document, place, model, rule, looks)
+    return Treatment(
+        kind=model.kind,
+        derived=model.value,
+        variable=model.setting.value if model.setting else model.variable,
+        headroom=model.headroom,
+        cap=model.cap,
+        most=model.most,
+        file=model.file,
+        key=model.key,
+        value=model.to,
+        argv=model.command,
+    )
 
 
-def _check_rule(
-    document: Document, place: Location, chosen: tuple[str, str], rule: _Rule, looks: Sequence[str]
-) -> None:
-    key, word = chosen
+def _rule(document: Document, place: Location, model: RemedyModel) -> _Rule | None:
+    """The rule for a remedy's kind and value; a kind without a value that it needs is reported."""
+    values = [value.value for kind, value in _RULES if kind is model.kind and value]
+    who = quoted(f"kind: {model.kind.value}")
+    if model.kind is RemedyKind.AGENT:
+        hint = "the environment's 'agent' is asked where no cause has one"
+        document.report((*place, "kind"), f"{who} is no remedy of a cause", hint)
+    elif (rule := _RULES.get((model.kind, model.value if values else None))) is not None:
+        return rule
+    elif model.value is None:
+        if document.at((*place, "value")) is None and not has_unknown_keys(RemedyModel, document, place):
+            document.report((*place, "value"), f"{who} needs 'value'", f"it is {' or '.join(values)}")
+    else:
+        message = f"{who} takes no value {quoted(model.value.value)}"
+        document.report((*place, "value"), message, f"it is {' or '.join(values)}")
+    return None
+
+
+def _check_rule(document: Document, place: Location, model: RemedyModel, rule: _Rule, looks: Sequence[str]) -> None:
+    is_derived = model.value is not None and (model.kind, model.value) in _RULES
+    key, word = ("value", model.value.value) if is_derived and model.value else ("kind", model.kind.value)
+    taken = {*rule.needs, *rule.takes, *(("value",) if is_derived else ())}
     who = quoted(f"{key}: {word}")
-    if looks and all(looks) and rule.look not in looks:
+    if rule.look and looks and all(looks) and rule.look not in looks:
         document.report((*place, key), f"{who} needs a why with {quoted(rule.look)} in its cause")
-    for other in rule.forbids:
-        if document.at((*place, other)) is not None:
+    for other in _KEYS:
+        if document.at((*place, other)) is not None and other not in taken:
             document.report((*place, other), f"{who} takes no {quoted(other)}", rule.because, key=True)
     for other in rule.needs:
         if document.at((*place, other)) is None and not has_unknown_keys(RemedyModel, document, place):

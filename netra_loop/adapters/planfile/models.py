@@ -23,6 +23,7 @@ from netra_loop.core.plan import (
     UserMode,
     When,
 )
+from netra_loop.core.resources import Setting
 from netra_loop.core.target import AccessKind
 from netra_loop.core.target import Scalar as JsonScalar
 
@@ -65,6 +66,13 @@ Timeouts = Annotated[
     dict[Annotated[str, AfterValidator(servicevalues.timeout_name)], Duration],
     BeforeValidator(values.without_extensions),
 ]
+RemedyModes = Annotated[
+    dict[
+        Annotated[str, AfterValidator(values.one_of(*(kind.value for kind in RemedyKind)))],
+        Annotated[RemedyMode, PlainValidator(values.member_of(RemedyMode))],
+    ],
+    BeforeValidator(values.without_extensions),
+]
 Count = Annotated[int, PlainValidator(values.whole(0, 1_000_000))]
 PositiveCount = Annotated[int, PlainValidator(values.whole(1, 1_000_000))]
 Mappings = Annotated[object, PlainValidator(values.mapping)]
@@ -98,6 +106,7 @@ class BudgetModel(Model):
     wall: Duration = 8 * 3600.0
     iterations: Annotated[int, PlainValidator(values.whole(1, 100))] = 1
     remedies: Annotated[int, PlainValidator(values.whole(0, 100))] = 10
+    agent: Annotated[int, PlainValidator(values.whole(0, 100))] = 3
 
 
 class PromotionModel(Model):
@@ -158,16 +167,19 @@ class EnvironmentModel(Model):
     region: Id
     services: SomeMappings
     remedies: Annotated[RemedyMode, PlainValidator(values.member_of(RemedyMode))] = RemedyMode.OFF
+    remedy_modes: RemedyModes = Field(default_factory=dict)
+    protect: Words = ()
     deployer: Annotated[Deployer, PlainValidator(values.member_of(Deployer))] = Deployer.AUTO
     users: object = None
     timeouts: Timeouts = Field(default_factory=dict)
     diagnose: object = None
     compliance: object = None
+    agent: object = None
 
 
-class DiagnoseModel(Model):
+class ProgramModel(Model):
     command: Annotated[tuple[str, ...], PlainValidator(values.argv)]
-    timeout: Duration = 60.0
+    timeout: Annotated[float | None, PlainValidator(values.duration)] = None
     env: SuiteVariables = Field(default_factory=dict)
 
 
@@ -346,8 +358,16 @@ class SlowWorkModel(Model):
 
 
 class RemedyModel(Model):
+    """Which of the other keys there must be, its kind and its value decide."""
+
     kind: Annotated[RemedyKind, PlainValidator(values.member_of(RemedyKind))]
     value: Annotated[Derivation | None, PlainValidator(values.member_of(Derivation))] = None
+    setting: Annotated[Setting | None, PlainValidator(values.member_of(Setting))] = None
+    most: Line = ""
+    file: Line = ""
+    key: Line = ""
+    to: Annotated[str, PlainValidator(values.written)] = ""
+    command: Annotated[tuple[str, ...], PlainValidator(values.argv)] = ()
     variable: ServiceVariable = ""
     headroom: Annotated[float, PlainValidator(values.decimal(1, 10))] = 1.0
     cap: Annotated[float | None, PlainValidator(values.duration)] = None

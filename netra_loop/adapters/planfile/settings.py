@@ -10,11 +10,11 @@ from netra_loop.adapters.planfile.auth import read_access
 from netra_loop.adapters.planfile.dependencies import DependencyReader
 from netra_loop.adapters.planfile.models import (
     ComplianceModel,
-    DiagnoseModel,
     EndpointModel,
     EnvironmentModel,
     HealthModel,
     IdentityModel,
+    ProgramModel,
     ServiceModel,
     UsersModel,
     WebSocketModel,
@@ -30,6 +30,7 @@ from netra_loop.core.plan import Environment, OutsideProgram, Users
 from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000
+DIAGNOSE_TIMEOUT, AGENT_TIMEOUT = 60.0, 600.0  # seconds, for a program whose file says nothing
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")
 
 
@@ -44,8 +45,9 @@ def read_environment(document: Document, project: Path) -> Environment | None:
     environment = Path(document.file).stem
     model = read(EnvironmentModel, document, ())
     users = _users(document, ("users",))
-    diagnose = _diagnose(document, ("diagnose",))
     compliance = _compliance(document, ("compliance",))
+    diagnose = _program(document, ("diagnose",), DIAGNOSE_TIMEOUT)
+    agent = _program(document, ("agent",), AGENT_TIMEOUT)
     places = list(document.entries(("services",)))
     if len(places) > MAX_SERVICES:
         document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)
@@ -68,6 +70,9 @@ def read_environment(document: Document, project: Path) -> Environment | None:
         deployer=model.deployer,
         diagnose=diagnose,
         compliance=compliance,
+        agent=agent,
+        remedy_modes=model.remedy_modes,
+        protect=model.protect,
     )
 
 
@@ -81,11 +86,11 @@ def _users(document: Document, place: Location) -> Users | None:
     return Users(pool, model.mode)
 
 
-def _diagnose(document: Document, place: Location) -> OutsideProgram | None:
+def _program(document: Document, place: Location, timeout: float) -> OutsideProgram | None:
     if document.at(place) is None:
         return None
-    model = read(DiagnoseModel, document, place)
-    return OutsideProgram(model.command, model.timeout, model.env) if model else None
+    model = read(ProgramModel, document, place)
+    return OutsideProgram(model.command, model.timeout or timeout, model.env) if model else None
 
 
 def _compliance(document: Document, place: Location) -> Checker | None:

@@ -1,0 +1,178 @@
+"""Changes of a service's code: made in the session's own copy, judged as a diff, checked, committed; and taken back."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from anyio import to_thread
+
+from netra_loop.adapters.diagnose import scene_of
+from netra_loop.adapters.files import SessionFolder, write_whole
+from netra_loop.adapters.outside import Outside
+from netra_loop.adapters.redact import Redactor
+from netra_loop.adapters.remedies.configedit import with_key
+from netra_loop.adapters.remedies.workbench import Workbench, WorkbenchError
+from netra_loop.core.events import Act, Git, HandleKnown
+from netra_loop.core.knowledge import RemedyKind
+from netra_loop.core.outcome import Outcome
+from netra_loop.core.plan import Environment, OutsideProgram
+from netra_loop.core.problem import Receipt, Remedy
+from netra_loop.core.remediation import code_of
+from netra_loop.core.seen import Result
+from netra_loop.core.session import Session, diagnosed
+from netra_loop.core.target import Target
+from netra_loop.diagnosis.bundle import repair_bundle
+from netra_loop.ports import Say
+
+Judge = Callable[[str, Remedy, Environment], tuple[str, ...]]  # why a person must look at a diff first
+
+COMMAND_TIMEOUT = 300.0  # seconds
+BUNDLE = "{bundle}"  # in a program's arguments: the file that tells it what is red
+
+
+class CodeChanges:
+    def __init__(
+        self, project: Path, bench: Workbench, folder: SessionFolder, redactor: Redactor, judge: Judge
+    ) -> None:
+        self._project = project
+        self._bench = bench
+        self._folder = folder
+        self._redactor = redactor
+        self._judge = judge
+        self._outside = Outside(folder, redactor)
+
+    async def make(self, act: Act, session: Session, remedy: Remedy, say: Say) -> Result:
+        """PASSED with the commit; FAILED where there is no diff, or one that a person must look at first.
+
+        After a crash a diff that was made is committed, and a program that had begun is not asked again: nobody knows
+        what it did, and its copy is thrown away.
+        """
+        record = session.record(act.id)
+        if "diff" not in record.handle and "asked" in record.handle:
+            return Result(Outcome.FAILED, ("the session ended while it was asked; its copy is discarded",))
+        assert session.git is not None
+        await to_thread.run_sync(self._bench.open, session.git.sha)
+        path = self._folder.path / record.handle["diff"] if "diff" in record.handle else self._diff_path(act, session)
+        if "diff" not in record.handle:
+            diff, failure = await self._diff(act, session, remedy, say)
+            write_whole(path, diff.encode("utf-8", "surrogateescape"), 0o600)
+            if failure or not diff:
+                return Result(Outcome.FAILED, (failure or "it changed nothing",), Receipt(remedy.id, {}, {}))
+            say(HandleKnown(act.id, {"diff": self._folder.reference(path)}))
+        diff = path.read_bytes().decode("utf-8", "surrogateescape")
+        target = session.plan.environment.target(remedy.target)
+        violations = self._judge(diff, remedy, session.plan.environment)
+        receipt = Receipt(remedy.id, {}, {}, diff=self._outside.kept(path), violations=violations)
+        if violations:
+            return Result(Outcome.FAILED, ("a person must look at it first", *violations), receipt)
+        commit = await to_thread.run_sync(self._bench.commit, diff, message_of(session, remedy), record.started)
+        return Result(Outcome.PASSED, (), await self._published(replace(receipt, commit=commit), target))
+
+    async def take_back(self, act: Act, session: Session, cured: Receipt) -> Result:
+        """PASSED with the commit that takes one back."""
+        assert session.git is not None
+        await to_thread.run_sync(self._bench.open, session.git.sha)
+        message = f"Take back {cured.commit[:12]}\n\nIt is of no use, or broke something: {session.id}, {act.id}"
+        started = session.record(act.id).started
+        commit = await to_thread.run_sync(self._bench.revert, cured.commit, message, started)
+        await to_thread.run_sync(self._bench.publish)
+        return Result(Outcome.PASSED, (), Receipt(cured.remedy, cured.after, cured.before, commit=commit))
+
+    async def _published(self, receipt: Receipt, target: Target) -> Receipt:
+        """The receipt, told where the commit is; without a branch it goes on, for the diff is kept."""
+        try:
+            branch = await to_thread.run_sync(self._bench.publish)
+        except WorkbenchError as error:
+            branch = f"(no branch: {error.message})"
+        name = f"{target.name}.source"
+        return replace(receipt, before={name: "the project's folder"}, after={name: f"{receipt.commit} on {branch}"})
+
+    def _diff_path(self, act: Act, session: Session) -> Path:
+        return self._folder.artifact_folder(act.id, session.record(act.id).attempt) / "change.diff"
+
+    async def _diff(self, act: Act, session: Session, remedy: Remedy, say: Say) -> tuple[str, str]:
+        """What a remedy would change, and why it came to nothing, empty where it did not."""
+        target = session.plan.environment.target(remedy.target)
+        if remedy.kind is RemedyKind.PATCH and remedy.commit:
+            return await to_thread.run_sync(self._bench.restoring_diff, remedy.commit, target.source), ""
+        if remedy.kind is RemedyKind.PATCH:
+            return (self._project / remedy.file).read_text("utf-8", "surrogateescape"), ""
+        if remedy.kind is RemedyKind.CONFIG_EDIT:
+            return await self._edited(remedy, target)
+        return await self._by_program(act, session, remedy, target, say)
+
+    async def _edited(self, remedy: Remedy, target: Target) -> tuple[str, str]:
+        place = await to_thread.run_sync(self._bench.disposable, remedy.id)
+        path = place / target.source / remedy.file
+        if not path.is_file() or path.is_symlink():
+            return "", f"{target.source} has no file {remedy.file}"
+        try:
+            path.write_text(with_key(path.name, path.read_text("utf-8"), remedy.key, remedy.after), "utf-8")
+        except ValueError as error:
+            return "", f"{remedy.file}: {error}"
+        return await to_thread.run_sync(self._bench.diff_of, remedy.id), ""
+
+    async def _by_program(
+        self, act: Act, session: Session, remedy: Remedy, target: Target, say: Say
+    ) -> tuple[str, str]:
+        """What a program changed in a copy of its own, told what is red; it is asked once, whatever happens."""
+        place = self._folder.artifact_folder(act.id, session.record(act.id).attempt)
+        copy = await to_thread.run_sync(self._bench.disposable, remedy.id)
+        bundle = place / "outside_bundle.txt"
+        write_whole(bundle, self._told(act, session, remedy, target).encode(), 0o600)
+        program = _program(remedy, session.plan.environment.agent, bundle)
+        say(HandleKnown(act.id, {"command": shlex.join(program.argv), "asked": "once"}))
+        said = await self._outside.run(
+            program,
+            cwd=copy,
+            reads=bundle,
+            place=place,
+            started=lambda pid: say(HandleKnown(act.id, {"pid": str(pid)})),
+        )
+        if failure := said.failure(program.timeout):
+            return "", failure
+        return await to_thread.run_sync(self._bench.diff_of, remedy.id), ""
+
+    def _told(self, act: Act, session: Session, remedy: Remedy, target: Target) -> str:
+        iteration = session.iterations[act.iteration - 1]
+        found = diagnosed(iteration)
+        problem = next(each for each in (found.problems if found else ()) if each.id == remedy.problem)
+        nonce, mask = secrets.token_hex(16), self._redactor.text
+        return repair_bundle(session, iteration, scene_of(session, iteration), problem, target.source, nonce, mask)
+
+
+def _program(remedy: Remedy, agent: OutsideProgram | None, bundle: Path) -> OutsideProgram:
+    """The program of a remedy, or the environment's agent, with the bundle's path where its arguments ask for it."""
+    if remedy.kind is RemedyKind.AGENT:
+        assert agent is not None
+        return replace(agent, argv=tuple(word.replace(BUNDLE, str(bundle)) for word in agent.argv))
+    return OutsideProgram(tuple(word.replace(BUNDLE, str(bundle)) for word in remedy.argv), COMMAND_TIMEOUT)
+
+
+def message_of(session: Session, remedy: Remedy) -> str:
+    """A commit's message: which problem, which session, on what evidence."""
+    tests = "\n".join(f"- {name.suite}: {name.test}" for name in remedy.tests)
+    return (
+        f"{remedy.target}: {remedy.kind.value} against {remedy.problem}\n\n{remedy.change}\n\n"
+        f"Red tests that it is for:\n{tests}\n\nSession: {session.id}, remedy {remedy.id}\n"
+    )
+
+
+class Sources:
+    """Where a target is deployed from: the project's folder, or the session's copy where a remedy changed its code."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+
+    def of(self, session: Session, number: int, target: Target) -> tuple[Target, Git | None]:
+        """The target with its source, and the commit that this is. Blocks; raises WorkbenchError."""
+        commit = code_of(session, number, target.name)
+        if not commit or session.git is None:
+            return target, session.git
+        self._bench.open(session.git.sha)
+        source = str(self._bench.at(commit) / target.source)
+        return replace(target, source=source), replace(session.git, sha=commit, dirty=False)

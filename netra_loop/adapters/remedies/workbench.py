@@ -1,0 +1,237 @@
+"""A session's own copy of the project's commit, in git of its own: code is changed there, never in the user's tree."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from netra_loop.adapters.files import SessionFolder
+from netra_loop.core.errors import LoopError
+
+BRANCH = "netra-loop/"
+MOST_BYTES = 10 * 1024 * 1024  # of a diff
+TIMEOUT = 120.0  # seconds for one command of git
+AGENT_FILES = (  # what coding agents read for instructions, and would obey
+    *("CLAUDE.md", "AGENTS.md", "GEMINI.md", ".claude", ".codex", ".cursor", ".cursorrules", ".gemini", ".mcp.json"),
+    *(".aider.conf.yml", ".aiderignore", ".windsurfrules", ".github/copilot-instructions.md"),
+)
+_NAME, _MAIL = "ultimate-test-deploy-loop", "noreply@localhost"
+_QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never")
+_DIFF = ("--binary", "--no-renames", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color")
+
+
+class WorkbenchError(LoopError):
+    """The copy cannot be made or changed; the user's repository is as it was."""
+
+    exit_code = 74
+
+
+class Workbench:
+    """Every method blocks, and raises WorkbenchError. Git runs without hooks, filters and anybody's configuration."""
+
+    def __init__(self, project: Path, folder: SessionFolder) -> None:
+        self._project = project
+        self._session = folder.id
+        self._root = folder.path / "bench"
+        self._git_dir = self._root / "tree.git"
+        self._tree = self._root / "tree"
+
+    def open(self, commit: str) -> None:
+        """Have the copy of a commit; one that a killed process has left half done is made whole, and keeps its commits.
+
+        Objects are read from the user's repository, where nothing is run and nothing written.
+        """
+        if not (self._git_dir / "ready").exists():
+            shutil.rmtree(self._root, ignore_errors=True)
+            self._tree.mkdir(parents=True)
+            _git(("init", "-q", "--template=", "-b", f"{BRANCH}{self._session}", "--bare", str(self._git_dir)))
+            self._do("config", "core.bare", "false")
+            objects = (self._project / self._ask_user("rev-parse", "--git-path", "objects")).resolve()
+            (self._git_dir / "objects/info/alternates").write_text(f"{objects}\n", "utf-8")
+            (self._git_dir / "prefix").write_text(self._ask_user("rev-parse", "--show-prefix"), "utf-8")
+            self._do("update-ref", "HEAD", commit)
+            (self._git_dir / "ready").touch()
+        self._do("reset", "-q", "--hard", "HEAD")
+        self._do("clean", "-q", "-ffdx")
+
+    @property
+    def project(self) -> Path:
+        """The project's folder in the copy."""
+        return self._tree / self._prefix
+
+    @property
+    def tip(self) -> str:
+        """The newest commit of the copy."""
+        return self._do("rev-parse", "HEAD").strip()
+
+    def at(self, commit: str) -> Path:
+        """The project's folder as of one of the copy's own commits, in a place that nothing else changes."""
+        place = self._root / commit
+        if not place.exists():
+            partial = self._root / f"{commit}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            self._checkout(commit, partial)
+            partial.rename(place)
+        return place / self._prefix
+
+    def disposable(self, name: str) -> Path:
+        """The project's folder in a throw-away copy of the tip, for an outside program.
+
+        It has a git dir of its own, without remote and hooks, and lacks what coding agents take instructions from.
+        """
+        place = self._root / f"throwaway-{name}"
+        shutil.rmtree(place, ignore_errors=True)
+        self._checkout("HEAD", place)
+        for instructions in AGENT_FILES:
+            for folder in {place, place / self._prefix}:
+                _remove(folder / instructions)
+        _git(("init", "-q", "--template="), cwd=place)
+        _git(("add", "-A", "-f"), cwd=place)
+        _git(("commit", "-q", "--no-verify", "-m", "as it is"), cwd=place, env=_signed(datetime.fromtimestamp(0, UTC)))
+        return place / self._prefix
+
+    def diff_of(self, name: str) -> str:
+        """What such a copy differs in from the tip, as a diff relative to the project; by our git dir, not by its own.
+
+        Ignored files, other folders and what coding agents take instructions from are left aside.
+        """
+        index = self._root / f"index-{name}"
+        index.unlink(missing_ok=True)
+        of_copy = {"GIT_INDEX_FILE": str(index)}
+        place = self._root / f"throwaway-{name}"
+        self._do("read-tree", "HEAD", env=of_copy)
+        self._do("add", "-A", "--", self._prefix or ".", env=of_copy, tree=place)
+        aside = [f":(exclude,top,glob){folder}{each}{end}" for folder in {"", self._prefix} for each in AGENT_FILES
+                 for end in ("", "/**")]  # fmt: skip
+        relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
+        return self._diff("--cached", relative, "HEAD", "--", ":/", *aside, env=of_copy)
+
+    def restoring_diff(self, commit: str, folder: str) -> str:
+        """What would make a folder of the project be as it was at a commit of the user's."""
+        relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
+        return self._diff(relative, "HEAD", commit, "--", f":/{self._prefix}{folder}")
+
+    def commit(self, diff: str, message: str, at: datetime) -> str:
+        """A commit with a diff that is relative to the project; the newest one, if it is that already."""
+        if self._do("log", "-1", "--format=%B").strip() == message.strip():
+            return self.tip
+        return self._committed(("apply", "--index", "--whitespace=nowarn"), diff, message, at)
+
+    def revert(self, commit: str, message: str, at: datetime) -> str:
+        """A new commit that takes one back; the newest one, if it is that already."""
+        if self._do("log", "-1", "--format=%B").strip() == message.strip():
+            return self.tip
+        relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
+        diff = self._diff(relative, f"{commit}^", commit)
+        return self._committed(("apply", "--index", "--whitespace=nowarn", "-R"), diff, message, at)
+
+    def publish(self) -> str:
+        """Give the user's repository our commits and a branch that names them; checked out is nothing.
+
+        The branch, whose name is told. One of that name that somebody else has moved is left as it is: WorkbenchError.
+        """
+        name = f"refs/heads/{BRANCH}{self._session}"
+        old = self._ask_user("for-each-ref", "--format=%(objectname)", name)
+        if old and self._do("merge-base", old, "HEAD").strip() != old:
+            raise WorkbenchError(
+                f"{name} holds something else", "rename it; the diffs are kept in the session's folder"
+            )
+        ours = self._do("rev-list", "--objects", "HEAD", "--not", old or self._base)
+        pack = self._run("pack-objects", "-q", "--stdout", given=ours.encode())
+        _git(("unpack-objects", "-q"), cwd=self._project, given=pack)
+        _git(("update-ref", name, self.tip, old or "0" * 40), cwd=self._project)
+        return name.removeprefix("refs/heads/")
+
+    @property
+    def _base(self) -> str:
+        """The user's commit that all of ours came after."""
+        own = self._do("rev-list", f"--author={_MAIL}", "HEAD").split()
+        return self._do("rev-parse", f"{own[-1]}^" if own else "HEAD").strip()
+
+    @property
+    def _prefix(self) -> str:
+        """Where in its repository the project is: empty, or with a / at its end."""
+        return (self._git_dir / "prefix").read_text("utf-8")
+
+    def _committed(self, apply: Sequence[str], diff: str, message: str, at: datetime) -> str:
+        self._do("reset", "-q", "--hard", "HEAD")
+        where = (f"--directory={self._prefix.rstrip('/')}",) if self._prefix else ()
+        self._run(*apply, *where, "-", given=diff.encode("utf-8", "surrogateescape"))
+        words = ("commit", "-q", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "-F", "-")
+        self._run(*words, given=message.encode(), env=_signed(at))
+        return self.tip
+
+    def _checkout(self, commit: str, place: Path) -> None:
+        place.mkdir(parents=True)
+        index = {"GIT_INDEX_FILE": str(self._root / f"index-{place.name}")}
+        self._do("read-tree", commit, env=index)
+        self._do("checkout-index", "-q", "-a", env=index, tree=place)
+
+    def _diff(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        found = self._run("diff", *_DIFF, *arguments, env=env)
+        if len(found) > MOST_BYTES:
+            raise WorkbenchError(f"the diff has {len(found)} bytes, {MOST_BYTES} are allowed")
+        return found.decode("utf-8", "surrogateescape")
+
+    def _do(self, *arguments: str, env: Mapping[str, str] | None = None, tree: Path | None = None) -> str:
+        return self._run(*arguments, env=env, tree=tree).decode("utf-8", "surrogateescape")
+
+    def _run(
+        self, *arguments: str, given: bytes = b"", env: Mapping[str, str] | None = None, tree: Path | None = None
+    ) -> bytes:
+        where = tree or self._tree
+        ours = {"GIT_DIR": str(self._git_dir), "GIT_WORK_TREE": str(where), **(env or {})}
+        return _git(arguments, cwd=where, given=given, env=ours)
+
+    def _ask_user(self, *arguments: str) -> str:
+        return _git(arguments, cwd=self._project).decode("utf-8", "surrogateescape").strip()
+
+
+def _git(
+    arguments: Sequence[str], *, cwd: Path | None = None, given: bytes = b"", env: Mapping[str, str] | None = None
+) -> bytes:
+    """What a command of git prints. Nothing of our environment but PATH, and no configuration but the repository's."""
+    surroundings = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": "/nonexistent",
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        **(env or {}),
+    }
+    command = ("git", *_QUIET, *arguments)
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=surroundings, input=given, capture_output=True, timeout=TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise WorkbenchError(f"git cannot be run: {error}", "is it installed?") from error
+    if done.returncode:
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+        raise WorkbenchError(f"git {shlex.join(arguments[:3])}: {last[0]}")
+    return done.stdout
+
+
+def _signed(at: datetime) -> dict[str, str]:
+    """The author of our commits, who is nobody, and their time: the same commit twice has one name."""
+    moment = f"@{int(at.timestamp())} +0000"
+    return {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", _NAME), ("EMAIL", _MAIL), ("DATE", moment))
+    }
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

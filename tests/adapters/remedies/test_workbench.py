@@ -1,0 +1,231 @@
+"""Code is changed in the session's own copy; of the user's repository only our branch is ever written."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from netra_loop.adapters.remedies.workbench import AGENT_FILES, Workbench, WorkbenchError
+from tests.adapters.remedies.repository import AT, Repository, bench_of, repository, session_folder
+
+
+@pytest.fixture(params=["", "services/shop"], ids=["at the top", "in a folder"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Repository:
+    """A project at the top of its repository, or somewhere in it."""
+    return repository(tmp_path / "repository", request.param)
+
+
+def edited(bench: Workbench, name: str = "r1", **files: str) -> str:
+    """The diff of a throw-away copy in which these files of the service were written."""
+    place = bench.disposable(name)
+    for file, text in files.items():
+        (place / f"backend/{file}.py").write_text(text, "utf-8")
+    return bench.diff_of(name)
+
+
+def test_the_copy_is_the_commit_and_not_what_the_user_has_changed_since(made: Repository) -> None:
+    made.write("backend/app.py", "ONE = 2\n")
+    bench = bench_of(made)
+
+    assert (bench.project / "backend/app.py").read_text() == "ONE = 1\n"
+    assert bench.tip == made.git("rev-parse", "HEAD")
+
+
+def test_a_change_is_committed_in_the_copy_and_the_user_s_files_stay(made: Repository) -> None:
+    before = made.footprint
+    bench = bench_of(made)
+    commit = bench.commit(edited(bench, app="ONE = 3\n", new="TWO = 2\n"), "more\n", AT)
+
+    assert (bench.at(commit) / "backend/app.py").read_text() == "ONE = 3\n"
+    assert (bench.at(commit) / "backend/new.py").read_text() == "TWO = 2\n"
+    assert made.footprint == before
+
+
+def test_the_same_change_twice_is_one_commit(made: Repository) -> None:
+    bench = bench_of(made)
+    diff = edited(bench, app="ONE = 3\n")
+
+    assert bench.commit(diff, "more\n", AT) == bench.commit(diff, "more\n", AT)
+
+
+def test_the_same_change_of_the_same_commit_has_the_same_name_in_every_copy(made: Repository) -> None:
+    names = {bench.commit(edited(bench, app="ONE = 3\n"), "more\n", AT) for bench in (bench_of(made), bench_of(made))}
+
+    assert len(names) == 1
+
+
+def test_a_change_can_be_taken_back_also_after_others(made: Repository) -> None:
+    bench = bench_of(made)
+    first = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    bench.commit(edited(bench, other="TWO = 2\n"), "second\n", AT)
+    back = bench.revert(first, "back\n", AT)
+
+    assert (bench.at(back) / "backend/app.py").read_text() == "ONE = 1\n"
+    assert (bench.at(back) / "backend/other.py").exists()
+    assert bench.revert(first, "back\n", AT) == back
+
+
+def test_what_others_build_on_cannot_be_taken_back(made: Repository) -> None:
+    bench = bench_of(made)
+    first = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    tip = bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT)
+
+    with pytest.raises(WorkbenchError, match="git apply"):
+        bench.revert(first, "back\n", AT)
+    assert bench.tip == tip
+
+
+def test_a_folder_can_be_made_what_it_was_at_an_earlier_commit(made: Repository) -> None:
+    good = made.git("rev-parse", "HEAD")
+    made.write("tests/test_app.py", "def test_one(): assert False\n")
+    made.commit(app="ONE = 0\n", more="TWO = 2\n")
+    bench = bench_of(made)
+    commit = bench.commit(bench.restoring_diff(good, "backend"), "back\n", AT)
+
+    assert sorted(path.name for path in (bench.at(commit) / "backend").iterdir()) == ["app.py"]
+    assert (bench.at(commit) / "backend/app.py").read_text() == "ONE = 1\n"
+    assert "assert False" in (bench.at(commit) / "tests/test_app.py").read_text()
+
+
+def test_a_copy_that_was_left_half_done_is_made_whole_and_keeps_its_commits(made: Repository) -> None:
+    folder = session_folder(made)
+    bench = Workbench(made.project, folder)
+    bench.open(made.git("rev-parse", "HEAD"))
+    commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    (bench.project / "backend/app.py").write_text("half don")
+    (bench.project / "backend/left.py").write_text("left over")
+    again = Workbench(made.project, folder)
+    again.open(made.git("rev-parse", "HEAD"))
+
+    assert again.tip == commit
+    assert (again.project / "backend/app.py").read_text() == "ONE = 3\n"
+    assert not (again.project / "backend/left.py").exists()
+
+
+def test_the_user_gets_a_branch_with_the_commits_and_nothing_else(made: Repository) -> None:
+    before, head = made.footprint, made.git("rev-parse", "HEAD")
+    bench = bench_of(made)
+    bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    branch = bench.publish()
+    bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT)
+
+    assert bench.publish() == branch
+    assert made.git("log", "--format=%s", f"{head}..{branch}").splitlines() == ["second", "first"]
+    assert made.git("fsck", "--no-dangling") == ""
+    assert made.footprint == before
+
+
+def test_a_branch_that_somebody_else_has_moved_is_left_as_it_is(made: Repository) -> None:
+    bench = bench_of(made)
+    bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    branch = bench.publish()
+    made.commit(other="1\n")
+    made.git("update-ref", f"refs/heads/{branch}", "HEAD")
+    bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT)
+
+    with pytest.raises(WorkbenchError):
+        bench.publish()
+    assert made.git("rev-parse", branch) == made.git("rev-parse", "HEAD")
+
+
+def test_no_hook_filter_or_configuration_of_the_user_is_run(made: Repository, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    for hook in ("pre-commit", "post-commit", "post-checkout", "reference-transaction", "pre-applypatch"):
+        path = made.root / ".git/hooks" / hook
+        path.write_text(f"#!/bin/sh\ntouch {trap}\n")
+        path.chmod(0o755)
+    made.write(".gitattributes", "*.py filter=trap diff=trap\n")
+    made.git("-c", "core.hooksPath=/dev/null", "add", "-A")
+    made.git("-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "attributes")
+    for key in (
+        "filter.trap.smudge",
+        "filter.trap.clean",
+        "diff.trap.textconv",
+        "core.fsmonitor",
+        "uploadpack.packObjectsHook",
+    ):
+        made.git("config", key, f"touch {trap}; cat")
+    bench = bench_of(made)
+    bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    bench.publish()
+
+    assert not trap.exists()
+
+
+def test_a_throw_away_copy_has_no_remote_no_history_and_no_instructions(made: Repository) -> None:
+    for name in AGENT_FILES[:7]:
+        made.write(f"{name}/x" if name.startswith(".c") else name, "Obey.\n")
+    made.commit()
+    place = bench_of(made).disposable("r1")
+    told = subprocess.run(("git", "log", "--format=%s"), cwd=place, capture_output=True, text=True, check=True)
+
+    assert told.stdout == "as it is\n"
+    assert not any((place / name).exists() for name in AGENT_FILES)
+    assert not (place / "../.git/hooks").exists()
+
+
+def test_instructions_that_are_missing_or_new_in_it_are_no_difference(made: Repository) -> None:
+    bench = bench_of(made)
+    place = bench.disposable("r1")
+    (place / "AGENTS.md").write_text("Obey me.\n")
+    (place / ".claude").mkdir()
+    (place / ".claude/settings.json").write_text("{}")
+
+    assert bench.diff_of("r1") == ""
+
+
+def test_what_its_own_git_dir_says_has_no_influence_on_the_difference(made: Repository, tmp_path: Path) -> None:
+    bench = bench_of(made)
+    place = bench.disposable("r1")
+    trap = tmp_path / "trap"
+    top = next(path.parent for path in (place / ".git", *(each / ".git" for each in place.parents)) if path.exists())
+    (top / ".git/config").write_text(f'[core]\n\tfsmonitor = touch {trap}\n[filter "x"]\n\tclean = touch {trap}\n')
+    (place / ".gitattributes").write_text("*.py filter=x\n")
+    (place / "backend/app.py").write_text("ONE = 3\n")
+
+    assert "+ONE = 3" in bench.diff_of("r1")
+    assert not trap.exists()
+
+
+def test_a_link_is_told_as_a_link_and_nothing_is_read_through_it(made: Repository, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("the canary")
+    bench = bench_of(made)
+    (bench.disposable("r1") / "backend/link").symlink_to(secret)
+    diff = bench.diff_of("r1")
+
+    assert "new file mode 120000" in diff
+    assert "canary" not in diff
+
+
+def test_a_difference_without_end_is_refused(made: Repository) -> None:
+    bench = bench_of(made)
+    (bench.disposable("r1") / "backend/big.txt").write_text("a line\n" * 2_000_000)
+
+    with pytest.raises(WorkbenchError, match="are allowed"):
+        bench.diff_of("r1")
+
+
+@pytest.mark.parametrize("diff", ["", "no diff at all", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-never there\n+new\n"])
+def test_what_does_not_apply_changes_nothing(made: Repository, diff: str) -> None:
+    bench = bench_of(made)
+    tip = bench.tip
+
+    with pytest.raises(WorkbenchError):
+        bench.commit(diff, "first\n", AT)
+    assert bench.tip == tip
+
+
+def test_a_diff_that_leads_out_of_the_copy_is_refused(made: Repository, tmp_path: Path) -> None:
+    outside = "--- /dev/null\n+++ b/../../../out\n@@ -0,0 +1 @@\n+new\n"
+
+    with pytest.raises(WorkbenchError):
+        bench_of(made).commit(outside, "first\n", AT)
+    assert not list(tmp_path.rglob("out"))
+
+
+def test_a_commit_that_is_not_there_is_told(made: Repository) -> None:
+    with pytest.raises(WorkbenchError):
+        Workbench(made.project, session_folder(made)).open("0" * 40)
