@@ -1,4 +1,4 @@
-"""Runs the red faults in a sample that git keeps and a session has proven good, remedies on, and prints what came of it."""
+"""Runs the red faults, remedies on, in a sample that git keeps and a session has proven good; tells what came of it."""
 
 from __future__ import annotations
 

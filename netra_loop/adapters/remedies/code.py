@@ -10,12 +10,15 @@ from pathlib import Path
 
 from anyio import to_thread
 
+from netra_loop.adapters.command import Told
+from netra_loop.adapters.compliance import ComplianceRunner
 from netra_loop.adapters.diagnose import scene_of
 from netra_loop.adapters.files import SessionFolder, write_whole
 from netra_loop.adapters.outside import Outside
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.remedies.configedit import with_key
 from netra_loop.adapters.remedies.workbench import Workbench, WorkbenchError
+from netra_loop.core.compliance import Checked, not_comparable
 from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
@@ -44,6 +47,7 @@ class CodeChanges:
         self._redactor = redactor
         self._judge = judge
         self._outside = Outside(folder, redactor)
+        self._checks = ComplianceRunner(project, folder, redactor)
 
     async def make(self, act: Act, session: Session, remedy: Remedy, say: Say) -> Result:
         """PASSED with the commit; FAILED where there is no diff, or one that a person must look at first.
@@ -69,8 +73,35 @@ class CodeChanges:
         receipt = Receipt(remedy.id, {}, {}, diff=self._outside.kept(path), violations=violations)
         if violations:
             return Result(Outcome.FAILED, ("a person must look at it first", *violations), receipt)
+        if (reasons := await self._compliance(act, session, diff, say)) is not None:
+            return Result(Outcome.FAILED, reasons, receipt)
         commit = await to_thread.run_sync(self._bench.commit, diff, message_of(session, remedy), record.started)
         return Result(Outcome.PASSED, (), await self._published(replace(receipt, commit=commit), target))
+
+    async def _compliance(self, act: Act, session: Session, diff: str, say: Say) -> tuple[str, ...] | None:
+        """Why the environment's checker speaks against a diff; None where it does not, or there is none.
+
+        What it found before already is no fault of the diff, as long as it looked at as many files.
+        """
+        checker = session.plan.environment.compliance
+        if checker is None:
+            return None
+        place = self._folder.artifact_folder(act.id, session.record(act.id).attempt)
+
+        async def checked(name: str, tree: Path) -> Result:
+            told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
+            return await self._checks.check(tree, checker, place / name, told, checker.timeout)
+
+        after = await checked("compliance.txt", await to_thread.run_sync(self._bench.applied, diff))
+        if after.outcome is Outcome.PASSED:
+            return None
+        if isinstance(after.seen, Checked) and after.outcome is Outcome.FAILED:
+            await to_thread.run_sync(self._bench.open, session.git.sha if session.git else "")
+            before = (await checked("compliance_before.txt", self._bench.project)).seen
+            earlier = before if isinstance(before, Checked) else None
+            if not not_comparable(after.seen, earlier) and earlier and earlier.violations == after.seen.violations:
+                return None
+        return ("the checker does not pass it", *after.reasons)
 
     async def take_back(self, act: Act, session: Session, cured: Receipt) -> Result:
         """PASSED with the commit that takes one back."""

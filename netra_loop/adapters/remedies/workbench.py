@@ -116,19 +116,25 @@ class Workbench:
         relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
         return self._diff(relative, "HEAD", commit, "--", f":/{self._prefix}{folder}")
 
+    def applied(self, diff: str) -> Path:
+        """The project's folder of the copy with a diff that is not committed; the next of its changes begins anew."""
+        self._apply(diff)
+        return self.project
+
     def commit(self, diff: str, message: str, at: datetime) -> str:
         """A commit with a diff that is relative to the project; the newest one, if it is that already."""
         if self._do("log", "-1", "--format=%B").strip() == message.strip():
             return self.tip
-        return self._committed(("apply", "--index", "--whitespace=nowarn"), diff, message, at)
+        self._apply(diff)
+        return self._committed(message, at)
 
     def revert(self, commit: str, message: str, at: datetime) -> str:
         """A new commit that takes one back; the newest one, if it is that already."""
         if self._do("log", "-1", "--format=%B").strip() == message.strip():
             return self.tip
         relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
-        diff = self._diff(relative, f"{commit}^", commit)
-        return self._committed(("apply", "--index", "--whitespace=nowarn", "-R"), diff, message, at)
+        self._apply(self._diff(relative, f"{commit}^", commit), "-R")
+        return self._committed(message, at)
 
     def publish(self) -> str:
         """Give the user's repository our commits and a branch that names them; checked out is nothing.
@@ -158,10 +164,14 @@ class Workbench:
         """Where in its repository the project is: empty, or with a / at its end."""
         return (self._git_dir / "prefix").read_text("utf-8")
 
-    def _committed(self, apply: Sequence[str], diff: str, message: str, at: datetime) -> str:
+    def _apply(self, diff: str, *how: str) -> None:
+        """Have the copy's files as at its tip but for a diff."""
         self._do("reset", "-q", "--hard", "HEAD")
         where = (f"--directory={self._prefix.rstrip('/')}",) if self._prefix else ()
-        self._run(*apply, *where, "-", given=diff.encode("utf-8", "surrogateescape"))
+        words = ("apply", "--index", "--whitespace=nowarn", *how, *where, "-")
+        self._run(*words, given=diff.encode("utf-8", "surrogateescape"))
+
+    def _committed(self, message: str, at: datetime) -> str:
         words = ("commit", "-q", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "-F", "-")
         self._run(*words, given=message.encode(), env=_signed(at))
         return self.tip

@@ -15,6 +15,7 @@ from netra_loop.adapters.remedies.code import CodeChanges
 from netra_loop.adapters.remedies.cure import CureRunner, UndoRunner
 from netra_loop.adapters.remedies.judge import judge
 from netra_loop.adapters.remedies.workbench import Workbench
+from netra_loop.core.compliance import Checker
 from netra_loop.core.events import ActEnded, Event, SessionResumed
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome, TestOutcome
@@ -261,3 +262,35 @@ def test_a_diff_that_was_made_when_the_session_died_is_committed_once(shop: Shop
     second = shop.again(AGENT)
 
     assert receipt(second).commit == receipt(first).commit
+
+
+COUNTING = (
+    "import glob; files = [open(name).read() for name in glob.glob('backend/*.py')]; "
+    "n, bad = len(files), sum('bad' in each for each in files)"
+)
+CHECKERS = {
+    "passes it": (f"{COUNTING}; print(n, 'files,', bad, 'bad'); raise SystemExit(bool(bad))", REPAIR, Outcome.PASSED),
+    "finds something new": (
+        f"{COUNTING}; print(n, 'files,', bad, 'bad'); raise SystemExit(bool(bad))",
+        'open("backend/app.py", "w").write("ONE = 2 # bad\\n")',
+        Outcome.FAILED,
+    ),
+    "finds what it found before": ("print('9 files, 3 bad'); raise SystemExit(1)", REPAIR, Outcome.PASSED),
+    "checks nothing": ("print('0 files, 0 bad')", REPAIR, Outcome.FAILED),
+    "contradicts itself": ("print('9 files, 3 bad')", REPAIR, Outcome.FAILED),
+    "does not say what it checked": ("print('100 % compliant')", REPAIR, Outcome.FAILED),
+}
+
+
+@pytest.mark.parametrize(("checker", "script", "expected"), CHECKERS.values(), ids=CHECKERS)
+def test_before_a_commit_stands_the_environment_s_checker_where_it(
+    shop: Shop, checker: str, script: str, expected: Outcome
+) -> None:
+    program = Checker((sys.executable, "-c", checker), "strict", r"(\d+) files", r"(\d+) bad")
+    environment = replace(shop.story.session.plan.environment, compliance=program)
+    shop.story._session = replace(shop.story.session, plan=replace(shop.story.session.plan, environment=environment))
+    result = shop.agent(script)
+
+    assert result.outcome is expected
+    assert bool(receipt(result).commit) is (expected is Outcome.PASSED)
+    assert expected is Outcome.PASSED or result.reasons[0] == "the checker does not pass it"
