@@ -17,7 +17,11 @@ def content_of(target: Target, project: Path) -> str:
     """A digest of a target's image, or of every file of its source folder; empty for an image without a digest."""
     if target.image:
         return target.image.partition("@")[2]
-    root = project / target.source
+    return digest_of(project / target.source)
+
+
+def digest_of(root: Path) -> str:
+    """A digest of every file below a folder, but for what git, Python and we keep there for ourselves."""
     lines = (f"{path.relative_to(root).as_posix()}\0{_told(path)}\n" for path in sorted(_files(root)))
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 

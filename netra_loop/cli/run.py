@@ -22,8 +22,8 @@ from netra_loop.wiring.sessions import as_asked, resume_session, run_session
 
 EXIT_CODES = (
     "Exit codes: 0 GREEN, 1 RED, 3 INCOMPLETE, 4 ERROR, 30 UNSAFE; 2 usage or plan invalid, 8 preflight failed, "
-    "75 locked (nothing touched); 5 budget spent, no progress or not repaired, 7 outcome of a once-only act unknown, "
-    "9 somebody else changed a service, "
+    "75 locked (nothing touched); 5 budget spent, no progress or not repaired, 6 a person must look at a remedy, "
+    "7 outcome of a once-only act unknown, 9 somebody else changed a service, "
     "70 internal error, 74 storage, 129/130/143 signal."
 )
 
@@ -50,6 +50,7 @@ def run(
     max_iterations: int | None = typer.Option(None, min=1, help="Passes from deploy to verdict at most."),
     budget: str | None = typer.Option(None, help="Wall time at most, like 30m or 8h."),
     no_deploy: bool = typer.Option(False, "--no-deploy", help="Test what serves now."),
+    read_only: bool = typer.Option(False, "--read-only", help="Change nothing, and prove it: 70 if anything did."),
     redeploy: bool = typer.Option(False, "--redeploy", help="Deploy also what already serves."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would run, and do nothing."),
     remedies: RemedyMode | None = typer.Option(None, help="What to do about causes; default the environment's."),
@@ -60,7 +61,8 @@ def run(
 ) -> None:
     """Deploy, check, test, find causes, apply remedies, again; promote what is proven; write the worklog."""
     place: Place = context.obj
-    ask = Ask(focus, env, plan, max_iterations, _budget(budget), not no_deploy, fail_fast, slots, remedies, redeploy)
+    wall = _budget(budget)
+    ask = Ask(focus, env, plan, max_iterations, wall, not no_deploy, fail_fast, slots, remedies, redeploy, read_only)
     asked = read_plan(place, ask)
     if dry_run:
         from netra_loop.views.dry_run import dry_run as told

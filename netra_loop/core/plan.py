@@ -336,7 +336,8 @@ class Budget:
 class Plan:
     """Everything a session may do. `selected` holds the ids of the steps that run, in focus or needed by it.
 
-    redeploys: every deploy step makes a revision, also where the one that serves is the same.
+    redeploys: every deploy step makes a revision, also where the one that serves is the same. read_only: nothing is to
+    change: no deploy, no remedy, no command of the plan.
     """
 
     name: str
@@ -347,6 +348,7 @@ class Plan:
     budget: Budget
     deploys: bool = True
     redeploys: bool = False
+    read_only: bool = False
     focus: str = "all"
     selected: frozenset[str] = frozenset()
     slots: int = 4
@@ -447,7 +449,7 @@ class Plan:
         return {step.id for need in seen for step in phases[need].steps if step.kind not in _TESTED}
 
     def _without_deploys(self, chosen: set[str]) -> frozenset[str]:
-        if self.deploys:
+        if self.deploys and not self.read_only:
             return frozenset(chosen)
-        changing = (Kind.DEPLOY, Kind.PROMOTE)
+        changing = (Kind.DEPLOY, Kind.PROMOTE, *((Kind.RUN,) if self.read_only else ()))
         return frozenset(step.id for step in self.steps if step.id in chosen and step.kind not in changing)

@@ -31,6 +31,7 @@ class Ask:
     slots: int | None = None
     remedies: RemedyMode | None = None
     redeploys: bool = False
+    read_only: bool = False
 
 
 def read_plan(place: Place, ask: Ask) -> Plan:
@@ -50,10 +51,13 @@ def read_plan(place: Place, ask: Ask) -> Plan:
         redeploys=ask.redeploys,
         fail_fast=ask.fail_fast,
         slots=ask.slots or plan.slots,
-        remedies=ask.remedies or plan.environment.remedies,
+        remedies=RemedyMode.OFF if ask.read_only else ask.remedies or plan.environment.remedies,
+        read_only=ask.read_only,
     ).focused(ask.focus)
     if not asked.selected:
-        raise UsageError(f"--focus {ask.focus} leaves nothing to do", "choose more, or leave --no-deploy out")
+        raise UsageError(
+            f"--focus {ask.focus} leaves nothing to do", "choose more, or leave --no-deploy and --read-only out"
+        )
     return asked
 
 

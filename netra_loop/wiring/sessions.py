@@ -24,6 +24,7 @@ from netra_loop.wiring.history import remember, remembered
 from netra_loop.wiring.ledger import read_ledger
 from netra_loop.wiring.place import Place, Progress
 from netra_loop.wiring.plans import redactor_of_our_environment, refuse_secrets
+from netra_loop.wiring.readonly import untouched
 from netra_loop.wiring.reports import before_of, rebuild_worklog, write_views
 from netra_loop.wiring.runners import runners
 from netra_loop.wiring.selection import last_collected
@@ -95,7 +96,8 @@ def run_session(
         with _session_lock(folder), open_stream(place, folder, clock, redactor, progress) as stream:
             write_views(place, stream.emit(opening))
             _keep_plan(folder, plan)
-            _drive(stream, runners(place, folder, endpoint, redactor), clock)
+            with untouched(place, plan, endpoint.url):
+                _drive(stream, runners(place, folder, endpoint, redactor), clock)
             return _told(place, stream.session)
 
 
@@ -130,7 +132,8 @@ def resume_session(place: Place, word: str, command: str, progress: Progress) ->
                     if endpoint.plan != plan:
                         raise PreflightError("what its services depend on listens elsewhere now", "run a new session")
                     stream.emit(SessionResumed(command))
-                    _drive(stream, runners(place, folder, endpoint, redactor), clock)
+                    with untouched(place, plan, endpoint.url):
+                        _drive(stream, runners(place, folder, endpoint, redactor), clock)
             return _told(place, stream.session)
 
 

@@ -280,3 +280,26 @@ def test_a_reader_of_the_output_that_goes_away_changes_nothing(project: Project)
     assert piped.wait(timeout=60) == 0
     assert piped.stderr.read() == b""
     assert [reader["reader"] for reader in project.result["unplugged_readers"]] == ["lines"]
+
+
+def test_a_read_only_session_changes_nothing_and_is_judged_by_what_serves(project: Project) -> None:
+    assert project.run().code == 0
+    serving, audit = project.serving, len(project.audit())
+    done = project.run("--read-only")
+
+    assert (done.code, project.result["verdict"]) == (0, "GREEN"), done.out + done.err
+    assert project.serving == serving
+    assert {each["method"] for each in project.audit()[audit:]} <= {"GET", "POST"}
+    steps = {
+        step["id"]: step["outcome"] for phase in project.result["iterations"][0]["phases"] for step in phase["steps"]
+    }
+    assert steps == {"deploy-backend": "skipped", "health-backend": "passed", "basics": "passed"}
+
+
+def test_a_read_only_session_that_finds_something_changed_ends_as_a_bug(project: Project) -> None:
+    assert project.run().code == 0
+    project.change("e2e/test_basics.py", "def test_items", "open('left', 'w').close()\n\ndef test_items")
+    done = project.run("--read-only")
+
+    assert done.code == 70
+    assert "a read-only session found these changed at its end: the project's files" in done.err
