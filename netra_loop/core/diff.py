@@ -86,7 +86,7 @@ class _Reader:
             elif line.startswith(("GIT binary patch", "Binary files ")):
                 is_binary = True
                 self._skip_binary()
-            elif modes.read(line) or line.startswith(("--- ", "+++ ")):
+            elif modes.read(line) or _names(line, path):
                 self.place += 1
             else:
                 raise ValueError(f"line {self.place + 1} of the diff is none of git's: {line[:80]!r}")
@@ -143,6 +143,16 @@ def _path(match: re.Match[str]) -> str:
     if not new or new.startswith("/") or any(part in ("", ".", "..") for part in parts) or not new.isprintable():
         raise ValueError(f"the diff has a path that is not below the project: {new!r}")
     return new
+
+
+def _names(line: str, path: str) -> bool:
+    """Whether a line names the file again, or that there is none; `git apply` believes this line, not the first."""
+    side, name = line[:4], line[4:].removesuffix("\t")
+    if name.startswith('"') and name.endswith('"'):
+        name = _unquoted(name[1:-1])
+    return {"--- ": f"a/{path}", "+++ ": f"b/{path}"}.get(side) == name or (
+        side in ("--- ", "+++ ") and name == "/dev/null"
+    )
 
 
 def _unquoted(path: str) -> str:

@@ -88,6 +88,7 @@ NO_DIFF = {
     "a way out in quotes": 'diff --git "a/backend/\\056\\056/x" "b/backend/\\056\\056/x"\nnew file mode 100644\n',
     "the root": "diff --git a//etc/passwd b//etc/passwd\nnew file mode 100644\n",
     "a control character": 'diff --git "a/backend/\\033[2J" "b/backend/\\033[2J"\nnew file mode 100644\n',
+    "another name below": "diff --git a/backend/a b/backend/a\n--- a/backend/a\n+++ b/tests/a\n@@ -1 +1 @@\n-1\n+2\n",
     "words after a hunk": "diff --git a/backend/a b/backend/a\n@@ -1 +1 @@\n-one\n+two\nand more\n",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -20,23 +20,34 @@ def with_key(name: str, text: str, key: str, value: str) -> str:
     parts = key.split(".")
     match PurePath(name).suffix or PurePath(name).name:
         case ".yaml" | ".yml":
-            edited = _in_yaml(text, parts, value)
-            _check(yaml.safe_load(text), yaml.safe_load(edited), parts)
+            return _sound(text, _in_yaml(text, parts, value), parts, _read_yaml)
         case ".json":
-            edited = _in_yaml(text, parts, _as_json(value))
-            _check(json.loads(text), json.loads(edited), parts)
+            spaced = text.replace("\t", " ")  # the parser of YAML tells where each value stands, and takes no tabs
+            return _sound(text, _in_yaml(spaced, parts, _as_json(value), written=text), parts, json.loads)
         case ".toml":
-            edited = _in_lines(text, parts, value, assign=r"\s*=\s*")
-            _check(tomllib.loads(text), tomllib.loads(edited), parts)
+            return _sound(text, _in_lines(text, parts, value, assign=r"\s*=\s*"), parts, tomllib.loads)
         case ".env":
-            edited = _in_lines(text, [key], value, assign="=")
+            return _in_lines(text, [key], value, assign="=")
         case other:
             raise ValueError(f"{other} is no format of configuration that is known: .yaml, .json, .toml, .env")
-    return edited
 
 
-def _in_yaml(text: str, parts: list[str], value: str) -> str:
-    """JSON is read the same way: its parser tells where each value stands."""
+def _sound(before: str, after: str, parts: list[str], read: Callable[[str], Any]) -> str:
+    """The text after the change. Raises ValueError unless it can be read and differs in nothing else."""
+    if _without(read(before), parts) != _without(read(after), parts):
+        raise ValueError(f"more than {'.'.join(parts)} would change")
+    return after
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"it cannot be read: {error}") from None
+
+
+def _in_yaml(text: str, parts: list[str], value: str, written: str = "") -> str:
+    """written: the same text, character by character, as it is to stay; JSON is read the same way."""
     try:
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -46,7 +57,8 @@ def _in_yaml(text: str, parts: list[str], value: str) -> str:
         node = next((inner for name, inner in pairs if name.value == part), None)
     if not isinstance(node, yaml.ScalarNode):
         raise ValueError(f"it has no value at {'.'.join(parts)}")
-    return f"{text[: node.start_mark.index]}{value}{text[node.end_mark.index :]}"
+    kept = written or text
+    return f"{kept[: node.start_mark.index]}{value}{kept[node.end_mark.index :]}"
 
 
 def _in_lines(text: str, parts: list[str], value: str, assign: str) -> str:
@@ -71,12 +83,6 @@ def _as_json(value: str) -> str:
     except ValueError:
         return json.dumps(value)
     return value
-
-
-def _check(before: Any, after: Any, parts: list[str]) -> None:
-    """Raise ValueError unless the two differ in nothing but the value at a key."""
-    if _without(before, parts) != _without(after, parts):
-        raise ValueError(f"more than {'.'.join(parts)} would change")
 
 
 def _without(tree: Any, parts: list[str]) -> Any:
