@@ -196,6 +196,19 @@ class Network(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """What somebody declared something to be worth: so much of a unit, and where that stands. Nothing is computed.
+
+    declared_for: the priority or suite that it was declared for; suites of one priority share one amount.
+    """
+
+    amount: float
+    unit: str
+    source: str
+    declared_for: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """A set of tests with one runner. Paths are relative to the project; timeout in seconds, always finite.
 
@@ -222,6 +235,7 @@ class Suite:
     exclusive: tuple[str, ...] = ()
     value: str = ""
     idle_timeout: float | None = None
+    worth: Worth | None = None
 
     @property
     def words(self) -> frozenset[str]:

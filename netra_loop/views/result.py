@@ -39,6 +39,7 @@ from netra_loop.views.problems import (
 from netra_loop.views.services import revisions_of, service_of
 from netra_loop.views.signals import signals_of
 from netra_loop.views.told import act_told, evidence_told, seconds_between, test_told
+from netra_loop.views.value import value_of
 
 SCHEMA_VERSION = 1
 
@@ -88,7 +89,7 @@ def result_of(session: Session) -> Document:
         "calibration": calibration_of(session),
         "signals": signals_of(session),
         "logs": [log for iteration in session.iterations for log in _logs(iteration)],
-        "value": _value(iterations),
+        "value": value_of(session.plan.suites, iterations[-1] if iterations else None),
         "previous": previous_of(session),
         "history": history_of(session),
         "compliance": compliance_of(session),
@@ -283,16 +284,3 @@ def _logs(iteration: Iteration) -> list[Document]:
         elif isinstance(seen, Diagnosed):
             found += [log_told(log) for log in seen.logs]
     return found
-
-
-def _value(iterations: Sequence[Document]) -> Document:
-    """The declared value of the newest iteration's suites: proven by a passed suite, else at risk."""
-    rows = [
-        s
-        for s in (iterations[-1]["suites"] if iterations else [])
-        if s["value"] and s["outcome"] not in (None, "skipped")
-    ]
-    told = {True: [], False: []}  # type: dict[bool, list[Document]]
-    for suite in rows:
-        told[suite["outcome"] == "passed"].append({"suite": suite["id"], "value": suite["value"]})
-    return {"at_risk": told[False], "proven": told[True]}

@@ -19,6 +19,7 @@ from netra_loop.views.markdown import codes, evidence, figure, table
 from netra_loop.views.patterns import of_good_session, patterns
 from netra_loop.views.signals import signals
 from netra_loop.views.story import consulted, ledger, overview, problem
+from netra_loop.views.value import value_told
 
 Document = dict[str, Any]
 
@@ -343,8 +344,7 @@ def _analysis(document: Document) -> list[str]:
         lines += ["", f"Most suites at the same time: {figure(iteration['most_suites_at_once'])}. {_users(iteration)}"]
     lines += [
         "",
-        f"Value proven: {_value(document['value']['proven'])}",
-        f"Value at risk: {_value(document['value']['at_risk'])}",
+        *value_told(document["value"]),
         *latencies(document["calibration"]),
         "",
         "### Problems",
@@ -366,10 +366,6 @@ def _metrics(name: str, told: Document, duration: float | None) -> list[str]:
     others = [figure(counts[key]) for key in ("failed", "error", "skipped", "timeout", "not_run")]
     passes = [figure(counts["collected"]), figure(counts["passed"]), figure(told["counted"])]
     return [code(name), *passes, *others, figure(duration, "s")]
-
-
-def _value(rows: Sequence[Document]) -> str:
-    return ", ".join(f"{code(row['value'])} by {code(row['suite'])}" for row in rows) or "none"
 
 
 def _remediation(document: Document) -> list[str]:

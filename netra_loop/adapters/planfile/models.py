@@ -290,7 +290,13 @@ class SuitesModel(Model):
 
 class PriorityModel(Model):
     tolerance: Annotated[Tolerance, PlainValidator(values.tolerance)] = Tolerance()
-    value: Name = ""
+    value: object = None
+
+
+class ValueModel(Model):
+    amount: Annotated[float, PlainValidator(values.decimal(0, 1e15))]
+    unit: Name
+    source: Name
 
 
 class SuiteModel(Model):
@@ -314,7 +320,7 @@ class SuiteModel(Model):
     focus: Ids = ()
     targets: Lines = ()
     exclusive: Lines = ()
-    value: Name = ""
+    value: object = None
     timeout: Duration = 600.0
     idle_timeout: Annotated[float | None, PlainValidator(values.duration)] = None
 

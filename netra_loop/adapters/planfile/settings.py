@@ -30,7 +30,7 @@ from netra_loop.core.plan import Environment, OutsideProgram, Users
 from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000
-DIAGNOSE_TIMEOUT, AGENT_TIMEOUT = 60.0, 600.0  # seconds, for a program whose file says nothing
+DIAGNOSE_TIMEOUT, REPAIR_TIMEOUT = 60.0, 600.0  # seconds, for a program whose file says nothing
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,38}")
 
 
@@ -47,7 +47,7 @@ def read_environment(document: Document, project: Path) -> Environment | None:
     users = _users(document, ("users",))
     compliance = _compliance(document, ("compliance",))
     diagnose = _program(document, ("diagnose",), DIAGNOSE_TIMEOUT)
-    agent = _program(document, ("agent",), AGENT_TIMEOUT)
+    agent = _program(document, ("agent",), REPAIR_TIMEOUT)
     places = list(document.entries(("services",)))
     if len(places) > MAX_SERVICES:
         document.report(("services",), f"more than {MAX_SERVICES} services are too many", key=True)

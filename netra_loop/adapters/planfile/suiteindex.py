@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from netra_loop.adapters.planfile.models import PriorityModel, SuiteModel, SuitesModel
+from netra_loop.adapters.planfile.models import PriorityModel, SuiteModel, SuitesModel, ValueModel
 from netra_loop.adapters.planfile.paths import folder_below, output_below, path_below
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read, report_unknown, with_places
-from netra_loop.adapters.planfile.values import Wrong
+from netra_loop.adapters.planfile.values import Wrong, name
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Suite, SuiteRunner, Tolerance
+from netra_loop.core.plan import Environment, Suite, SuiteRunner, Tolerance, Worth
 
 MAX_SUITES = 1000
 STANDARD_OUTPUT = "-"  # as the report of a suite
@@ -27,6 +27,7 @@ class Priority:
 
     tolerance: Tolerance
     value: str
+    worth: Worth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,27 @@ def _priorities(document: Document) -> dict[str, Priority]:
         if not _PRIORITY.fullmatch(name):
             document.report(place, f"a priority cannot be called {quoted(name)}", "they are P1 to P9", key=True)
         model = read(PriorityModel, document, place)
-        found[name] = Priority(model.tolerance, model.value) if model else Priority(Tolerance(), "")
+        tolerance = model.tolerance if model else Tolerance()
+        found[name] = Priority(tolerance, *_value(document, (*place, "value"), name))
     return found
+
+
+def _value(document: Document, place: Location, declared_for: str) -> tuple[str, Worth | None]:
+    """What is declared at a place: words for people, or an amount with its unit and where it comes from."""
+    given = document.at(place)
+    if given is None:
+        return "", None
+    if not isinstance(given, dict):
+        try:
+            return name(given), None
+        except Wrong as wrong:
+            document.report(place, f"'value' {wrong}")
+            return "", None
+    model = read(ValueModel, document, place)
+    if model is None:
+        return "", None
+    worth = Worth(model.amount, model.unit, model.source, declared_for)
+    return f"{worth.amount:g} {worth.unit}", worth
 
 
 class _SuiteReader:
@@ -93,6 +113,10 @@ class _SuiteReader:
         self._check_targets(place, model.targets)
         self._check_runner(place)
         self._check_paths(place, model)
+        value, worth = _value(self._document, (*place, "value"), suite_id)
+        known = (self._priorities or {}).get(priority)
+        if not value and known is not None:
+            value, worth = known.value, known.worth
         return Suite(
             id=suite_id,
             title=model.title or suite_id,
@@ -111,13 +135,10 @@ class _SuiteReader:
             focus=model.focus,
             targets=model.targets or tuple(self._services),
             exclusive=model.exclusive,
-            value=model.value or self._value_of(priority),
+            value=value,
             idle_timeout=model.idle_timeout,
+            worth=worth,
         )
-
-    def _value_of(self, priority: str) -> str:
-        known = self._priorities or {}
-        return known[priority].value if priority in known else ""
 
     def _check_id(self, place: Location, suite_id: str) -> None:
         first = self._places.setdefault(suite_id, place)

@@ -71,7 +71,7 @@ def container_fails(world: World) -> None:
     ready = world.knative(name=world.name)["status"]["conditions"][0]
     assert (ready["status"], ready["reason"]) == ("False", "HealthCheckContainerError")
     exits = world.cloud.entries(f'resource.labels.service_name="{world.name}" "Container called exit(3)."')
-    assert [entry["severity"] for entry in exits] == ["ERROR"]
+    assert [entry["severity"] for entry in exits] == ["WARNING"]
 
 
 @case("generatename", f"{SPEC}: Configuration")
