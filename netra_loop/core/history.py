@@ -173,12 +173,15 @@ def _problems(session: Session) -> Iterator[Problem]:
 
 
 def _refuted(session: Session) -> Iterator[Refuted]:
-    """The causes whose remedies, as far as they were applied, left their tests red."""
+    """The causes whose remedies, as far as they were applied, left their tests red.
+
+    Code that was changed in vain says nothing of the cause: it may have been the wrong code.
+    """
     lines = ledger(session)
     verified = {line.remedy.problem for line in lines if line.state is RemedyState.VERIFIED}
     for line in lines:
         cause = line.remedy.problem
-        if line.is_refuted and cause not in verified:
+        if line.is_refuted and not line.remedy.kind.changes_code and cause not in verified:
             found = diagnosed(session.iterations[line.iteration - 1])
             for problem in found.problems if found else ():
                 if problem.id == cause:

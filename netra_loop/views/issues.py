@@ -19,9 +19,18 @@ def issues(document: Document) -> str:
 
 
 def _open(document: Document) -> Iterator[Document]:
-    """Those of the newest iteration; of one that was repaired by then nothing is left there."""
+    """Those whose remedies were taken back, as they were before; and those of the newest iteration about other tests.
+
+    Of a problem that was repaired nothing is left in the newest iteration.
+    """
+    back = {remedy["cause"] for remedy in document["remedies"] if remedy["state"] == "rolled_back"}
+    again = {each["id"]: each for each in document["problems"] if each["id"] in back and each["root_cause"]}
     newest = document["iterations"][-1]["number"] if document["iterations"] else 0
-    return (each for each in document["problems"] if each["iteration"] == newest)
+    told = {test for each in again.values() for test in each["tests"]}
+    yield from again.values()
+    for each in document["problems"]:
+        if each["iteration"] == newest and each["id"] not in again and not (told and told.issuperset(each["tests"])):
+            yield each
 
 
 def _issue(document: Document, about: Document) -> str:

@@ -63,3 +63,11 @@ def test_what_a_remedy_has_repaired_is_no_issue_any_more() -> None:
     story = red(KNOWN).cures("r1").runs(["a", "b"], verifies={"p1": ["a"]}, revision="newer", changes=("r1",))
 
     assert told(story) == "No problem of the newest iteration is without a verified remedy.\n"
+
+
+def test_what_was_known_before_a_remedy_that_was_taken_back_stands_for_what_is_not_known_after_it() -> None:
+    story = red(KNOWN).cures("r1").runs(RED, verifies={"p1": RED}, revision="newer", changes=("r1",)).undoes("r1")
+    text = told(story.diagnoses(problems=(UNKNOWN,)))
+
+    assert [line for line in text.splitlines() if line.startswith("# ")] == ["# `The image lacks a file`"]
+    assert "rolled_back" in text
