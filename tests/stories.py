@@ -368,6 +368,7 @@ def deployed(
         traffic_before=before,
         traffic_after=after,
         changes=changes,
+        settings=f"settings of {digest}",
     )
 
 

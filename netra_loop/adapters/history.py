@@ -31,7 +31,7 @@ from netra_loop.core.past import (
     suite_past,
 )
 
-FORMAT = 1
+FORMAT = 2
 LOOK_BACK = 50  # sessions of an environment whose tests are compared
 ENOUGH_RUNS = 5  # of a suite
 MOST_SIGNATURES = 100  # those seen last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -15,7 +17,8 @@ from netra_loop.core.past import RED_MARKS, Mark, OpenAction, Past, Refuted
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Problem, TestName
 from netra_loop.core.results import red_tests, results_of
-from netra_loop.core.session import Iteration, Session, diagnosed
+from netra_loop.core.seen import Deployed
+from netra_loop.core.session import Iteration, Session, cured, diagnosed
 
 LONG = 3  # sessions in a row after which a problem is told to be there to stay
 
@@ -33,7 +36,7 @@ class TestEnd:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """All that the history keeps of a session. commit: the project's, empty if that did not hold everything.
+    """All that the history keeps of a session. commit: the same for two sessions that tested the very same, else empty.
 
     tests: among them every step that is no suite, as a test of none. problems: each signature once, as it was diagnosed
     last.
@@ -56,7 +59,8 @@ class Chapter:
 class Recurrence(Enum):
     """What the history says of a problem.
 
-    FLAKY: it was gone before with no commit in between, or all of its tests have passed on a retry.
+    FLAKY: without a root cause, and it was gone before with nothing changed in between, or all of its tests have passed
+    on a retry.
     """
 
     NEW = "new"
@@ -74,13 +78,28 @@ def chapter_of(session: Session, actions: Collection[Mapping[str, str]]) -> Chap
         started=timestamp(session.opened),
         ended=timestamp(session.at),
         verdict=session.verdict.colour.value if session.verdict else "",
-        commit=session.git.sha if session.git and not session.git.dirty else "",
+        commit=_tested(session),
         good=good_revisions(session),
         tests=tuple(_ends(session).values()),
         problems=tuple({each.signature: each for each in _problems(session)}.values()),
         refuted=tuple(_refuted(session)),
         actions=tuple(_open(session, actions)),
     )
+
+
+def _tested(session: Session) -> str:
+    """A digest of the commit of the tests, and of source, image and variables of every service that was deployed.
+
+    Empty where one of them is not known, where nothing was deployed, and where a remedy changed it meanwhile.
+    """
+    deploys = (record for iteration in session.iterations for record in iteration.of_kind(Kind.DEPLOY))
+    seen = [record.result.seen for record in deploys if record.result]
+    settings = {each.target: each.settings for each in seen if isinstance(each, Deployed)}
+    changed = any(cured(iteration) for iteration in session.iterations)
+    if session.git is None or session.git.dirty or changed or not settings or not all(settings.values()):
+        return ""
+    told = json.dumps([session.git.sha, sorted(settings.items())])
+    return hashlib.sha256(told.encode()).hexdigest()[:40]
 
 
 def concerned(problem: Problem) -> frozenset[TestName]:
@@ -91,7 +110,8 @@ def concerned(problem: Problem) -> frozenset[TestName]:
 def recurrence(past: Past, problem: Problem, retried: Collection[TestName]) -> Recurrence:
     """Whether a problem was there before, by its signature; retried: the tests that passed on a retry."""
     sighting = past.sighting(problem.signature)
-    if concerned(problem).issubset(retried) or (sighting and sighting.same_commit):
+    came_and_went = concerned(problem).issubset(retried) or (sighting is not None and sighting.same_commit)
+    if came_and_went and not problem.root_cause:
         return Recurrence.FLAKY
     if sighting is None:
         return Recurrence.NEW

@@ -39,7 +39,7 @@ class Sighting:
 
     in_a_row: in how many of the newest sessions that ran its tests, beginning with the session row_began. gone_in: the
     newest session since in which all of them passed with proof, empty for none. same_commit: whether it was ever gone
-    again with no commit in between.
+    again with nothing changed in between, neither commit nor what was deployed.
     """
 
     signature: str
@@ -123,7 +123,7 @@ class Past:
 class Word:
     """What one session says of a signature: that it was there, or that all of its tests passed with proof.
 
-    commit: what was tested, empty where that is not known. Words sort by their time.
+    commit: a digest of what was tested, empty where that is not known. Words sort by their time.
     """
 
     at: str

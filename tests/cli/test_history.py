@@ -156,6 +156,26 @@ def test_a_signature_is_gone_once_all_of_its_tests_passed(place: Place) -> None:
     assert (seen(place).sessions, seen(place).in_a_row) == (2, 1)
 
 
+def test_what_comes_and_goes_at_one_commit_with_other_settings_was_changed(place: Place) -> None:
+    keeps(place, red(1, commit="same"))
+    told = story(2, commit="same").begin().deploys("sha256:other").is_healthy()
+    told.tests("p1", ["a", "b"]).tests("events", ["c"]).does("logs-backend").promotes()
+    keeps(place, told)
+
+    assert seen(place).gone_in
+    assert not seen(place).same_commit
+
+
+def test_what_a_remedy_turned_green_did_not_go_by_itself(place: Place) -> None:
+    remedy = raising("r1", "p1::a", "events::c")
+    keeps(place, red(1, commit="same"))
+    told = story(2, commit="same").runs({"a": RED, "b": OK}, {"c": RED}).diagnoses(remedy).cures("r1")
+    told.runs(verifies={"p1": ["a"], "events": ["c"]}, revision="newer", changes=("r1",)).promotes()
+    keeps(place, told)
+
+    assert not seen(place).same_commit
+
+
 def test_what_comes_and_goes_at_one_commit_went_by_itself(place: Place) -> None:
     keeps(place, green(1, commit="same"))
     keeps(place, red(2, commit="same"))

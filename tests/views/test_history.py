@@ -117,6 +117,12 @@ def test_a_problem_that_comes_and_goes_without_a_change_is_flaky(past: Past) -> 
     assert sighting(past).startswith("History: flaky; ")
 
 
+def test_a_problem_whose_root_cause_is_known_is_not_told_as_flaky() -> None:
+    past = replace(PAST, sightings=(replace(SEEN, gone_in="s-5", same_commit=True),))
+
+    assert sighting(past, replace(PROBLEM, root_cause="known")).startswith("History: fixed and back; ")
+
+
 def test_one_flaky_test_of_several_makes_no_flaky_problem() -> None:
     past = Past(suites=(SuitePast("p1", ("s-4",), {"a": "~"}),))
 
