@@ -205,7 +205,7 @@ def _refuted(session: Session) -> Iterator[Refuted]:
             found = diagnosed(session.iterations[line.iteration - 1])
             for problem in found.problems if found else ():
                 if problem.id == cause:
-                    yield Refuted(problem.signature, cause, session.id)
+                    yield from (Refuted(each, cause, session.id) for each in problem.shapes or (problem.signature,))
 
 
 def _open(session: Session, actions: Collection[Mapping[str, str]]) -> Iterator[OpenAction]:

@@ -60,7 +60,7 @@ class Why:
 class Problem:
     """Red tests, or steps that did not pass, with one explanation.
 
-    root_cause is empty unless every why is confirmed.
+    root_cause is empty unless every why is confirmed. shapes: the signature of each single thing that its tests say.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Problem:
     whys: tuple[Why, ...]
     root_cause: str = ""
     steps: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

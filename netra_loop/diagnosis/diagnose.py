@@ -101,13 +101,15 @@ def _examined(cause: Cause, scene: Scene) -> tuple[Problem | None, Trail | None]
         whys=tuple(whys),
         root_cause=cause.title if is_confirmed else "",
         steps=_steps(trail.failures),
+        shapes=tuple(sorted({signature(cause.id, [shape(failure.message)]) for failure in trail.failures})),
     )
     return problem, trail
 
 
 def _unless_refuted(problem: Problem, scene: Scene) -> Problem:
-    """The problem; without a root cause where an earlier session has refuted that for the very same failures."""
-    known = (each for each in scene.refuted if (each.signature, each.cause) == (problem.signature, problem.id))
+    """The problem; without a root cause where an earlier session has refuted that for any of what its tests say."""
+    said = {problem.signature, *problem.shapes}
+    known = (each for each in scene.refuted if each.cause == problem.id and each.signature in said)
     refuted = next(known, None)
     if refuted is None or not problem.root_cause:
         return problem

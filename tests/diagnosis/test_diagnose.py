@@ -249,6 +249,18 @@ def test_a_cause_that_was_refuted_for_these_failures_is_not_claimed_again() -> N
     assert "refuted in s-1" in problem.whys[-1].claim
 
 
+def test_a_refuted_cause_does_not_come_back_with_one_more_red_test() -> None:
+    knowledge = [cause(FailureText("cut off"), UserShared())]
+    scene = replace(failing("cut off"), shared_users=SHARED)
+    (alone,), _ = diagnose(knowledge, scene)
+    more = replace(failing("cut off", "cut off by something else"), shared_users=SHARED)
+    (claimed,), _ = diagnose(knowledge, more)
+    (problem,), _ = diagnose(knowledge, replace(more, refuted=(Refuted(alone.shapes[0], "cause", "s-1"),)))
+
+    assert alone.signature != claimed.signature
+    assert (claimed.root_cause, problem.root_cause) == ("Cause", "")
+
+
 @pytest.mark.parametrize("refuted", [Refuted("another", "cause", "s-1"), Refuted("", "another", "s-1")])
 def test_what_was_refuted_for_others_says_nothing_here(refuted: Refuted) -> None:
     scene = replace(failing("cut off"), user_pool=("ann", "bob"), shared_users=SHARED)
