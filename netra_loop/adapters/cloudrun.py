@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from netra_loop.adapters.access.tokens import Tokens
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.calls import Calls
+from netra_loop.adapters.revisionsettings import put_settings, settings_of
 from netra_loop.core.plan import Environment
 from netra_loop.core.redeploy import KEY_LABEL, OUR_LABELS
+from netra_loop.core.resources import Setting
 from netra_loop.core.seen import Share
 from netra_loop.core.target import Target
 
@@ -53,6 +55,11 @@ class ServiceState:
         containers = self.template.containers if self.template else ()
         return frozenset(each.name for each in containers[0].env) if containers else frozenset()
 
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What its newest template may use, in words."""
+        return settings_of(self.template) if self.template else {}
+
     def tag_url(self, tag: str) -> str:
         """Where a tag is reached; empty while it is not in effect."""
         return next((share.url for share in self.effective if share.tag == tag), "")
@@ -79,12 +86,16 @@ class RevisionState:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What a new revision is made of. The name is ours, so that a second try makes no second revision."""
+    """What a new revision is made of. The name is ours, so that a second try makes no second revision.
+
+    settings: what it may use, where that is to be other than what the service has.
+    """
 
     revision: str
     image: str
     env: Mapping[str, str]
     labels: Mapping[str, str]
+    settings: Mapping[Setting, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -227,7 +238,7 @@ def client_options(api_url: str) -> dict[str, Any]:
 
 
 def _template(template: Template, base: run_v2.RevisionTemplate | None) -> run_v2.RevisionTemplate:
-    """What a revision shall be. All that others have set and we do not know (memory, secrets, ...) stays as it is."""
+    """What a revision shall be. All that others have set and we are not told (memory, secrets, ...) stays as it is."""
     from google.cloud import run_v2
 
     wanted = run_v2.RevisionTemplate(base) if base else run_v2.RevisionTemplate(containers=[run_v2.Container()])
@@ -238,6 +249,7 @@ def _template(template: Template, base: run_v2.RevisionTemplate | None) -> run_v
     wanted.revision = template.revision
     others = {name: value for name, value in wanted.labels.items() if name not in OUR_LABELS}
     wanted.labels = {**others, **template.labels}
+    put_settings(wanted, template.settings)
     return wanted
 
 
@@ -280,23 +292,8 @@ def _revision_state(revision: run_v2.Revision) -> RevisionState:
         ready=states.get(ready.state) if ready is not None else None,
         message=ready.message if ready is not None else "",
         env={each.name: each.value for each in revision.containers[0].env} if revision.containers else {},
-        settings=_settings(revision),
+        settings=settings_of(revision),
     )
-
-
-def _settings(revision: run_v2.Revision) -> Mapping[str, str]:
-    """What a revision may use, how long a request may take, and as whom it acts."""
-    limits = dict(revision.containers[0].resources.limits) if revision.containers else {}
-    told = {
-        **limits,
-        "request timeout": f"{revision.timeout.total_seconds():g}s",
-        "concurrency": str(revision.max_instance_request_concurrency),
-        "fewest instances": str(revision.scaling.min_instance_count),
-        "most instances": str(revision.scaling.max_instance_count),
-        "service account": revision.service_account,
-        "VPC connector": revision.vpc_access.connector,
-    }
-    return {name: value for name, value in told.items() if value}
 
 
 def _last(path: str) -> str:

@@ -148,7 +148,7 @@ def _template(act: Act, target: Target, image: str, wanted: Wanted, session_id: 
     """The revision's name is its key: session, iteration and step (the act's key) and the image decide it."""
     tag = tag_of(f"{act.key}\n{image}")
     labels = labels_of(wanted, session_id, act.key)
-    return Template(f"{target.service}-{tag}", image, wanted.env, labels)
+    return Template(f"{target.service}-{tag}", image, wanted.env, labels, wanted.resources)
 
 
 def _resolved(target: Target, variables: Mapping[str, str | None]) -> dict[str, str]:

@@ -106,11 +106,12 @@ def deploy_argv(environment: Environment, order: Order, before: ServiceState | N
     access = ["--no-allow-unauthenticated"] if before is None else []
     labels = ",".join(f"{name}={value}" for name, value in sorted(order.template.labels.items()))
     told = ["--env-vars-file", variables] if order.template.env else ["--clear-env-vars"]
+    settings = [word for each, value in order.template.settings.items() for word in (each.flag, value)]
     return [
         *("gcloud", "run", "deploy", order.target.service, *origin),
         *("--project", environment.project, "--region", environment.region),
         *("--revision-suffix", order.tag, "--labels", labels),
-        *(*told, *traffic, *access, "--format=json", "--quiet"),
+        *(*told, *settings, *traffic, *access, "--format=json", "--quiet"),
     ]
 
 

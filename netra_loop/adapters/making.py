@@ -17,6 +17,7 @@ from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Strategy
 from netra_loop.core.redeploy import Wanted
+from netra_loop.core.resources import refusals, unmet
 from netra_loop.core.seen import Deployed, Result, Share
 from netra_loop.core.target import Target
 from netra_loop.core.traffic import percents, read, spelled
@@ -66,6 +67,8 @@ class Maker:
         adopted = revision is not None
         if revision is not None and revision.key != making.template.key:
             return Result(Outcome.ERRORED, (FOREIGN_CHANGE, f"revision {revision.name} exists and is not ours"))
+        if not adopted and (refused := refusals(making.template.settings, before.settings if before else {})):
+            return Result(Outcome.FAILED, (*refused, "nothing was deployed"))
         published = Published()
         if before is not None and "traffic_before" not in making.said:
             making.say(HandleKnown(making.act.id, {"traffic_before": spelled(_without(before, making.order.tag))}))
@@ -163,8 +166,10 @@ class Maker:
             checked=making.checked,
             why=FIRST if first and making.strategy is not Strategy.DIRECT else "",
         )
-        if not identified.verified:
-            return Result(Outcome.FAILED, (f"identity: {identified.how}",), deployed)
+        wrong = unmet(making.template.settings, revision.settings)
+        if wrong or not identified.verified:
+            unknown = () if identified.verified else (f"identity: {identified.how}",)
+            return Result(Outcome.FAILED, (*wrong, *unknown), deployed)
         return Result(Outcome.PASSED, (), deployed)
 
 

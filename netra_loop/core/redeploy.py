@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netra_loop.core.events import Git
+from netra_loop.core.resources import Setting, amount_of
 
 KEY_LABEL = "netra-loop-key"
 SESSION_LABEL = "netra-loop-session"
@@ -20,19 +21,25 @@ DIRTY = "-dirty"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be deployed. content: a digest of the source folder or of the image, empty where nobody knows it."""
+    """What is to be deployed. content: a digest of the source folder or of the image, empty where nobody knows it.
+
+    resources: what it may use, where that is to be other than what the service has.
+    """
 
     content: str
     env: Mapping[str, str]
     commit: str
+    resources: Mapping[Setting, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> str:
         """A digest of all that decides what the revision does, never of its age; empty where that is not known."""
         if not self.content:
             return ""
-        told = json.dumps([self.content, sorted(self.env.items())])
-        return hashlib.sha256(told.encode()).hexdigest()[:40]
+        told = [self.content, sorted(self.env.items())]
+        if self.resources:  # a digest of old revisions has nothing of them
+            told.append(sorted((each.value, str(amount_of(each, value))) for each, value in self.resources.items()))
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
 
 
 def labels_of(wanted: Wanted, session_id: str, key: str) -> dict[str, str]:
@@ -80,7 +87,7 @@ def needed(wanted: Wanted, serving: Serving, changes: Sequence[str], *, always: 
     if not wanted.settings:
         return "what the image holds is not known: it is given without a digest"
     if serving.labels.get(SETTINGS_LABEL) != wanted.settings:
-        return "the source, the image or the variables are others"
+        return "the source, the image, the variables or the settings are others"
     return ""
 
 

@@ -1,5 +1,6 @@
 """The command that makes a revision, and that a service's variables do not stand in it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from netra_loop.adapters.cloudrun import ServiceState, Template
 from netra_loop.adapters.gcloud import deploy_argv
 from netra_loop.adapters.publish import Order
 from netra_loop.core.plan import Environment
+from netra_loop.core.resources import Setting
 from netra_loop.core.seen import Share
 from netra_loop.core.target import Target
 
@@ -19,9 +21,9 @@ NOBODY_SERVES = ServiceState("shop-backend", "", (), (), "", False, "e")
 SERVING = ServiceState("shop-backend", "", (), (Share("shop-backend-1", 100),), "shop-backend-1", False, "e")
 
 
-def order(image: str, env: dict[str, str]) -> Order:
+def order(image: str, env: dict[str, str], settings: Mapping[Setting, str]) -> Order:
     target = Target("backend", "shop-backend", source="backend")
-    template = Template("shop-backend-ntl-0123456789", image, env, {"netra-loop-key": "k"})
+    template = Template("shop-backend-ntl-0123456789", image, env, {"netra-loop-key": "k"}, settings)
     return Order(target, template, 60.0, Path("artifacts"))
 
 
@@ -38,5 +40,14 @@ def test_the_command_says_all_that_a_revision_is(
     image: str, env: dict[str, str], before: ServiceState | None, expected: str
 ) -> None:
     environment = Environment("local", "embedded", "demo", "europe-west1", ())
-    argv = deploy_argv(environment, order(image, env), before, "v.yaml")
+    argv = deploy_argv(environment, order(image, env, {}), before, "v.yaml")
     assert " ".join(argv) == f"{HEAD} {expected.format(PLACE)} {TAIL}"
+
+
+def test_the_command_says_the_settings_that_are_asked_for_and_no_others() -> None:
+    environment = Environment("local", "embedded", "demo", "europe-west1", ())
+    values = ("1Gi", "2", "40", "1", "3", "60s")
+    asked = dict(zip(Setting, values, strict=True))
+    argv = deploy_argv(environment, order(IMAGE, {}, asked), SERVING, "v.yaml")
+    told = "--memory 1Gi --cpu 2 --concurrency 40 --min-instances 1 --max-instances 3 --timeout 60s"
+    assert f" --clear-env-vars {told} --no-traffic " in " ".join(argv)

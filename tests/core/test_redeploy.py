@@ -19,11 +19,12 @@ from netra_loop.core.redeploy import (
     needed,
     told_unchanged,
 )
+from netra_loop.core.resources import Setting
 
 WANTED = Wanted("c0ffee", {"A": "1"}, "abc1234")
 SERVES = Serving("backend-ntl-1", True, True, labels_of(WANTED, "session-1", "k1"))
 NO_REASON = ""
-OTHERS = "the source, the image or the variables are others"
+OTHERS = "the source, the image, the variables or the settings are others"
 
 CASES: dict[str, tuple[Wanted, Serving, tuple[str, ...], bool, str]] = {
     "the very same": (WANTED, SERVES, (), False, NO_REASON),
@@ -40,6 +41,7 @@ CASES: dict[str, tuple[Wanted, Serving, tuple[str, ...], bool, str]] = {
     "another value": (replace(WANTED, env={"A": "2"}), SERVES, (), False, OTHERS),
     "another variable": (replace(WANTED, env={"B": "1"}), SERVES, (), False, OTHERS),
     "one more variable": (replace(WANTED, env={"A": "1", "B": ""}), SERVES, (), False, OTHERS),
+    "a setting": (replace(WANTED, resources={Setting.MEMORY: "1Gi"}), SERVES, (), False, OTHERS),
     "an image without a digest": (
         replace(WANTED, content=""),
         replace(SERVES, labels={}),
@@ -71,6 +73,15 @@ def test_whether_a_revision_is_needed(
 def test_variables_cannot_pass_for_each_other() -> None:
     digests = {replace(WANTED, env=env).settings for env in ({"A": "1", "B": "2"}, {"A": "1\0B=2"}, {"A": "1B=2"}, {})}
     assert len(digests) == 4
+
+
+def test_a_setting_decides_by_its_amount_and_none_leaves_the_digest_that_old_revisions_have() -> None:
+    amounts = [{Setting.MEMORY: "1Gi"}, {Setting.MEMORY: "2Gi"}, {Setting.CPU: "1"}, {}]
+    assert len({replace(WANTED, resources=each).settings for each in amounts}) == 4
+    assert (
+        replace(WANTED, resources={Setting.MEMORY: "1024Mi"}).settings == replace(WANTED, resources=amounts[0]).settings
+    )
+    assert WANTED.settings == "9fbe8acf6b6873dffdb55a91653a845795836b0c"
 
 
 def test_labels_are_what_cloud_run_takes() -> None:

@@ -101,7 +101,7 @@ def _container(container: Fields) -> Document:
         "command": _words(container, "command"),
         "args": _words(container, "args"),
         "env": read_environment(container, RESERVED),
-        "resources": _resources(container.fields("resources")),
+        "resources": _resources(container),
         "ports": [port],
         "startupProbe": _startup_probe(container, port["containerPort"]),
     }
@@ -163,11 +163,13 @@ def read_environment(container: Fields, reserved: re.Pattern[str]) -> list[Docum
     return variables
 
 
-def _resources(resources: Fields) -> Document:
+def _resources(container: Fields) -> Document:
+    """Limits and when there is CPU: always, where resources are given that do not say `cpuIdle`, as in Google's API."""
+    resources = container.fields("resources")
     resources.expect_only(("limits", "cpuIdle", "startupCpuBoost"))
     return {
         "limits": read_limits(resources),
-        "cpuIdle": resources.flag("cpuIdle") if resources.has("cpuIdle") else True,
+        "cpuIdle": resources.flag("cpuIdle") if container.has("resources") else True,
         "startupCpuBoost": resources.flag("startupCpuBoost"),
     }
 
