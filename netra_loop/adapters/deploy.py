@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -24,7 +25,7 @@ from netra_loop.core.names import TAG_PREFIX, tag_of
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Plan
 from netra_loop.core.redeploy import COMMIT_LABEL, Serving, Wanted, commit_of, labels_of, needed, told_unchanged
-from netra_loop.core.remediation import changes_of, variables_of
+from netra_loop.core.remediation import changes_of, resources_of, variables_of
 from netra_loop.core.seen import Deployed, Result
 from netra_loop.core.session import Session
 from netra_loop.core.target import Target
@@ -61,6 +62,7 @@ class DeployRunner:
                 target, git = await to_thread.run_sync(self._sources.of, session, act.iteration, target)
                 variables = variables_of(session, act.iteration, target.name)
                 wanted = await wanted_of(self._cloud, self._project, session.plan, target, variables, git)
+                wanted = replace(wanted, resources=resources_of(session, act.iteration, target.name))
                 return await self._wanted(act, session, target, wanted, say)
         except TimeoutError:
             return Result(Outcome.ERRORED, ("timed_out",))

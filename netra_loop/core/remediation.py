@@ -8,6 +8,7 @@ from netra_loop.core.knowledge import RemedyKind, Seat
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Plan, RemedyMode, UserMode
 from netra_loop.core.problem import Problem, Receipt, Remedy
+from netra_loop.core.resources import Setting
 from netra_loop.core.session import ActRecord, Iteration, Session, cured, diagnosed, undone
 from netra_loop.core.target import Target
 
@@ -58,10 +59,15 @@ def _tip(session: Session, number: int) -> str:
     return next((receipt.commit for receipt in receipts if receipt.commit), "")
 
 
-def settings_of(session: Session, number: int, target: str) -> dict[str, str]:
-    """What an iteration gives a target beyond what its service has: memory, concurrency and the like, by name."""
-    ours = changes_of(session, number, target)
-    return {remedy.variable: remedy.after for remedy in ours if remedy.kind is RemedyKind.SET_RESOURCES}
+def resources_of(session: Session, number: int, target: str) -> dict[Setting, str]:
+    """What an iteration lets a target use otherwise than its service says: memory, concurrency and the like.
+
+    A service passes what its newest revision had on to the next: what was taken back must be set to what it was.
+    """
+    ours = [r for r in tried(session, number) if r.kind is RemedyKind.SET_RESOURCES and r.target == target]
+    now = {remedy.id for remedy in changes_of(session, number, target)}
+    told = {Setting(r.variable): r.after if r.id in now else r.before for r in ours}
+    return {setting: value for setting, value in told.items() if value}
 
 
 def variables_of(session: Session, number: int, target: str) -> dict[str, str | None]:

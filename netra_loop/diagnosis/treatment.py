@@ -153,14 +153,13 @@ def _setting(treatment: Treatment, scene: Scene, target: str) -> _Change:
     setting = Setting(treatment.variable)
     before = scene.settings.get(target, {}).get(setting.value, "")
     after = raised(setting, before, treatment.headroom, treatment.most) if before else None
-    flag = setting.value.replace("_", "-")
     return _Change(
         target=target,
         variable=setting.value,
         before=before or None,
         after=after or "",
         refusal="" if after else f"it is {before or 'not known'} and may be {treatment.most} at most",
-        permanent=f"gcloud run services update {target} --{flag}={after}" if after else "",
+        permanent=f"gcloud run services update {target} {setting.flag} {after}" if after else "",
         figures={"factor": treatment.headroom},
     )
 

@@ -22,11 +22,13 @@ from netra_loop.core.remediation import (
     is_agreed,
     mode_of,
     proposed,
+    resources_of,
     to_verify,
     tried,
     user_mode,
     variables_of,
 )
+from netra_loop.core.resources import Setting
 from netra_loop.core.session import cured, diagnosed
 from netra_loop.core.target import Dependency
 from tests.stories import (
@@ -437,3 +439,20 @@ def test_a_kind_may_do_less_than_the_plan_says_and_never_more(mode: RemedyMode) 
 
     assert mode_of(asked, RemedyKind.PATCH) is expected
     assert mode_of(asked, RemedyKind.SET_ENV) is RemedyMode.ASK
+
+
+def enlarging(remedy_id: str, *tests: str, after: str = "1Gi") -> Remedy:
+    kind = RemedyKind.SET_RESOURCES
+    return Remedy(remedy_id, "out-of-memory", kind, "backend", "memory", "512Mi", after, named(*tests))
+
+
+def test_what_a_service_may_use_is_what_a_remedy_says_and_what_it_was_when_that_was_taken_back() -> None:
+    story = Story(plan()).runs(WORSE).diagnoses(enlarging("r1", "p1::a"), OTHER).cures("r1", "r2")
+    story.runs(WORSE, changes=("r1", "r2")).undoes("r1").begin()
+
+    assert [resources_of(story.session, number, "backend") for number in (1, 2, 3)] == [
+        {},
+        {Setting.MEMORY: "1Gi"},
+        {Setting.MEMORY: "512Mi"},
+    ]
+    assert resources_of(story.session, 2, "frontend") == {}

@@ -29,6 +29,7 @@ from netra_loop.core.knowledge import (
     Untouched,
     UserShared,
 )
+from netra_loop.core.resources import Setting, amount_of
 
 MAX_CAUSES = 200
 MAX_WHYS = 20
@@ -193,6 +194,8 @@ def _treatment(document: Document, place: Location, looks: Sequence[str]) -> Tre
     rule = _rule(document, place, model)
     if rule is not None:
         _check_rule(document, place, model, rule, looks)
+    if model.setting and model.most:
+        _check_most(document, (*place, "most"), model.setting, model.most)
     return Treatment(
         kind=model.kind,
         derived=model.value,
@@ -205,6 +208,13 @@ def _treatment(document: Document, place: Location, looks: Sequence[str]) -> Tre
         value=model.to,
         argv=model.command,
     )
+
+
+def _check_most(document: Document, place: Location, setting: Setting, most: str) -> None:
+    try:
+        amount_of(setting, most)
+    except ValueError as error:
+        document.report(place, str(error), "write it as gcloud takes it: 2Gi, 2, 80, 300s")
 
 
 def _rule(document: Document, place: Location, model: RemedyModel) -> _Rule | None:

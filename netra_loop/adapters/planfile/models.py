@@ -68,7 +68,7 @@ Timeouts = Annotated[
 ]
 RemedyModes = Annotated[
     dict[
-        Annotated[str, AfterValidator(values.one_of(*(kind.value for kind in RemedyKind)))],
+        Annotated[str, AfterValidator(servicevalues.remedy_kind)],
         Annotated[RemedyMode, PlainValidator(values.member_of(RemedyMode))],
     ],
     BeforeValidator(values.without_extensions),

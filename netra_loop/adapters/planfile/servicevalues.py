@@ -8,6 +8,7 @@ import re
 
 from netra_loop.adapters.planfile.values import Wrong, single, text
 from netra_loop.adapters.planfile.yamldocument import Scalar, quoted
+from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.names import too_long
 from netra_loop.core.target import Scalar as JsonScalar
 
@@ -145,6 +146,14 @@ def host(value: object) -> str:
     given = text(value)
     if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", given):
         raise Wrong(f"is no host: {quoted(given)}", "like login.example.com, without scheme and path")
+    return given
+
+
+def remedy_kind(given: str) -> str:
+    """The word of a kind of remedies."""
+    known = [kind.value for kind in RemedyKind]
+    if given not in known:
+        raise Wrong(f"is no kind of remedies: {quoted(given)}", f"known are: {', '.join(known)}")
     return given
 
 

@@ -65,3 +65,40 @@ def test_a_pattern_that_nests_too_deep_to_be_compiled_is_refused(base: Project) 
         f'causes: [{{id: deep, title: Deep, whys: [{{claim: It failed, failure: "{"(" * 500}"}}]}}]\n', "utf-8"
     )
     assert "'failure' is no regular expression: " in base.complaint()
+
+
+@pytest.mark.parametrize(
+    ("remedy", "complaint"),
+    [
+        ("kind: set_resources, value: raised, setting: memory, headroom: 2", "'value: raised' needs 'most'"),
+        (
+            "kind: set_resources, value: raised, setting: memory, headroom: 2, most: lots",
+            "'lots' is no value of memory; write it as gcloud takes it",
+        ),
+        ("kind: set_resources, value: p95", "'kind: set_resources' takes no value 'p95'; it is raised"),
+        ("kind: patch, file: a.diff, variable: A", "'kind: patch' takes no 'variable'"),
+        ("kind: patch", "'kind: patch' needs 'file'"),
+        ("kind: config_edit, file: a.yaml, key: b", "'kind: config_edit' needs 'to'"),
+        ("kind: command", "'kind: command' needs 'command'"),
+        ("kind: agent", "'kind: agent' is no remedy of a cause; the environment's 'agent' is asked"),
+    ],
+)
+def test_a_remedy_that_lacks_what_its_kind_needs_is_refused(base: Project, remedy: str, complaint: str) -> None:
+    base.knowledge_file.write_text(
+        f"causes: [{{id: a, title: A, whys: [{{claim: It failed, failure: x}}], remedy: {{{remedy}}}}}]\n", "utf-8"
+    )
+    assert complaint in base.complaint()
+
+
+def test_an_environment_names_its_agent_what_kinds_may_do_and_what_is_protected(base: Project) -> None:
+    say(base, "agent: {command: [fix, '{bundle}']}\nremedy_modes: {agent: ask}\nprotect: [keys/**]")
+    environment = base.load().environment
+
+    assert environment.agent is not None
+    assert (environment.agent.argv, environment.agent.timeout) == (("fix", "{bundle}"), 600.0)
+    assert (environment.remedy_modes, environment.protect) == ({"agent": RemedyMode.ASK}, ("keys/**",))
+
+
+def test_a_kind_of_remedies_that_is_none_is_refused(base: Project) -> None:
+    say(base, "remedy_modes: {prayer: ask}")
+    assert "prayer" in base.complaint()
