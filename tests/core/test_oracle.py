@@ -13,9 +13,11 @@ from netra_loop.adapters.remedies.judge import judge
 from netra_loop.core.diff import changes_in
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.oracle import LONGEST_EXCERPT, Rule
+from netra_loop.core.outcome import Colour, Outcome, TestOutcome
 from netra_loop.core.plan import Environment
-from netra_loop.core.problem import Remedy
-from tests.stories import BACKEND
+from netra_loop.core.policy import Finish, decide
+from netra_loop.core.problem import Receipt, Remedy
+from tests.stories import BACKEND, Story, knowing, patching, usual_plan
 
 CASES = Path(__file__).parents[1] / "cases"
 CHEATS = sorted((CASES / "cheats").glob("*.txt"))
@@ -43,6 +45,17 @@ def test_a_cheat_needs_a_person(file: Path) -> None:
     rules, diff = case(file)
 
     assert broken(diff) == set(rules) != set()
+
+
+@pytest.mark.parametrize("file", CHEATS, ids=lambda file: file.stem)
+def test_a_session_in_which_a_cheat_was_tried_ends_with_exit_6_and_deploys_nothing_of_it(file: Path) -> None:
+    violations = judge(case(file)[1], AGENT, ENVIRONMENT)
+    story = Story(knowing(usual_plan(3))).runs({"a": TestOutcome.FAILED}).diagnoses(patching("r1", "p1::a"))
+    story.does("cure-r1", Outcome.FAILED, *violations, seen=Receipt("r1", {}, {}, violations=violations))
+    (move,) = decide(story.session).moves
+
+    assert isinstance(move, Finish)
+    assert (move.verdict.colour, move.verdict.exit_code) == (Colour.RED, 6)
 
 
 @pytest.mark.parametrize("file", REPAIRS, ids=lambda file: file.stem)
