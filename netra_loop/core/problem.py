@@ -169,5 +169,5 @@ class Receipt:
     before: Mapping[str, str]
     after: Mapping[str, str]
     commit: str = ""
-    diff: Artifact | None = None
+    diff: Evidence | None = None
     violations: tuple[str, ...] = ()

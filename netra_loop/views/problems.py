@@ -75,10 +75,10 @@ def consulted_of(session: Session) -> list[Document]:
 
 def remedies_of(session: Session) -> list[Document]:
     """The ledger: every remedy that was proposed, with what it was to do and what it did."""
-    return [_remedy(standing) for standing in ledger(session)]
+    return [_remedy(session, standing) for standing in ledger(session)]
 
 
-def _remedy(standing: Standing) -> Document:
+def _remedy(session: Session, standing: Standing) -> Document:
     remedy = standing.remedy
     receipt = standing.receipt
     return {
@@ -98,17 +98,19 @@ def _remedy(standing: Standing) -> Document:
         "tests": [name.test for name in remedy.tests],
         "expected": {"tests_passing": len(remedy.tests), "newly_red": 0},
         "measured": _measured(standing),
-        "receipt": _receipt(receipt) if receipt else None,
+        "receipt": _receipt(session, receipt) if receipt else None,
         "permanent": remedy.permanent or None,
     }
 
 
-def _receipt(receipt: Receipt) -> Document:
+def _receipt(session: Session, receipt: Receipt) -> Document:
+    records = (record for iteration in session.iterations for record in iteration.of_kind(Kind.CURE))
+    told_in = next(record.entry for record in records if record.result and record.result.seen == receipt)
     return asdict(receipt) | {
         "before": dict(receipt.before),
         "after": dict(receipt.after),
         "commit": receipt.commit or None,
-        "diff": asdict(receipt.diff) if receipt.diff else None,
+        "diff": evidence_told(receipt.diff, told_in) if receipt.diff else None,
         "violations": list(receipt.violations),
     }
 

@@ -185,9 +185,8 @@ def _details(remedy: Document) -> list[str]:
     if receipt:
         lines += [f"- {when}: {_pairs(receipt[when])}" for when in ("before", "after") if receipt[when]]
         lines += [f"- needs a person: {code(violation)}" for violation in receipt["violations"]]
-        if diff := receipt["diff"]:
-            size = figure(diff["size"], "bytes")
-            lines.append(f"- diff: {size}, kept in {code(diff['ref'])}, sha256 {code(diff['sha256'])}")
+        if receipt["diff"]:
+            lines += evidence(receipt["diff"], quoted=True)
     if remedy["permanent"]:
         lines.append(f"- the line that would make it permanent: {code(remedy['permanent'])}")
     return lines

@@ -68,6 +68,7 @@ def test_what_it_repairs_is_verified_on_a_newer_revision_and_the_user_s_tree_sta
     assert made.git("branch", "--list", "netra-loop/*").strip() == f"netra-loop/{result['session_id']}"
     assert made.footprint == before
     assert remedy["receipt"]["commit"] in broken.worklog
+    assert "\n+ITEMS = [1, 2, 3]\n" in broken.worklog
 
 
 @pytest.mark.parametrize("script", CHEATS.values(), ids=CHEATS)

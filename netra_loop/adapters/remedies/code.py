@@ -13,17 +13,18 @@ from anyio import to_thread
 from netra_loop.adapters.command import Told
 from netra_loop.adapters.compliance import ComplianceRunner
 from netra_loop.adapters.diagnose import scene_of
-from netra_loop.adapters.files import SessionFolder, write_whole
+from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.outside import Outside
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.remedies.configedit import with_key
 from netra_loop.adapters.remedies.workbench import Workbench, WorkbenchError
+from netra_loop.adapters.supervise import EXCERPT_BYTES, EXCERPT_LINES
 from netra_loop.core.compliance import Checked, not_comparable
 from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Environment, OutsideProgram
-from netra_loop.core.problem import Receipt, Remedy
+from netra_loop.core.problem import Evidence, Receipt, Remedy
 from netra_loop.core.remediation import code_of
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session, diagnosed
@@ -70,7 +71,7 @@ class CodeChanges:
         diff = path.read_bytes().decode("utf-8", "surrogateescape")
         target = session.plan.environment.target(remedy.target)
         violations = self._judge(diff, remedy, session.plan.environment)
-        receipt = Receipt(remedy.id, {}, {}, diff=self._outside.kept(path), violations=violations)
+        receipt = Receipt(remedy.id, {}, {}, diff=self._shown(path, diff), violations=violations)
         if violations:
             return Result(Outcome.FAILED, ("a person must look at it first", *violations), receipt)
         if (reasons := await self._compliance(act, session, diff, say)) is not None:
@@ -121,6 +122,13 @@ class CodeChanges:
             branch = f"(no branch: {error.message})"
         name = f"{target.name}.source"
         return replace(receipt, before={name: "the project's folder"}, after={name: f"{receipt.commit} on {branch}"})
+
+    def _shown(self, path: Path, diff: str) -> Evidence:
+        """The diff as the worklog quotes it: its begin, secrets masked."""
+        lines = self._redactor.text(diff).splitlines()
+        excerpt = "\n".join(lines[:EXCERPT_LINES])[:EXCERPT_BYTES]
+        is_cut = len(excerpt) < len("\n".join(lines))
+        return Evidence("the change, as a diff", excerpt, self._folder.reference(path), sha256_of(path), is_cut)
 
     def _diff_path(self, act: Act, session: Session) -> Path:
         return self._folder.artifact_folder(act.id, session.record(act.id).attempt) / "change.diff"
