@@ -151,7 +151,7 @@ def test_g4_an_instance_of_the_old_revision_that_still_answers_is_waited_for(dep
 def test_g4_an_old_revision_that_goes_on_to_answer_is_no_promotion(
     deploying: Deploying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "IDENTITY_PATIENCE", 0.5)
+    monkeypatch.setattr(http, "IDENTITY_PATIENCE", 2.0)
     deployed = deploying.deploy()
     deploying.arm("stale-instance", delay="60s")
 

@@ -88,9 +88,9 @@ def test_what_was_being_cancelled_is_cancelled(own_cloud: StartCloud, tmp_path: 
 
 
 def test_a_running_execution_keeps_the_server_from_being_idle(own_cloud: StartCloud, tmp_path: Path) -> None:
-    cloud = own_cloud("--idle-minutes", "0.01")
+    cloud = own_cloud("--idle-minutes", "0.05")
     image = cloud.build(write_echo_app(tmp_path / "source"))["reference"]
-    create_job(cloud, "long", job_body(image, f"sleep 1.2; touch {tmp_path}/done"))
+    create_job(cloud, "long", job_body(image, f"sleep 4; touch {tmp_path}/done"))
     begin(cloud, "long")
     assert cloud.process.wait(20) == 0
     assert (tmp_path / "done").exists()

@@ -123,10 +123,10 @@ def test_it_ends_when_nobody_asks_for_anything(own_cloud: StartCloud) -> None:
 
 
 def test_a_request_under_way_keeps_it_from_being_idle(own_cloud: StartCloud, tmp_path: Path) -> None:
-    cloud = own_cloud("--idle-minutes", "0.01")
+    cloud = own_cloud("--idle-minutes", "0.05")
     deploy_echo(cloud, tmp_path / "source")
     uri = cloud.service("echo")["uri"]
-    assert httpx.get(f"{uri}/slow", params={"seconds": 1.2}, timeout=20).status_code == 200
+    assert httpx.get(f"{uri}/slow", params={"seconds": 4}, timeout=20).status_code == 200
     assert cloud.process.wait(20) == 0
 
 
