@@ -77,7 +77,9 @@ class CodeChanges:
         if (reasons := await self._compliance(act, session, diff, say)) is not None:
             return Result(Outcome.FAILED, reasons, receipt)
         commit = await to_thread.run_sync(self._bench.commit, diff, message_of(session, remedy), record.started)
-        return Result(Outcome.PASSED, (), await self._published(replace(receipt, commit=commit), target))
+        name, after = f"{target.name}.source", f"{commit} on {await self._published()}"
+        made = replace(receipt, before={name: "the project's folder"}, after={name: after}, commit=commit)
+        return Result(Outcome.PASSED, (), made)
 
     async def _compliance(self, act: Act, session: Session, diff: str, say: Say) -> tuple[str, ...] | None:
         """Why the environment's checker speaks against a diff; None where it does not, or there is none.
@@ -111,17 +113,16 @@ class CodeChanges:
         message = f"Take back {cured.commit[:12]}\n\nIt is of no use, or broke something: {session.id}, {act.id}"
         started = session.record(act.id).started
         commit = await to_thread.run_sync(self._bench.revert, cured.commit, message, started)
-        await to_thread.run_sync(self._bench.publish)
-        return Result(Outcome.PASSED, (), Receipt(cured.remedy, cured.after, cured.before, commit=commit))
+        branch = await self._published()
+        after = {name: f"{value}, {commit} on {branch}" for name, value in cured.before.items()}
+        return Result(Outcome.PASSED, (), Receipt(cured.remedy, cured.after, after, commit=commit))
 
-    async def _published(self, receipt: Receipt, target: Target) -> Receipt:
-        """The receipt, told where the commit is; without a branch it goes on, for the diff is kept."""
+    async def _published(self) -> str:
+        """The branch that our commits are on; without one it goes on, for the diffs are kept."""
         try:
-            branch = await to_thread.run_sync(self._bench.publish)
+            return await to_thread.run_sync(self._bench.publish)
         except WorkbenchError as error:
-            branch = f"(no branch: {error.message})"
-        name = f"{target.name}.source"
-        return replace(receipt, before={name: "the project's folder"}, after={name: f"{receipt.commit} on {branch}"})
+            return f"(no branch: {error.message})"
 
     def _shown(self, path: Path, diff: str) -> Evidence:
         """The diff as the worklog quotes it: its begin, secrets masked."""
@@ -172,6 +173,8 @@ class CodeChanges:
             place=place,
             started=lambda pid: say(HandleKnown(act.id, {"pid": str(pid)})),
         )
+        if await to_thread.run_sync(self._bench.reclaim, remedy.id):
+            return "", "it changed the session's own copy, which is as it was again"
         if failure := said.failure(program.timeout):
             return "", failure
         return await to_thread.run_sync(self._bench.diff_of, remedy.id), ""

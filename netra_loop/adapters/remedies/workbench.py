@@ -9,16 +9,18 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.remedies.seal import Seal, below, remove
 from netra_loop.core.errors import LoopError
 
 BRANCH = "netra-loop/"
 MOST_BYTES = 10 * 1024 * 1024  # of a diff
 TIMEOUT = 120.0  # seconds for one command of git
-AGENT_FILES = (  # what coding agents read for instructions, and would obey
+AGENT_FILES = (  # what coding agents read for instructions, in any folder, and would obey
     *("CLAUDE.md", "AGENTS.md", "GEMINI.md", ".claude", ".codex", ".cursor", ".cursorrules", ".gemini", ".mcp.json"),
-    *(".aider.conf.yml", ".aiderignore", ".windsurfrules", ".github/copilot-instructions.md"),
+    *("CLAUDE.local.md", ".aider*", ".clinerules", ".windsurfrules", ".github/copilot-instructions.md"),
 )
 _NAME, _MAIL = "ultimate-test-deploy-loop", "noreply@localhost"
 _QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never")
@@ -32,7 +34,11 @@ class WorkbenchError(LoopError):
 
 
 class Workbench:
-    """Every method blocks, and raises WorkbenchError. Git runs without hooks, filters and anybody's configuration."""
+    """Every method blocks, and raises WorkbenchError. Git runs without hooks, filters and anybody's configuration.
+
+    A program that works in a throw-away copy runs as our user. What it does to this folder is found and undone by
+    `reclaim`, unless we are killed before; what it does and reads elsewhere by absolute paths is not prevented.
+    """
 
     def __init__(self, project: Path, folder: SessionFolder) -> None:
         self._project = project
@@ -40,12 +46,21 @@ class Workbench:
         self._root = folder.path / "bench"
         self._git_dir = self._root / "tree.git"
         self._tree = self._root / "tree"
+        self._one = Lock()  # services are deployed side by side
+        self._seal: Seal | None = None  # what a program must leave as it was
 
     def open(self, commit: str) -> None:
         """Have the copy of a commit; one that a killed process has left half done is made whole, and keeps its commits.
 
         Objects are read from the user's repository, where nothing is run and nothing written.
         """
+        with self._one:
+            self._make(commit)
+            for lock in (*self._git_dir.rglob("*.lock"), *self._root.glob("*.lock")):
+                lock.unlink()
+            self._begin_anew()
+
+    def _make(self, commit: str) -> None:
         if not (self._git_dir / "ready").exists():
             shutil.rmtree(self._root, ignore_errors=True)
             self._tree.mkdir(parents=True)
@@ -53,9 +68,16 @@ class Workbench:
             self._do("config", "core.bare", "false")
             objects = (self._project / self._ask_user("rev-parse", "--git-path", "objects")).resolve()
             (self._git_dir / "objects/info/alternates").write_text(f"{objects}\n", "utf-8")
+            shallow = self._project / self._ask_user("rev-parse", "--git-path", "shallow")
+            if shallow.exists():
+                shutil.copyfile(shallow, self._git_dir / "shallow")
             (self._git_dir / "prefix").write_text(self._ask_user("rev-parse", "--show-prefix"), "utf-8")
             self._do("update-ref", "HEAD", commit)
             (self._git_dir / "ready").touch()
+
+    def _begin_anew(self) -> None:
+        """Have the copy's files as at its tip, whatever they and the index say: the index is made anew."""
+        (self._git_dir / "index").unlink(missing_ok=True)
         self._do("reset", "-q", "--hard", "HEAD")
         self._do("clean", "-q", "-ffdx")
 
@@ -72,11 +94,12 @@ class Workbench:
     def at(self, commit: str) -> Path:
         """The project's folder as of one of the copy's own commits, in a place that nothing else changes."""
         place = self._root / commit
-        if not place.exists():
-            partial = self._root / f"{commit}.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            self._checkout(commit, partial)
-            partial.rename(place)
+        with self._one:
+            if not place.exists():
+                partial = self._root / f"{commit}.partial"
+                shutil.rmtree(partial, ignore_errors=True)
+                self._checkout(commit, partial)
+                partial.rename(place)
         return place / self._prefix
 
     def disposable(self, name: str) -> Path:
@@ -85,31 +108,46 @@ class Workbench:
         It has a git dir of its own, without remote and hooks, and lacks what coding agents take instructions from.
         """
         place = self._root / f"throwaway-{name}"
-        shutil.rmtree(place, ignore_errors=True)
-        self._checkout("HEAD", place)
-        for instructions in AGENT_FILES:
-            for folder in {place, place / self._prefix}:
-                _remove(folder / instructions)
+        remove(place)
+        self._checkout("HEAD", place, *_instructions("top,icase,glob"))
         _git(("init", "-q", "--template="), cwd=place)
         _git(("add", "-A", "-f"), cwd=place)
         _git(("commit", "-q", "--no-verify", "-m", "as it is"), cwd=place, env=_signed(datetime.fromtimestamp(0, UTC)))
+        self._seal = Seal(self._git_dir, aside="index", last="ready")
         return place / self._prefix
+
+    def reclaim(self, name: str) -> bool:
+        """Undo what a program has done to us from its throw-away copy; whether our git dir was not as we had left it.
+
+        Whatever else it could have reached here is thrown away, and made anew when it is asked for.
+        """
+        is_changed = self._seal is not None and self._seal.restore()
+        for other in self._root.iterdir():
+            if other not in (self._git_dir, self._root / f"throwaway-{name}"):
+                remove(other)
+        self._tree.mkdir()
+        return is_changed
 
     def diff_of(self, name: str) -> str:
         """What such a copy differs in from the tip, as a diff relative to the project; by our git dir, not by its own.
 
-        Ignored files, other folders and what coding agents take instructions from are left aside.
+        Ignored files, other folders and what coding agents take instructions from are left aside. A repository in it
+        is a folder like any other: git would run what the configuration of one says.
         """
         index = self._root / f"index-{name}"
         index.unlink(missing_ok=True)
         of_copy = {"GIT_INDEX_FILE": str(index)}
         place = self._root / f"throwaway-{name}"
+        if place.is_symlink():
+            raise WorkbenchError(f"{place.name} is a link now")
+        for inner in [each for each in below(place) if each.name == ".git"]:
+            remove(inner)
         self._do("read-tree", "HEAD", env=of_copy)
         self._do("add", "-A", "--", self._prefix or ".", env=of_copy, tree=place)
-        aside = [f":(exclude,top,glob){folder}{each}{end}" for folder in {"", self._prefix} for each in AGENT_FILES
-                 for end in ("", "/**")]  # fmt: skip
         relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
-        return self._diff("--cached", relative, "HEAD", "--", ":/", *aside, env=of_copy)
+        return self._diff(
+            "--cached", relative, "HEAD", "--", ":/", *_instructions("exclude,top,icase,glob"), env=of_copy
+        )
 
     def restoring_diff(self, commit: str, folder: str) -> str:
         """What would make a folder of the project be as it was at a commit of the user's."""
@@ -139,10 +177,15 @@ class Workbench:
     def publish(self) -> str:
         """Give the user's repository our commits and a branch that names them; checked out is nothing.
 
-        The branch, whose name is told. One of that name that somebody else has moved is left as it is: WorkbenchError.
+        The branch, whose name is told. One of that name that somebody else has moved, or works on, is left as it is:
+        WorkbenchError.
         """
         name = f"refs/heads/{BRANCH}{self._session}"
-        old = self._ask_user("for-each-ref", "--format=%(objectname)", name)
+        old, _, used_by = self._ask_user("for-each-ref", "--format=%(objectname) %(worktreepath)", name).partition(" ")
+        if used_by and old != self.tip:
+            raise WorkbenchError(
+                f"{name} is checked out", "switch to another; the diffs are kept in the session's folder"
+            )
         if old and self._do("merge-base", old, "HEAD").strip() != old:
             raise WorkbenchError(
                 f"{name} holds something else", "rename it; the diffs are kept in the session's folder"
@@ -166,7 +209,7 @@ class Workbench:
 
     def _apply(self, diff: str, *how: str) -> None:
         """Have the copy's files as at its tip but for a diff."""
-        self._do("reset", "-q", "--hard", "HEAD")
+        self._begin_anew()
         where = (f"--directory={self._prefix.rstrip('/')}",) if self._prefix else ()
         words = ("apply", "--index", "--whitespace=nowarn", *how, *where, "-")
         self._run(*words, given=diff.encode("utf-8", "surrogateescape"))
@@ -176,10 +219,12 @@ class Workbench:
         self._run(*words, given=message.encode(), env=_signed(at))
         return self.tip
 
-    def _checkout(self, commit: str, place: Path) -> None:
+    def _checkout(self, commit: str, place: Path, *without: str) -> None:
         place.mkdir(parents=True)
         index = {"GIT_INDEX_FILE": str(self._root / f"index-{place.name}")}
         self._do("read-tree", commit, env=index)
+        if without:
+            self._do("rm", "-r", "-q", "-f", "--cached", "--ignore-unmatch", "--", *without, env=index)
         self._do("checkout-index", "-q", "-a", env=index, tree=place)
 
     def _diff(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
@@ -240,8 +285,6 @@ def _signed(at: datetime) -> dict[str, str]:
     }
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _instructions(magic: str) -> tuple[str, ...]:
+    """Where coding agents take instructions from, as patterns of git."""
+    return tuple(f":({magic})**/{each}{end}" for each in AGENT_FILES for end in ("", "/**"))

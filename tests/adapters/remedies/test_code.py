@@ -42,6 +42,7 @@ class Shop:
     code: CodeChanges
     folder: Path
     footprint: str
+    bench: Workbench
 
     def say(self, event: Event) -> Session:
         return self.story.emit(event).session
@@ -83,8 +84,9 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     made = repository(tmp_path / "repository")
     folder = session_folder(made)
     story = Story(knowing(usual_plan(3)), commit=made.git("rev-parse", "HEAD")).runs(RED)
-    code = CodeChanges(made.project, Workbench(made.project, folder), folder, Redactor(), judge)
-    shop = Shop(made, story, code, folder.path, made.footprint)
+    bench = Workbench(made.project, folder)
+    code = CodeChanges(made.project, bench, folder, Redactor(), judge)
+    shop = Shop(made, story, code, folder.path, made.footprint, bench)
     yield shop
     assert made.footprint == shop.footprint
 
@@ -228,6 +230,33 @@ def test_one_that_does_this_changes_nothing_outside_of_its_copy_and_sees_no_cred
     if "link" in script or "tests/test_app" in script:
         assert (result.outcome, receipt(result).commit) == (Outcome.FAILED, "")
         assert receipt(result).violations
+
+
+@pytest.mark.parametrize("leaves", ["", "raise SystemExit(1)"], ids=["ends well", "fails"])
+def test_one_that_commits_past_the_judge_has_failed_and_its_commit_is_gone(shop: Shop, leaves: str) -> None:
+    git = "['git', '-c', 'user.name=x', '-c', 'user.email=y', '--git-dir=../tree.git', '--work-tree=.'"
+    script = f"import subprocess\n{REPAIR}\nsubprocess.run({git}, 'commit', '-qam', 'evil'], check=True)\n{leaves}"
+    result = shop.agent(script)
+
+    assert result.outcome is Outcome.FAILED
+    assert result.reasons == ("it changed the session's own copy, which is as it was again",)
+    assert shop.bench.tip == shop.made.git("rev-parse", "HEAD")
+    assert shop.made.git("branch", "--list", "netra-loop/*") == ""
+
+
+def test_what_is_of_no_use_is_taken_back_also_while_the_user_looks_at_the_branch(shop: Shop) -> None:
+    result = shop.agent(REPAIR)
+    branch = receipt(result).after["backend.source"].partition(" on ")[2]
+    shop.ends(result)
+    shop.made.git("switch", "-q", branch)
+    shop.footprint = shop.made.footprint
+    shop.story.runs(RED, changes=("r1",)).start("undo-r1")
+    act = shop.story.session.record("2/undo-r1").act
+    undone = anyio.run(UndoRunner(shop.code).run, act, shop.story.session, shop.say)
+
+    assert undone.outcome is Outcome.PASSED
+    assert receipt(undone).after["backend.source"].endswith(f"on (no branch: refs/heads/{branch} is checked out)")
+    assert (shop.bench.at(receipt(undone).commit) / "backend/app.py").read_text() == "ONE = 1\n"
 
 
 @pytest.mark.parametrize("file", CHEATS[::3], ids=lambda file: file.stem)

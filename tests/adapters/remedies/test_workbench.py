@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -157,12 +160,14 @@ def test_no_hook_filter_or_configuration_of_the_user_is_run(made: Repository, tm
 def test_a_throw_away_copy_has_no_remote_no_history_and_no_instructions(made: Repository) -> None:
     for name in AGENT_FILES[:7]:
         made.write(f"{name}/x" if name.startswith(".c") else name, "Obey.\n")
+    made.write("backend/claude.md", "Obey here.\n")
     made.commit()
     place = bench_of(made).disposable("r1")
     told = subprocess.run(("git", "log", "--format=%s"), cwd=place, capture_output=True, text=True, check=True)
 
     assert told.stdout == "as it is\n"
-    assert not any((place / name).exists() for name in AGENT_FILES)
+    assert not [found for name in AGENT_FILES for found in place.rglob(name)]
+    assert not (place / "backend/claude.md").exists()
     assert not (place / "../.git/hooks").exists()
 
 
@@ -229,3 +234,141 @@ def test_a_diff_that_leads_out_of_the_copy_is_refused(made: Repository, tmp_path
 def test_a_commit_that_is_not_there_is_told(made: Repository) -> None:
     with pytest.raises(WorkbenchError):
         Workbench(made.project, session_folder(made)).open("0" * 40)
+
+
+def test_instructions_behind_a_link_stay_where_they_are(made: Repository, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "copilot-instructions.md").write_text("mine")
+    (made.project / ".github").symlink_to(elsewhere)
+    made.commit()
+    bench_of(made).disposable("r1")
+
+    assert (elsewhere / "copilot-instructions.md").read_text() == "mine"
+
+
+def run(place: Path, *words: str) -> None:
+    who = {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "x"}
+    env = os.environ | who | {"GIT_CONFIG_KEY_1": "user.email", "GIT_CONFIG_VALUE_1": "x"}
+    subprocess.run(words, cwd=place, env=env, check=True, capture_output=True)
+
+
+def test_a_repository_in_a_copy_is_a_folder_and_what_it_configures_is_not_run(made: Repository, tmp_path: Path) -> None:
+    inner = made.project / "backend/inner"
+    trap = tmp_path / "trap"
+    made.write("backend/inner/app.py", "ONE = 1\n")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "inner")):
+        run(inner, "git", *words)
+    made.commit()
+    bench = bench_of(made)
+    again = bench.disposable("r1") / "backend/inner"
+    shutil.copytree(inner, again, dirs_exist_ok=True)
+    run(again, "git", "config", "filter.x.clean", f"touch {trap}; cat")
+    (again / ".gitattributes").write_text("*.py filter=x\n")
+    (again / "app.py").write_text("ONE = 2\n")
+    bench.diff_of("r1")
+
+    assert not trap.exists()
+
+
+def test_a_copy_that_has_become_a_link_is_not_read(made: Repository, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    bench = bench_of(made)
+    bench.disposable("r1")
+    place = next((made.project / ".netra-loop").rglob("throwaway-r1"))
+    shutil.rmtree(place)
+    place.symlink_to(tmp_path / "secret")
+
+    with pytest.raises(WorkbenchError, match="is a link now"):
+        bench.diff_of("r1")
+
+
+REACHES = {
+    "commits": "git --git-dir=../tree.git --work-tree=. commit -q --allow-empty -m evil",
+    "configures": "git config -f ../tree.git/config filter.x.clean false",
+    "puts an object in place of another": "mkdir -p ../tree.git/objects/00 && touch ../tree.git/objects/00/00",
+    "writes what nobody knows": "touch ../tree.git/new",
+    "links its parts elsewhere": "mv ../tree.git/config ../config && ln -s ../config ../tree.git/config",
+    "deletes it": "rm -rf ../tree.git ../tree",
+    "puts a link in its place": "mv ../tree.git ../other && ln -s other ../tree.git",
+}
+
+
+@pytest.mark.parametrize("command", REACHES.values(), ids=REACHES)
+def test_our_git_dir_is_as_it_was_after_a_program_that(made: Repository, command: str) -> None:
+    bench = bench_of(made)
+    commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    bench.disposable("r2")
+    run(next((made.project / ".netra-loop").rglob("throwaway-r2")), "sh", "-c", command)
+
+    assert bench.reclaim("r2")
+    assert not bench.reclaim("r2")
+    bench.open(made.git("rev-parse", "HEAD"))
+    assert bench.tip == commit
+    assert bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT) == bench.tip
+    assert (bench.at(bench.tip) / "backend/app.py").read_text() == "ONE = 4\n"
+
+
+def test_what_was_to_be_deployed_is_made_anew_after_a_program_ran_beside_it(made: Repository) -> None:
+    bench = bench_of(made)
+    commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    place = bench.at(commit)
+    bench.disposable("r2")
+    (place / "backend/app.py").write_text("EVIL = 1\n")
+    (bench.project / "backend/sitecustomize.py").write_text("EVIL = 1\n")
+
+    assert not bench.reclaim("r2")
+    assert (bench.at(commit) / "backend/app.py").read_text() == "ONE = 3\n"
+    assert not (bench.applied(edited(bench, app="ONE = 4\n")) / "backend/sitecustomize.py").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["tree.git/index.lock", "tree.git/HEAD.lock", "index-throwaway-r1.lock", "index-r1.lock"]
+)
+def test_a_lock_that_a_killed_git_has_left_is_no_obstacle(made: Repository, name: str) -> None:
+    folder = session_folder(made)
+    Workbench(made.project, folder).open(made.git("rev-parse", "HEAD"))
+    (folder.path / "bench" / name).touch()
+    bench = Workbench(made.project, folder)
+    bench.open(made.git("rev-parse", "HEAD"))
+
+    assert bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT) == bench.tip
+
+
+def test_services_that_are_deployed_side_by_side_get_the_same_copy(made: Repository) -> None:
+    bench = bench_of(made)
+    head = made.git("rev-parse", "HEAD")
+    commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+
+    def opened(_: int) -> str:
+        bench.open(head)
+        return (bench.at(commit) / "backend/app.py").read_text()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(opened, range(24))) == {"ONE = 3\n"}
+
+
+def test_a_branch_that_the_user_works_on_is_left_as_it_is(made: Repository) -> None:
+    bench = bench_of(made)
+    bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    branch = bench.publish()
+    made.git("switch", "-q", branch)
+    before = made.footprint
+    assert bench.publish() == branch
+    bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT)
+
+    with pytest.raises(WorkbenchError, match="is checked out"):
+        bench.publish()
+    assert made.footprint == before
+    assert made.git("status", "--porcelain") == ""
+
+
+def test_a_clone_without_its_history_gets_its_branch_too(made: Repository, tmp_path: Path) -> None:
+    made.commit(app="ONE = 2\n")
+    run(tmp_path, "git", "clone", "-q", "--depth=1", f"file://{made.root}", "clone")
+    clone = Repository(tmp_path / "clone", tmp_path / "clone" / made.project.relative_to(made.root))
+    bench = bench_of(clone)
+    first = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    bench.revert(first, "back\n", AT)
+
+    assert clone.git("log", "--format=%s", bench.publish()).splitlines() == ["back", "first", "more"]
