@@ -24,6 +24,8 @@ AFTERMATH = frozenset({Kind.DIAGNOSE, Kind.ASK, Kind.CURE, Kind.UNDO})
 FOREIGN_CHANGE = "foreign_change"
 NETWORK = "network"
 """What a suite holds that must be the only one of ours to talk to the targets."""
+CODE = "code"
+"""What a remedy holds while it is applied or taken back: each change of code builds on the one before."""
 _TIMEOUTS = {  # seconds
     Kind.PROMOTE: 120.0,  # an operation, the effective traffic, a few answers
     Kind.RESTORE: 120.0,
@@ -68,7 +70,8 @@ def act_of(session: Session, iteration: int, step: Step) -> Act:
 def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -> Act:
     """An act that no plan names, after an iteration's phases: about a target (shifts), a remedy, or all red tests."""
     step = f"{kind.value}-{subject}" if subject else kind.value
-    holds = {f"service:{subject}"} if kind in SHIFTS else {"terminal"} if kind is Kind.ASK else set()
+    alone = {Kind.ASK: "terminal", Kind.CURE: CODE, Kind.UNDO: CODE}
+    holds = {f"service:{subject}"} if kind in SHIFTS else {alone[kind]} if kind in alone else set()
     return Act(
         id=f"{iteration}/{step}",
         kind=kind,

@@ -49,11 +49,11 @@ def changes_of(session: Session, number: int, target: str) -> tuple[Remedy, ...]
 def code_of(session: Session, number: int, target: str) -> str:
     """The commit of the session's own copy that a target is deployed from; empty where it is the project's folder."""
     changes = any(remedy.kind.changes_code for remedy in changes_of(session, number, target))
-    return _tip(session, number) if changes else ""
+    return tip(session, number) if changes else ""
 
 
-def _tip(session: Session, number: int) -> str:
-    """The newest commit of the session's own copy before an iteration began."""
+def tip(session: Session, number: int) -> str:
+    """The newest commit of the session's own copy before an iteration began; empty for none."""
     results = [record.result for each in session.iterations[: number - 1] for record in each.acts.values()]
     receipts = (result.seen for result in reversed(results) if result and isinstance(result.seen, Receipt))
     return next((receipt.commit for receipt in receipts if receipt.commit), "")

@@ -339,7 +339,7 @@ def test_what_follows_from_red_is_named_after_its_remedy_and_only_a_question_hol
     assert [(act.id, act.step, act.subject, act.resume, act.timeout, act.holds) for act in acts] == [
         ("1/diagnose", "diagnose", "", ResumeClass.READ, 120.0, frozenset()),
         ("1/ask-r1", "ask-r1", "r1", ResumeClass.READ, 300.0, {"terminal"}),
-        ("1/cure-r1", "cure-r1", "r1", ResumeClass.KEYED, 60.0, frozenset()),
+        ("1/cure-r1", "cure-r1", "r1", ResumeClass.KEYED, 60.0, {"code"}),
     ]
 
 

@@ -524,9 +524,9 @@ REMEDIES: dict[str, tuple[Callable[[], Story], list[str]]] = {
         ["finish RED 1"],
     ),
     "a remedy is applied": (lambda: after_red().diagnoses(ONE), ["start 1/cure-r1"]),
-    "remedies for different tests are applied together": (
+    "remedies for different tests are applied one after the other": (
         lambda: after_red().diagnoses(ONE, OTHER),
-        ["start 1/cure-r1", "start 1/cure-r2"],
+        ["start 1/cure-r1"],
     ),
     "of remedies for the same tests the first is applied": (
         lambda: after_red().diagnoses(ONE, BOTH),

@@ -27,7 +27,7 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What a session made of a fault. is_gone: whether the code that it deployed last is sound again."""
+    """What a session made of a fault. is_gone: whether what it deployed last is sound again."""
 
     fault: Fault
     result: dict[str, Any]
@@ -55,14 +55,21 @@ def came_of(sample: Sample, made: Repository, fault: Fault) -> Came:
         made.git("commit", "-q", "--allow-empty", "-m", fault.about)
         project.run("--focus", FOCUS, "--remedies", "apply", "--max-iterations", "4")
         result, report = project.result, (project.sessions[-1] / "issues.md").read_text("utf-8")
-        commits = [each["receipt"]["commit"] for each in result["remedies"] if each["receipt"]]
-        files = [edit.file for edit in fault.edits if not edit.file.startswith("config/")]
-        is_gone = bool(commits) and all(made.git("diff", sound, commits[-1], "--", file) == "" for file in files)
+        is_gone = _is_gone(made, sound, fault, result["remedies"])
     finally:
         made.git("reset", "-q", "--hard", sound)
     if fault.service:
         set_by_hand(project, before)
     return Came(fault, result, report, is_gone)
+
+
+def _is_gone(made: Repository, sound: str, fault: Fault, remedies: list[dict[str, Any]]) -> bool:
+    """Whether the code is sound that was deployed last; of a service that was given too little, whether it has more."""
+    if fault.service:
+        return any(each["kind"] == "set_resources" and each["target"] == "backend" for each in remedies)
+    commits = [each["receipt"]["commit"] for each in remedies if each["receipt"] and each["receipt"]["commit"]]
+    files = [edit.file for edit in fault.edits if not edit.file.startswith("config/")]
+    return bool(commits) and all(made.git("diff", sound, commits[-1], "--", file) == "" for file in files)
 
 
 def line(came: Came) -> str:

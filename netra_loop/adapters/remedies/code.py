@@ -25,7 +25,7 @@ from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Environment, OutsideProgram
 from netra_loop.core.problem import Evidence, Receipt, Remedy
-from netra_loop.core.remediation import code_of
+from netra_loop.core.remediation import code_of, tip
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session, diagnosed
 from netra_loop.core.target import Target
@@ -60,7 +60,7 @@ class CodeChanges:
         if "diff" not in record.handle and "asked" in record.handle:
             return Result(Outcome.FAILED, ("the session ended while it was asked; its copy is discarded",))
         assert session.git is not None
-        await to_thread.run_sync(self._bench.open, session.git.sha)
+        await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
         path = self._folder.path / record.handle["diff"] if "diff" in record.handle else self._diff_path(act, session)
         if "diff" not in record.handle:
             diff, failure = await self._diff(act, session, remedy, say)
@@ -99,7 +99,8 @@ class CodeChanges:
         if after.outcome is Outcome.PASSED:
             return None
         if isinstance(after.seen, Checked) and after.outcome is Outcome.FAILED:
-            await to_thread.run_sync(self._bench.open, session.git.sha if session.git else "")
+            assert session.git is not None
+            await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
             before = (await checked("compliance_before.txt", self._bench.project)).seen
             earlier = before if isinstance(before, Checked) else None
             if not not_comparable(after.seen, earlier) and earlier and earlier.violations == after.seen.violations:
@@ -109,7 +110,7 @@ class CodeChanges:
     async def take_back(self, act: Act, session: Session, cured: Receipt) -> Result:
         """PASSED with the commit that takes one back."""
         assert session.git is not None
-        await to_thread.run_sync(self._bench.open, session.git.sha)
+        await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
         message = f"Take back {cured.commit[:12]}\n\nIt is of no use, or broke something: {session.id}, {act.id}"
         started = session.record(act.id).started
         commit = await to_thread.run_sync(self._bench.revert, cured.commit, message, started)
@@ -195,6 +196,11 @@ def _program(remedy: Remedy, agent: OutsideProgram | None, bundle: Path) -> Outs
     return OutsideProgram(tuple(word.replace(BUNDLE, str(bundle)) for word in remedy.argv), COMMAND_TIMEOUT)
 
 
+def _tip(act: Act, session: Session) -> str:
+    """The newest commit of the copy, as far as the journal tells: those of this iteration are among them."""
+    return tip(session, act.iteration + 1)
+
+
 def message_of(session: Session, remedy: Remedy) -> str:
     """A commit's message: which problem, which session, on what evidence."""
     tests = "\n".join(f"- {name.suite}: {name.test}" for name in remedy.tests)
@@ -215,6 +221,6 @@ class Sources:
         commit = code_of(session, number, target.name)
         if not commit or session.git is None:
             return target, session.git
-        self._bench.open(session.git.sha)
+        self._bench.open(session.git.sha, commit)
         source = str(self._bench.at(commit) / target.source)
         return replace(target, source=source), replace(session.git, sha=commit, dirty=False)

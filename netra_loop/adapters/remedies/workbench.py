@@ -37,7 +37,8 @@ class Workbench:
     """Every method blocks, and raises WorkbenchError. Git runs without hooks, filters and anybody's configuration.
 
     A program that works in a throw-away copy runs as our user. What it does to this folder is found and undone by
-    `reclaim`, unless we are killed before; what it does and reads elsewhere by absolute paths is not prevented.
+    `reclaim`, or by the next `open` where we are killed before; what it does and reads elsewhere by absolute paths is
+    not prevented.
     """
 
     def __init__(self, project: Path, folder: SessionFolder) -> None:
@@ -48,31 +49,42 @@ class Workbench:
         self._tree = self._root / "tree"
         self._one = Lock()  # services are deployed side by side
         self._seal: Seal | None = None  # what a program must leave as it was
+        self._ours: set[Path] = set()  # the places that this process has made
+        self._base = self._prefix = ""
 
-    def open(self, commit: str) -> None:
-        """Have the copy of a commit; one that a killed process has left half done is made whole, and keeps its commits.
+    def open(self, commit: str, tip: str = "") -> None:
+        """Have the copy at its newest commit; one that a killed process has left half done is made whole.
 
-        Objects are read from the user's repository, where nothing is run and nothing written.
+        commit: the user's that it begins with. tip: the newest of ours, as the journal tells it. Objects are read from
+        the user's repository, where nothing is run and nothing written.
         """
         with self._one:
-            self._make(commit)
+            self._base, self._prefix = commit, self._ask_user("rev-parse", "--show-prefix")
+            self._make()
             for lock in (*self._git_dir.rglob("*.lock"), *self._root.glob("*.lock")):
                 lock.unlink()
+            self._settle(tip or commit)
             self._begin_anew()
 
-    def _make(self, commit: str) -> None:
+    def _settle(self, tip: str) -> None:
+        """Have our git dir be configured as we do it, and its branch at a commit, whoever has been there."""
+        for name in ("hooks", "info", "worktrees", "modules", "config.worktree", "refs", "packed-refs"):
+            remove(self._git_dir / name)
+        (self._git_dir / "refs/heads").mkdir(parents=True)
+        (self._git_dir / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n", "utf-8")
+        (self._git_dir / "HEAD").write_text(f"ref: refs/heads/{BRANCH}{self._session}\n", "utf-8")
+        self._do("update-ref", "HEAD", tip)
+
+    def _make(self) -> None:
         if not (self._git_dir / "ready").exists():
             shutil.rmtree(self._root, ignore_errors=True)
             self._tree.mkdir(parents=True)
             _git(("init", "-q", "--template=", "-b", f"{BRANCH}{self._session}", "--bare", str(self._git_dir)))
-            self._do("config", "core.bare", "false")
             objects = (self._project / self._ask_user("rev-parse", "--git-path", "objects")).resolve()
             (self._git_dir / "objects/info/alternates").write_text(f"{objects}\n", "utf-8")
             shallow = self._project / self._ask_user("rev-parse", "--git-path", "shallow")
             if shallow.exists():
                 shutil.copyfile(shallow, self._git_dir / "shallow")
-            (self._git_dir / "prefix").write_text(self._ask_user("rev-parse", "--show-prefix"), "utf-8")
-            self._do("update-ref", "HEAD", commit)
             (self._git_dir / "ready").touch()
 
     def _begin_anew(self) -> None:
@@ -95,11 +107,13 @@ class Workbench:
         """The project's folder as of one of the copy's own commits, in a place that nothing else changes."""
         place = self._root / commit
         with self._one:
-            if not place.exists():
+            if place not in self._ours or not place.exists():
+                remove(place)
                 partial = self._root / f"{commit}.partial"
                 shutil.rmtree(partial, ignore_errors=True)
                 self._checkout(commit, partial)
                 partial.rename(place)
+                self._ours.add(place)
         return place / self._prefix
 
     def disposable(self, name: str) -> Path:
@@ -161,18 +175,22 @@ class Workbench:
 
     def commit(self, diff: str, message: str, at: datetime) -> str:
         """A commit with a diff that is relative to the project; the newest one, if it is that already."""
-        if self._do("log", "-1", "--format=%B").strip() == message.strip():
+        if self._says(message):
             return self.tip
         self._apply(diff)
         return self._committed(message, at)
 
     def revert(self, commit: str, message: str, at: datetime) -> str:
         """A new commit that takes one back; the newest one, if it is that already."""
-        if self._do("log", "-1", "--format=%B").strip() == message.strip():
+        if self._says(message):
             return self.tip
         relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
         self._apply(self._diff(relative, f"{commit}^", commit), "-R")
         return self._committed(message, at)
+
+    def _says(self, message: str) -> bool:
+        """Whether the newest commit is one of ours with this message."""
+        return self.tip != self._base and self._do("log", "-1", "--format=%B").strip() == message.strip()
 
     def publish(self) -> str:
         """Give the user's repository our commits and a branch that names them; checked out is nothing.
@@ -195,17 +213,6 @@ class Workbench:
         _git(("unpack-objects", "-q"), cwd=self._project, given=pack)
         _git(("update-ref", name, self.tip, old or "0" * 40), cwd=self._project)
         return name.removeprefix("refs/heads/")
-
-    @property
-    def _base(self) -> str:
-        """The user's commit that all of ours came after."""
-        own = self._do("rev-list", f"--author={_MAIL}", "HEAD").split()
-        return self._do("rev-parse", f"{own[-1]}^" if own else "HEAD").strip()
-
-    @property
-    def _prefix(self) -> str:
-        """Where in its repository the project is: empty, or with a / at its end."""
-        return (self._git_dir / "prefix").read_text("utf-8")
 
     def _apply(self, diff: str, *how: str) -> None:
         """Have the copy's files as at its tip but for a diff."""

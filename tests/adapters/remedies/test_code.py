@@ -323,3 +323,23 @@ def test_before_a_commit_stands_the_environment_s_checker_where_it(
     assert result.outcome is expected
     assert bool(receipt(result).commit) is (expected is Outcome.PASSED)
     assert expected is Outcome.PASSED or result.reasons[0] == "the checker does not pass it"
+
+
+def test_a_second_change_of_code_builds_on_the_first(shop: Shop) -> None:
+    shop.ends(shop.agent(REPAIR))
+    other = replace(
+        patching("r2", "p1::b", kind=RemedyKind.COMMAND),
+        argv=(sys.executable, "-c", "open('backend/b.py', 'w').write('B = 1')"),
+    )
+    found = shop.story.session.iterations[0].acts["1/diagnose"]
+    assert found.result is not None
+    seen = replace(found.result.seen, remedies=(AGENT, other))  # type: ignore[type-var]
+    shop.story.emit(ActEnded("1/diagnose", replace(found.result, seen=seen))).start("cure-r2")
+    act = shop.story.session.record("1/cure-r2").act
+    result = anyio.run(CureRunner(shop.code).run, act, shop.story.session, shop.say)
+
+    assert shop.made.git("ls-tree", "-r", "--name-only", receipt(result).commit, "backend/").splitlines() == [
+        "backend/app.py",
+        "backend/b.py",
+    ]
+    assert shop.made.git("show", f"{receipt(result).commit}:backend/app.py") == "ONE = 2"

@@ -100,7 +100,7 @@ def test_a_copy_that_was_left_half_done_is_made_whole_and_keeps_its_commits(made
     (bench.project / "backend/app.py").write_text("half don")
     (bench.project / "backend/left.py").write_text("left over")
     again = Workbench(made.project, folder)
-    again.open(made.git("rev-parse", "HEAD"))
+    again.open(made.git("rev-parse", "HEAD"), commit)
 
     assert again.tip == commit
     assert (again.project / "backend/app.py").read_text() == "ONE = 3\n"
@@ -303,7 +303,7 @@ def test_our_git_dir_is_as_it_was_after_a_program_that(made: Repository, command
 
     assert bench.reclaim("r2")
     assert not bench.reclaim("r2")
-    bench.open(made.git("rev-parse", "HEAD"))
+    bench.open(made.git("rev-parse", "HEAD"), commit)
     assert bench.tip == commit
     assert bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT) == bench.tip
     assert (bench.at(bench.tip) / "backend/app.py").read_text() == "ONE = 4\n"
@@ -341,7 +341,7 @@ def test_services_that_are_deployed_side_by_side_get_the_same_copy(made: Reposit
     commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
 
     def opened(_: int) -> str:
-        bench.open(head)
+        bench.open(head, commit)
         return (bench.at(commit) / "backend/app.py").read_text()
 
     with ThreadPoolExecutor(8) as threads:
@@ -372,3 +372,29 @@ def test_a_clone_without_its_history_gets_its_branch_too(made: Repository, tmp_p
     bench.revert(first, "back\n", AT)
 
     assert clone.git("log", "--format=%s", bench.publish()).splitlines() == ["back", "first", "more"]
+
+
+def test_what_a_program_did_to_our_git_dir_before_we_were_killed_is_not_believed(
+    made: Repository, tmp_path: Path
+) -> None:
+    folder, trap = session_folder(made), tmp_path / "trap"
+    bench = Workbench(made.project, folder)
+    head = made.git("rev-parse", "HEAD")
+    bench.open(head)
+    commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    place = bench.disposable("r1")
+    git_dir = folder.path / "bench/tree.git"
+    ours = ("git", "-c", "user.name=x", "-c", "user.email=y", f"--git-dir={git_dir}", f"--work-tree={place}")
+    (place / "backend/evil.py").write_text("EVIL = 1\n")
+    for command in (("add", "-A"), ("commit", "-q", "-m", "mine"), ("config", "filter.x.clean", f"touch {trap}")):
+        subprocess.run((*ours, *command), check=True)
+    (git_dir / "info").mkdir(exist_ok=True)
+    (git_dir / "info/attributes").write_text("*.py filter=x\n")
+    (folder.path / "bench" / commit).mkdir()
+    again = Workbench(made.project, folder)
+    again.open(head, commit)
+    last = again.commit(edited(again, app="ONE = 4\n"), "second\n", AT)
+
+    assert not trap.exists()
+    assert sorted(path.name for path in (again.at(last) / "backend").iterdir()) == ["app.py"]
+    assert (again.at(commit) / "backend/app.py").read_text() == "ONE = 3\n"
