@@ -61,23 +61,25 @@ class CodeChanges:
             return Result(Outcome.FAILED, ("the session ended while it was asked; its copy is discarded",))
         assert session.git is not None
         await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
-        path = self._folder.path / record.handle["diff"] if "diff" in record.handle else self._diff_path(act, session)
-        if "diff" not in record.handle:
+        if "diff" in record.handle:
+            path, failure = self._folder.path / record.handle["diff"], ""
+            diff = path.read_bytes().decode("utf-8", "surrogateescape")
+        else:
+            path = self._folder.artifact_folder(act.id, record.attempt) / "change.diff"
             diff, failure = await self._diff(act, session, remedy, say)
-            write_whole(path, diff.encode("utf-8", "surrogateescape"), 0o600)
-            if failure or not diff:
-                return Result(Outcome.FAILED, (failure or "it changed nothing",), Receipt(remedy.id, {}, {}))
-            say(HandleKnown(act.id, {"diff": self._folder.reference(path)}))
-        diff = path.read_bytes().decode("utf-8", "surrogateescape")
-        target = session.plan.environment.target(remedy.target)
+        if failure or not diff:
+            return Result(Outcome.FAILED, (failure or "it changed nothing",), Receipt(remedy.id, {}, {}))
         violations = self._judge(diff, remedy, session.plan.environment)
+        kept = self._redactor.text(diff) if violations else diff  # what is never applied need not hold a secret
+        write_whole(path, kept.encode("utf-8", "surrogateescape"), 0o600)
         receipt = Receipt(remedy.id, {}, {}, diff=self._shown(path, diff), violations=violations)
         if violations:
             return Result(Outcome.FAILED, ("a person must look at it first", *violations), receipt)
+        say(HandleKnown(act.id, {"diff": self._folder.reference(path)}))
         if (reasons := await self._compliance(act, session, diff, say)) is not None:
             return Result(Outcome.FAILED, reasons, receipt)
         commit = await to_thread.run_sync(self._bench.commit, diff, message_of(session, remedy), record.started)
-        name, after = f"{target.name}.source", f"{commit} on {await self._published()}"
+        name, after = f"{remedy.target}.source", f"{commit} on {await self._published()}"
         made = replace(receipt, before={name: "the project's folder"}, after={name: after}, commit=commit)
         return Result(Outcome.PASSED, (), made)
 
@@ -131,9 +133,6 @@ class CodeChanges:
         excerpt = "\n".join(lines[:EXCERPT_LINES])[:EXCERPT_BYTES]
         is_cut = len(excerpt) < len("\n".join(lines))
         return Evidence("the change, as a diff", excerpt, self._folder.reference(path), sha256_of(path), is_cut)
-
-    def _diff_path(self, act: Act, session: Session) -> Path:
-        return self._folder.artifact_folder(act.id, session.record(act.id).attempt) / "change.diff"
 
     async def _diff(self, act: Act, session: Session, remedy: Remedy, say: Say) -> tuple[str, str]:
         """What a remedy would change, and why it came to nothing, empty where it did not."""

@@ -343,3 +343,12 @@ def test_a_second_change_of_code_builds_on_the_first(shop: Shop) -> None:
         "backend/b.py",
     ]
     assert shop.made.git("show", f"{receipt(result).commit}:backend/app.py") == "ONE = 2"
+
+
+def test_a_secret_in_a_diff_that_is_not_applied_is_not_kept(shop: Shop) -> None:
+    token = "ghp_" + "b2C3" * 9
+    result = shop.agent(f"open('backend/key.py', 'w').write('KEY = \"{token}\"')")
+
+    assert any("it holds a secret" in reason for reason in result.reasons)
+    assert "KEY = " in shop.kept
+    assert token not in shop.kept
