@@ -156,6 +156,11 @@ class SessionFolder:
         return self.path / "result.json"
 
     @property
+    def bench(self) -> Path:
+        """Where remedies change code; what is worth keeping of it is a branch and diffs elsewhere."""
+        return self.path / "bench"
+
+    @property
     def issues(self) -> Path:
         """What is left to do for a person, ready for an issue tracker."""
         return self.path / "issues.md"

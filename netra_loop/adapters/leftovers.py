@@ -13,6 +13,7 @@ from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.gcloud import variables_files
 from netra_loop.adapters.locks import Lock
 from netra_loop.adapters.publish import wait_for
+from netra_loop.adapters.remedies.seal import remove
 from netra_loop.adapters.supervise import end_leftovers
 from netra_loop.core.errors import LockedError
 from netra_loop.core.names import TAG_PREFIX
@@ -35,10 +36,12 @@ async def remove_tags(cloud: CloudRun, target: Target, tags: Sequence[str]) -> N
 
 
 def left_files(state: State, worklogs: Path) -> Iterator[tuple[SessionFolder, Path]]:
-    """Files of sessions that were not cleared away: variables of services, and what was not written to its end."""
+    """What sessions have not cleared away: variables of services, copies of code, files not written to their end."""
     for path in sorted((state.root / "sessions").glob("*")):
         partial = (file for file in path.glob(".*") if _PARTIAL.fullmatch(file.name))
-        yield from ((SessionFolder(path), file) for file in sorted({*variables_files(path), *partial}))
+        folder = SessionFolder(path)
+        copies = [folder.bench] if folder.bench.exists() else []
+        yield from ((folder, file) for file in sorted({*variables_files(path), *partial, *copies}))
     for file in sorted(worklogs.glob(".*")):
         if written := _PARTIAL.fullmatch(file.name):
             yield SessionFolder(state.root / "sessions" / Path(written["name"]).stem), file
@@ -56,5 +59,5 @@ def remove_left(folder: SessionFolder, file: Path) -> bool:
             end_leftovers(folder, folder.kids)
         finally:
             lock.release()
-    file.unlink(missing_ok=True)
+    remove(file)
     return True

@@ -44,7 +44,7 @@ class Workbench:
     def __init__(self, project: Path, folder: SessionFolder) -> None:
         self._project = project
         self._session = folder.id
-        self._root = folder.path / "bench"
+        self._root = folder.bench
         self._git_dir = self._root / "tree.git"
         self._tree = self._root / "tree"
         self._one = Lock()  # services are deployed side by side

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from netra_loop.adapters.files import State
+from netra_loop.adapters.leftovers import left_files, remove_left
 from netra_loop.adapters.remedies.workbench import AGENT_FILES, Workbench, WorkbenchError
 from tests.adapters.remedies.repository import AT, Repository, bench_of, repository, session_folder
 
@@ -397,4 +399,20 @@ def test_what_a_program_did_to_our_git_dir_before_we_were_killed_is_not_believed
 
     assert not trap.exists()
     assert sorted(path.name for path in (again.at(last) / "backend").iterdir()) == ["app.py"]
+    assert (again.at(commit) / "backend/app.py").read_text() == "ONE = 3\n"
+
+
+def test_a_copy_is_left_for_gc_and_the_commits_are_found_again_in_the_user_s_repository(made: Repository) -> None:
+    folder = session_folder(made)
+    bench, head = Workbench(made.project, folder), made.git("rev-parse", "HEAD")
+    bench.open(head)
+    commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    bench.publish()
+    (found,) = left_files(State(made.project / ".netra-loop"), made.project / "worklogs")
+
+    assert found == (folder, folder.bench)
+    assert remove_left(*found)
+    assert not folder.bench.exists()
+    again = Workbench(made.project, folder)
+    again.open(head, commit)
     assert (again.at(commit) / "backend/app.py").read_text() == "ONE = 3\n"
