@@ -11,7 +11,7 @@ from anyio import to_thread
 
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import LATE, CloudLogs, LogLine, log_query, until_written
-from netra_loop.adapters.cloudrun import CloudRun
+from netra_loop.adapters.cloudrun import CloudRun, RevisionState
 from netra_loop.adapters.consult import Consultant
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
@@ -105,8 +105,15 @@ class DiagnoseRunner:
             drifts = (*scene.drifts, since_good) if since_good else scene.drifts
             settings = {**scene.settings, target.name: revision.settings}
             variables = {**scene.variables, target.name: revision.env}
-            scene = replace(scene, variables=variables, settings=settings, drifts=drifts)
+            images = {**scene.good_images, **await to_thread.run_sync(self._good_image, session, target, revision)}
+            scene = replace(scene, variables=variables, settings=settings, drifts=drifts, good_images=images)
         return await self._with_logs(scene, act, session, target, address, say)
+
+    def _good_image(self, session: Session, target: Target, tested: RevisionState) -> dict[str, str]:
+        """The image of a target's last good revision, where that is another one; empty where there is none."""
+        good = next((each for each in session.good if each.target == target.name), None)
+        found = self._cloud.revision(target.service, good.revision) if good else None
+        return {target.name: found.image} if found and found.image != tested.image else {}
 
     async def _with_logs(
         self, scene: Scene, act: Act, session: Session, target: Target, address: Address, say: Say

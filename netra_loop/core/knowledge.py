@@ -133,6 +133,7 @@ class RemedyKind(Enum):
     SET_ENV = "set_env"  # a variable of a service
     SET_RESOURCES = "set_resources"  # memory, cpu, concurrency, instances or request timeout of a service
     RESTART = "restart"  # a new revision of the same
+    ROLLBACK = "rollback"  # a new revision of the last good one's image
     LEASE_USERS = "lease_users"  # every suite a test user of its own
     PATCH = "patch"  # a diff of a service's source: a file of the project, or back to the last good commit
     CONFIG_EDIT = "config_edit"  # one key of a file in a service's source

@@ -52,6 +52,12 @@ def code_of(session: Session, number: int, target: str) -> str:
     return tip(session, number) if changes else ""
 
 
+def image_of(session: Session, number: int, target: str) -> Remedy | None:
+    """The remedy that has an iteration deploy an earlier image for a target; None where none does."""
+    ours = (remedy for remedy in changes_of(session, number, target) if remedy.kind is RemedyKind.ROLLBACK)
+    return next(ours, None)
+
+
 def tip(session: Session, number: int) -> str:
     """The newest commit of the session's own copy before an iteration began; empty for none."""
     results = [record.result for each in session.iterations[: number - 1] for record in each.acts.values()]

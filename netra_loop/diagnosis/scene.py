@@ -108,7 +108,8 @@ class Scene:
 
     silent: those of them that red tests were pointed at and whose log has nothing at all. refuted: by earlier
     sessions. settings: what each target may use. good_commits: of each target that is built from source, the newest
-    other commit that a session proved good.
+    other commit that a session proved good. good_images: of each target the image of its last good revision, where that
+    is another than the tested one's.
     """
 
     failures: tuple[Failure, ...]
@@ -128,6 +129,7 @@ class Scene:
     refuted: tuple[Refuted, ...] = ()
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     good_commits: Mapping[str, str] = field(default_factory=dict)
+    good_images: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def traces(self) -> frozenset[str]:

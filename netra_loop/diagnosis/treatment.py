@@ -15,6 +15,7 @@ from netra_loop.diagnosis.looks import Trail
 from netra_loop.diagnosis.scene import Scene
 
 AS_IT_IS = "as it is"
+IMAGE = "image"
 SOURCE = "source"  # instead of a variable, for what changes the code of a service
 _MASKED = "[masked]"
 
@@ -69,6 +70,8 @@ def _change(treatment: Treatment, scene: Scene, trail: Trail) -> _Change:
             return _setting(treatment, scene, target)
         case RemedyKind.RESTART:
             return _Change(target, "revision", None, "a new one of the same")
+        case RemedyKind.ROLLBACK:
+            return _rollback(scene, target)
         case RemedyKind.PATCH:
             return _patch(treatment, scene, target)
         case RemedyKind.CONFIG_EDIT:
@@ -162,6 +165,14 @@ def _setting(treatment: Treatment, scene: Scene, target: str) -> _Change:
         permanent=f"gcloud run services update {target} {setting.flag} {after}" if after else "",
         figures={"factor": treatment.headroom},
     )
+
+
+def _rollback(scene: Scene, target: str) -> _Change:
+    image = scene.good_images.get(target, "")
+    if not image:
+        return _Change(target, IMAGE, AS_IT_IS, "", "no session has proven a revision with another image good")
+    permanent = f"deploy {image} to {target}, or repair what came after it"
+    return _Change(target, IMAGE, AS_IT_IS, image, permanent=permanent, commit=scene.good_commits.get(target, ""))
 
 
 def _patch(treatment: Treatment, scene: Scene, target: str) -> _Change:

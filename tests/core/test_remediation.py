@@ -19,6 +19,7 @@ from netra_loop.core.remediation import (
     chosen,
     code_of,
     considered,
+    image_of,
     is_agreed,
     mode_of,
     proposed,
@@ -456,3 +457,11 @@ def test_what_a_service_may_use_is_what_a_remedy_says_and_what_it_was_when_that_
         {Setting.MEMORY: "512Mi"},
     ]
     assert resources_of(story.session, 2, "frontend") == {}
+
+
+def test_an_earlier_image_is_deployed_until_that_is_taken_back() -> None:
+    remedy = replace(patching("r1", "p1::a", kind=RemedyKind.ROLLBACK, after="image@sha256:aa"), variable="image")
+    story = Story(plan()).runs(WORSE).diagnoses(remedy).cures("r1").runs(WORSE, changes=("r1",)).undoes("r1").begin()
+
+    assert [image_of(story.session, number, "backend") for number in (1, 2, 3)] == [None, remedy, None]
+    assert image_of(story.session, 2, "frontend") is None

@@ -271,3 +271,13 @@ def test_what_was_refuted_for_others_says_nothing_here(refuted: Refuted) -> None
     (problem,), remedies = diagnose(knowledge, replace(scene, refuted=(other,)))
 
     assert (problem.root_cause, len(remedies)) == ("Cause", 1)
+
+
+def test_the_image_of_the_last_good_revision_is_gone_back_to_where_it_is_another() -> None:
+    known = (cause(FailureText("agent"), Logged("timed out"), treatment=Treatment(RemedyKind.ROLLBACK)),)
+    scene = replace(seen(), good_images={"backend": "image@sha256:aa"}, good_commits={"backend": "a" * 40})
+    _, (remedy,) = diagnose(known, scene)
+    _, (refused,) = diagnose(known, seen())
+
+    assert (remedy.target, remedy.after, remedy.commit, remedy.refusal) == ("backend", "image@sha256:aa", "a" * 40, "")
+    assert refused.refusal == "no session has proven a revision with another image good"

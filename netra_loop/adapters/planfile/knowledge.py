@@ -61,6 +61,7 @@ _RULES = {
     (RemedyKind.SET_ENV, Derivation.LAST_GOOD): _Rule(takes=("variable",), because="the last good revision says it"),
     (RemedyKind.SET_RESOURCES, Derivation.RAISED): _Rule(needs=("setting", "headroom", "most")),
     (RemedyKind.RESTART, None): _Rule(because="it makes a new revision of the same"),
+    (RemedyKind.ROLLBACK, None): _Rule(because="the last good revision says it"),
     (RemedyKind.PATCH, Derivation.LAST_GOOD): _Rule(because="the last good commit says it"),
     (RemedyKind.PATCH, None): _Rule(needs=("file",)),
     (RemedyKind.CONFIG_EDIT, None): _Rule(needs=("file", "key", "to")),

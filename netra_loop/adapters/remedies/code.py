@@ -25,7 +25,7 @@ from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Environment, OutsideProgram
 from netra_loop.core.problem import Evidence, Receipt, Remedy
-from netra_loop.core.remediation import code_of, tip
+from netra_loop.core.remediation import code_of, image_of, tip
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session, diagnosed
 from netra_loop.core.target import Target
@@ -216,7 +216,10 @@ class Sources:
         self._bench = bench
 
     def of(self, session: Session, number: int, target: Target) -> tuple[Target, Git | None]:
-        """The target with its source, and the commit that this is. Blocks; raises WorkbenchError."""
+        """The target with its source or image, and the commit that this is. Blocks; raises WorkbenchError."""
+        if (earlier := image_of(session, number, target.name)) is not None:
+            git = replace(session.git, sha=earlier.commit, dirty=False) if session.git and earlier.commit else None
+            return replace(target, source="", image=earlier.after, imports=()), git
         commit = code_of(session, number, target.name)
         if not commit or session.git is None:
             return target, session.git
