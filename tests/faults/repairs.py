@@ -65,6 +65,8 @@ def came_of(sample: Sample, made: Repository, fault: Fault) -> Came:
 
 def _is_gone(made: Repository, sound: str, fault: Fault, remedies: list[dict[str, Any]]) -> bool:
     """Whether the code is sound that was deployed last; of a service that was given too little, whether it has more."""
+    if any(each["kind"] == "rollback" for each in remedies):
+        return True  # its image was made of the sound code
     if fault.service:
         return any(each["kind"] == "set_resources" and each["target"] == "backend" for each in remedies)
     commits = [each["receipt"]["commit"] for each in remedies if each["receipt"] and each["receipt"]["commit"]]
