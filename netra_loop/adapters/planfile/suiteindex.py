@@ -78,13 +78,14 @@ def _value(document: Document, place: Location, declared_for: str) -> tuple[str,
         try:
             return name(given), None
         except Wrong as wrong:
-            document.report(place, f"'value' {wrong}")
+            hint = wrong.hint or "it is words, or a mapping of amount, unit and source"
+            document.report(place, f"'value' {wrong}", hint)
             return "", None
     model = read(ValueModel, document, place)
     if model is None:
         return "", None
     worth = Worth(model.amount, model.unit, model.source, declared_for)
-    return f"{worth.amount:g} {worth.unit}", worth
+    return f"{document.text((*place, 'amount'))} {worth.unit}", worth
 
 
 class _SuiteReader:
