@@ -30,7 +30,8 @@ def configured() -> set[str]:
     environment = yaml.safe_load((ROOT / "config/local.yaml").read_text(encoding="utf-8"))
     knowledge = yaml.safe_load((ROOT / "config/knowledge.yaml").read_text(encoding="utf-8"))
     words = {value for suite in index["suites"] for value in (suite["id"], suite["title"], *suite["paths"])}
-    words |= {priority["value"] for priority in index["priorities"].values()}
+    values = [priority["value"] for priority in index["priorities"].values()]
+    words |= {word for each in values for word in (f"{each['amount']} {each['unit']}", each["unit"], each["source"])}
     words |= {variable for service in environment["services"].values() for variable in service["env"]}
     words |= {text for cause in knowledge["causes"] for text in (cause["id"], cause["title"])}
     words |= {why["claim"] for cause in knowledge["causes"] for why in cause["whys"]}
