@@ -105,7 +105,7 @@ def test_a_row_of_good_answers_begins_anew_after_a_bad_one() -> None:
 @pytest.mark.parametrize("answers", [(OK, BROKEN), (OK, OK, BROKEN), (OK, b"")], ids=["half", "two in three", "cut"])
 def test_h1_a_service_that_flaps_is_never_healthy(answers: tuple[bytes, ...]) -> None:
     with repeating(*answers) as server:
-        result = look(server, deadline=SHORT, consecutive=3)
+        result = look(server, deadline=20.0, consecutive=3)
 
     assert result.outcome is Outcome.FAILED
     assert seen(result).bad == 4, "three bad answers after the first good one are forgiven"
