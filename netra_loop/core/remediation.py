@@ -43,6 +43,8 @@ def tried(session: Session, number: int) -> tuple[Remedy, ...]:
 def changes_of(session: Session, number: int, target: str) -> tuple[Remedy, ...]:
     """The applied remedies that change what an iteration deploys for a target; of one variable the newest counts."""
     ours = [r for r in applied(session, number) if r.kind.seat is Seat.SERVICE and r.target == target]
+    if any(r.kind is RemedyKind.ROLLBACK for r in ours):  # an earlier image has none of the changed code in it
+        ours = [r for r in ours if not r.kind.changes_code]
     return tuple({(r.kind, r.id if r.kind.changes_code else r.variable): r for r in ours}.values())
 
 
