@@ -75,6 +75,18 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _folders_of_suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The temporary folders of suites that tests run are below our own.
+
+    Else the first suite to end clears away what earlier runs of these tests left, which takes longer than it may.
+    """
+    folder = tmp_path_factory.mktemp("suites")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(folder))
+        yield
+
+
 @pytest.fixture
 def project(tmp_path: Path, compiled: Path) -> Iterator[Project]:
     """A project of its own for one test, where suites need not compile pytest first."""

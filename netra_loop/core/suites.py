@@ -124,7 +124,7 @@ def _process(runner: SuiteRunner, seen: SuiteSeen, counts: Counts) -> Findings:
         yield Outcome.ERRORED, "not_started"
     if seen.collection_errors:
         yield Outcome.ERRORED, "collection_error"
-    if seen.leaked:
+    if seen.leaked and seen.ended_by == "itself":  # what was ended from outside had no chance to end its own
         yield Outcome.ERRORED, "left_processes"
     if seen.ended_by == "timeout":
         yield Outcome.INCOMPLETE, "timed_out"

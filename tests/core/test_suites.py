@@ -189,6 +189,13 @@ TABLE: dict[str, tuple[list[TestOutcome], SuiteSeen, Gate, Outcome, tuple[str, .
         ("collection_error",),
     ),
     "processes left behind": ([P], replace(CLEAN, leaked=2), Gate(), Outcome.ERRORED, ("left_processes",)),
+    "processes of one that was stopped while it started them": (
+        [P],
+        replace(CUT, ended_by="stop", leaked=1),
+        Gate(),
+        Outcome.INCOMPLETE,
+        ("stopped",),
+    ),
     "another revision afterwards": (
         [P],
         replace(CLEAN, revisions_after={"backend": "r2"}),

@@ -105,6 +105,7 @@ class Suite:
             **inherited,
             "PYTHONPATH": str(PLUGIN_FOLDER),
             "PYTHONPYCACHEPREFIX": str(self._compiled),
+            "PYTEST_DEBUG_TEMPROOT": str(self.folder.parent),  # nothing of an earlier run is there to clear away
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a suite names the plugins it needs: the others cost seconds
         }
 
