@@ -13,7 +13,7 @@ from netra_loop.adapters.files import SessionFolder, State
 from netra_loop.adapters.gcloud import variables_files
 from netra_loop.adapters.locks import Lock
 from netra_loop.adapters.publish import wait_for
-from netra_loop.adapters.remedies.seal import remove
+from netra_loop.adapters.remedies.places import remove
 from netra_loop.adapters.supervise import end_leftovers
 from netra_loop.core.errors import LockedError
 from netra_loop.core.names import TAG_PREFIX

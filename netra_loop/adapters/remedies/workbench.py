@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -11,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from netra_loop.adapters.files import SessionFolder
-from netra_loop.adapters.remedies.seal import Seal, below, remove
+from netra_loop.adapters.files import SessionFolder, write_whole
+from netra_loop.adapters.remedies.places import below, remove, state_of
 from netra_loop.core.errors import LoopError
 
 BRANCH = "netra-loop/"
@@ -36,9 +37,10 @@ class WorkbenchError(LoopError):
 class Workbench:
     """Every method blocks, and raises WorkbenchError. Git runs without hooks, filters and anybody's configuration.
 
-    A program that works in a throw-away copy runs as our user. What it does to this folder is found and undone by
-    `reclaim`, or by the next `open` where we are killed before; what it does and reads elsewhere by absolute paths is
-    not prevented.
+    A program that works in a throw-away copy runs as our user, and may reach this folder. So nothing is believed in it
+    that another process has left, or that was there while such a program ran: it is made anew, and our commits are
+    read back from a pack, from which git computes the name of each object again. What a program does and reads
+    elsewhere by absolute paths is not prevented.
     """
 
     def __init__(self, project: Path, folder: SessionFolder) -> None:
@@ -47,49 +49,54 @@ class Workbench:
         self._root = folder.bench
         self._git_dir = self._root / "tree.git"
         self._tree = self._root / "tree"
+        self._kept = self._root / "commits.pack"
+        self._commits = b""  # all of ours, as a pack
         self._one = Lock()  # services are deployed side by side
-        self._seal: Seal | None = None  # what a program must leave as it was
-        self._ours: set[Path] = set()  # the places that this process has made
+        self._is_ours = False  # whether nobody but this process has written here
+        self._given = self._newest = ""  # what our git dir was when a program began to work beside it, and its tip
         self._base = self._prefix = ""
 
     def open(self, commit: str, tip: str = "") -> None:
-        """Have the copy at its newest commit; one that a killed process has left half done is made whole.
+        """Have the copy at its newest commit.
 
         commit: the user's that it begins with. tip: the newest of ours, as the journal tells it. Objects are read from
         the user's repository, where nothing is run and nothing written.
         """
         with self._one:
             self._base, self._prefix = commit, self._ask_user("rev-parse", "--show-prefix")
-            self._make()
-            for lock in (*self._git_dir.rglob("*.lock"), *self._root.glob("*.lock")):
-                lock.unlink()
-            self._settle(tip or commit)
+            if not self._is_ours:
+                self._make()
+            self._do("update-ref", "HEAD", tip or commit)
             self._begin_anew()
 
-    def _settle(self, tip: str) -> None:
-        """Have our git dir be configured as we do it, and its branch at a commit, whoever has been there."""
-        for name in ("hooks", "info", "worktrees", "modules", "config.worktree", "refs", "packed-refs"):
-            remove(self._git_dir / name)
-        (self._git_dir / "refs/heads").mkdir(parents=True)
-        (self._git_dir / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n", "utf-8")
-        (self._git_dir / "HEAD").write_text(f"ref: refs/heads/{BRANCH}{self._session}\n", "utf-8")
-        self._do("update-ref", "HEAD", tip)
-
-    def _make(self) -> None:
-        if not (self._git_dir / "ready").exists():
-            shutil.rmtree(self._root, ignore_errors=True)
-            self._tree.mkdir(parents=True)
-            _git(("init", "-q", "--template=", "-b", f"{BRANCH}{self._session}", "--bare", str(self._git_dir)))
-            objects = (self._project / self._ask_user("rev-parse", "--git-path", "objects")).resolve()
-            (self._git_dir / "objects/info/alternates").write_text(f"{objects}\n", "utf-8")
-            shallow = self._project / self._ask_user("rev-parse", "--git-path", "shallow")
-            if shallow.exists():
-                shutil.copyfile(shallow, self._git_dir / "shallow")
-            (self._git_dir / "ready").touch()
+    def _make(self, *besides: Path) -> None:
+        """Have nothing here but an empty copy, a git dir with our commits, and what is named."""
+        if self._root.is_symlink():
+            remove(self._root)
+        self._root.mkdir(parents=True, exist_ok=True)
+        if not self._commits and self._kept.is_file() and not self._kept.is_symlink():
+            self._commits = self._kept.read_bytes()
+        for other in self._root.iterdir():
+            if other not in besides:
+                remove(other)
+        self._tree.mkdir()
+        _git(("init", "-q", "--template=", "-b", f"{BRANCH}{self._session}", "--bare", str(self._git_dir)))
+        objects = (self._project / self._ask_user("rev-parse", "--git-path", "objects")).resolve()
+        (self._git_dir / "objects/info").mkdir(exist_ok=True)
+        (self._git_dir / "objects/info/alternates").write_text(f"{objects}\n", "utf-8")
+        shallow = self._project / self._ask_user("rev-parse", "--git-path", "shallow")
+        if shallow.exists():
+            shutil.copyfile(shallow, self._git_dir / "shallow")
+        if self._commits:
+            with contextlib.suppress(WorkbenchError):  # a spoilt one: the user's repository may have them too
+                self._run("unpack-objects", "-q", given=self._commits)
+            write_whole(self._kept, self._commits, 0o600)
+        self._is_ours = True
 
     def _begin_anew(self) -> None:
         """Have the copy's files as at its tip, whatever they and the index say: the index is made anew."""
-        (self._git_dir / "index").unlink(missing_ok=True)
+        for name in ("index", "index.lock"):
+            (self._git_dir / name).unlink(missing_ok=True)
         self._do("reset", "-q", "--hard", "HEAD")
         self._do("clean", "-q", "-ffdx")
 
@@ -107,13 +114,11 @@ class Workbench:
         """The project's folder as of one of the copy's own commits, in a place that nothing else changes."""
         place = self._root / commit
         with self._one:
-            if place not in self._ours or not place.exists():
-                remove(place)
+            if not place.exists():
                 partial = self._root / f"{commit}.partial"
                 shutil.rmtree(partial, ignore_errors=True)
                 self._checkout(commit, partial)
                 partial.rename(place)
-                self._ours.add(place)
         return place / self._prefix
 
     def disposable(self, name: str) -> Path:
@@ -127,19 +132,14 @@ class Workbench:
         _git(("init", "-q", "--template="), cwd=place)
         _git(("add", "-A", "-f"), cwd=place)
         _git(("commit", "-q", "--no-verify", "-m", "as it is"), cwd=place, env=_signed(datetime.fromtimestamp(0, UTC)))
-        self._seal = Seal(self._git_dir, aside="index", last="ready")
+        self._given, self._newest, self._is_ours = state_of(self._git_dir), self.tip, False
         return place / self._prefix
 
     def reclaim(self, name: str) -> bool:
-        """Undo what a program has done to us from its throw-away copy; whether our git dir was not as we had left it.
-
-        Whatever else it could have reached here is thrown away, and made anew when it is asked for.
-        """
-        is_changed = self._seal is not None and self._seal.restore()
-        for other in self._root.iterdir():
-            if other not in (self._git_dir, self._root / f"throwaway-{name}"):
-                remove(other)
-        self._tree.mkdir()
+        """Undo what a program has done here beside its throw-away copy; whether it has changed our git dir."""
+        is_changed = self._root.is_symlink() or state_of(self._git_dir) != self._given
+        self._make(self._root / f"throwaway-{name}")
+        self._do("update-ref", "HEAD", self._newest)
         return is_changed
 
     def diff_of(self, name: str) -> str:
@@ -208,9 +208,7 @@ class Workbench:
             raise WorkbenchError(
                 f"{name} holds something else", "rename it; the diffs are kept in the session's folder"
             )
-        ours = self._do("rev-list", "--objects", "HEAD", "--not", old or self._base)
-        pack = self._run("pack-objects", "-q", "--stdout", given=ours.encode())
-        _git(("unpack-objects", "-q"), cwd=self._project, given=pack)
+        _git(("unpack-objects", "-q"), cwd=self._project, given=self._packed(old or self._base))
         _git(("update-ref", name, self.tip, old or "0" * 40), cwd=self._project)
         return name.removeprefix("refs/heads/")
 
@@ -224,7 +222,14 @@ class Workbench:
     def _committed(self, message: str, at: datetime) -> str:
         words = ("commit", "-q", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "-F", "-")
         self._run(*words, given=message.encode(), env=_signed(at))
+        self._commits = self._packed(self._base)
+        write_whole(self._kept, self._commits, 0o600)
         return self.tip
+
+    def _packed(self, but: str) -> bytes:
+        """The objects of our newest commit that another does not have."""
+        ours = self._do("rev-list", "--objects", "HEAD", "--not", but)
+        return self._run("pack-objects", "-q", "--stdout", given=ours.encode())
 
     def _checkout(self, commit: str, place: Path, *without: str) -> None:
         place.mkdir(parents=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -291,24 +292,66 @@ REACHES = {
     "puts an object in place of another": "mkdir -p ../tree.git/objects/00 && touch ../tree.git/objects/00/00",
     "writes what nobody knows": "touch ../tree.git/new",
     "links its parts elsewhere": "mv ../tree.git/config ../config && ln -s ../config ../tree.git/config",
+    "reads objects elsewhere": "echo /nonexistent > ../tree.git/objects/info/alternates",
+    "configures another": (
+        "cp -r ../tree.git ../../evil && echo ../../evil > ../tree.git/commondir && mkdir -p ../../evil/info"
+        " && git config -f ../../evil/config filter.x.smudge 'touch ../../trap; cat'"
+        " && git config -f ../../evil/config filter.x.clean 'touch ../../trap; cat'"
+        " && echo '*.py filter=x' > ../../evil/info/attributes"
+    ),
+    "spoils what we keep": "echo spoilt > ../commits.pack",
+    "has us wait for what we keep": "rm -f ../commits.pack && mkfifo ../commits.pack",
+    "links all of it": "cd .. && mv ../bench ../other && ln -s other ../bench",
     "deletes it": "rm -rf ../tree.git ../tree",
     "puts a link in its place": "mv ../tree.git ../other && ln -s other ../tree.git",
 }
 
 
-@pytest.mark.parametrize("command", REACHES.values(), ids=REACHES)
-def test_our_git_dir_is_as_it_was_after_a_program_that(made: Repository, command: str) -> None:
+def beside(made: Repository, command: str) -> tuple[Workbench, str]:
+    """A copy with a published commit, after a program ran beside it."""
     bench = bench_of(made)
     commit = bench.commit(edited(bench, app="ONE = 3\n"), "first\n", AT)
+    bench.publish()
     bench.disposable("r2")
     run(next((made.project / ".netra-loop").rglob("throwaway-r2")), "sh", "-c", command)
+    return bench, commit
 
-    assert bench.reclaim("r2")
-    assert not bench.reclaim("r2")
+
+@pytest.mark.parametrize("command", [command for name, command in REACHES.items() if "keep" not in name])
+def test_what_a_program_does_to_our_git_dir_is_noticed(made: Repository, command: str) -> None:
+    assert beside(made, command)[0].reclaim("r2")
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["was ended", "was killed with us"])
+@pytest.mark.parametrize("command", REACHES.values(), ids=REACHES)
+def test_our_git_dir_is_as_it_was_after_a_program_that(made: Repository, command: str, is_killed: bool) -> None:
+    bench, commit = beside(made, command)
+    if is_killed:
+        bench = Workbench(made.project, session_folder(made))
+    else:
+        bench.reclaim("r2")
     bench.open(made.git("rev-parse", "HEAD"), commit)
+
     assert bench.tip == commit
     assert bench.commit(edited(bench, app="ONE = 4\n"), "second\n", AT) == bench.tip
     assert (bench.at(bench.tip) / "backend/app.py").read_text() == "ONE = 4\n"
+    assert not list((made.project / ".netra-loop").rglob("trap"))
+
+
+def test_an_object_in_place_of_another_is_not_believed_after_we_were_killed(made: Repository) -> None:
+    folder, head, evil = session_folder(made), made.git("rev-parse", "HEAD"), b"EVIL = 1\n"
+    bench = Workbench(made.project, folder)
+    bench.open(head)
+    bench.disposable("r1")
+    path = (made.project / "backend/app.py").relative_to(made.root)
+    name = made.git("rev-parse", f"HEAD:{path}")
+    planted = folder.bench / "tree.git/objects" / name[:2] / name[2:]
+    planted.parent.mkdir(exist_ok=True)
+    planted.write_bytes(zlib.compress(b"blob %d\0%b" % (len(evil), evil)))
+    again = Workbench(made.project, folder)
+    again.open(head)
+
+    assert (again.project / "backend/app.py").read_text() == made.git("show", f"HEAD:{path}") + "\n"
 
 
 def test_what_was_to_be_deployed_is_made_anew_after_a_program_ran_beside_it(made: Repository) -> None:
