@@ -172,7 +172,8 @@ def raising(
 
 def patching(remedy_id: str, *tests: str, kind: RemedyKind = RemedyKind.PATCH, after: str = "as of abc") -> Remedy:
     """A remedy that changes the code of a service."""
-    return Remedy(remedy_id, "missing-file", kind, "backend", "source", None, after, named(*tests), commit="abc")
+    commit = "" if kind is RemedyKind.AGENT else "abc"
+    return Remedy(remedy_id, "missing-file", kind, "backend", "source", None, after, named(*tests), commit=commit)
 
 
 def leasing(remedy_id: str, *tests: str) -> Remedy:

@@ -14,6 +14,8 @@ from netra_loop.core.target import Target
 
 GOES_FIRST = "another remedy for some of the same tests goes first"
 SAME_VARIABLE = "another remedy for the same variable goes first"
+CODE_OR_IMAGE = "changed code and an earlier image cannot be deployed together: the other goes first"
+EARLIER_IMAGE = "an earlier image is deployed, which a change of the code does not reach"
 REMEDIES_ARE_OFF = "remedies are off"
 
 
@@ -131,13 +133,14 @@ def mode_of(plan: Plan, kind: RemedyKind) -> RemedyMode:
 def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy, str]]:
     """Every remedy of an iteration's diagnosis, and why it is not to be applied; empty where it is.
 
-    Of two for some of the same tests, or for one variable, the first goes first; what a person declined is in nobody's
-    way.
+    Of two for some of the same tests, for one variable, or of which one changes the code that the other has replaced,
+    the first goes first; what a person declined is in nobody's way.
     """
     found = diagnosed(iteration)
     before = tried(session, iteration.number)
     left = session.plan.budget.remedies - len(before)
     taken: set[object] = set()
+    origins: dict[str, RemedyKind] = {}
     for remedy in found.remedies if found else ():
         reason = remedy.refusal or _obstacle(session, iteration, remedy, before)
         place = (remedy.kind, remedy.target, remedy.variable)
@@ -147,10 +150,19 @@ def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy,
             reason = SAME_VARIABLE
         if not reason and left <= 0:
             reason = "the remedies of the budget are spent"
+        if not reason and (origin := _origin(remedy)) and origins.setdefault(remedy.target, origin) is not origin:
+            reason = CODE_OR_IMAGE
         if not reason:
             taken |= {place, *remedy.tests}
             left -= 1
         yield remedy, reason
+
+
+def _origin(remedy: Remedy) -> RemedyKind | None:
+    """Where a remedy has its service come from: a commit of the session's, an earlier image, None for no other."""
+    if remedy.kind.changes_code:
+        return RemedyKind.PATCH
+    return RemedyKind.ROLLBACK if remedy.kind is RemedyKind.ROLLBACK else None
 
 
 def _obstacle(session: Session, iteration: Iteration, remedy: Remedy, before: Sequence[Remedy]) -> str:
@@ -162,6 +174,8 @@ def _obstacle(session: Session, iteration: Iteration, remedy: Remedy, before: Se
     deployed = {step.subject for step in plan.steps if step.kind is Kind.DEPLOY and step.id in plan.selected}
     if remedy.kind.seat is Seat.SERVICE and remedy.target not in deployed:
         return f"{remedy.target} is not deployed in this session"
+    if remedy.kind.changes_code and image_of(session, iteration.number + 1, remedy.target) is not None:
+        return EARLIER_IMAGE
     if remedy.kind.changes_code and (session.git is None or session.git.dirty):
         return "the project's commit does not hold all that is deployed, so code can only be changed after a commit"
     if remedy.kind is RemedyKind.AGENT and plan.budget.agent <= sum(r.kind is RemedyKind.AGENT for r in before):

@@ -55,7 +55,11 @@ BOTH = raising("r2", "p1::a", "p1::b", after="3.3")
 LEASING = leasing("r1", "p1::a")
 TWO_USERS = Users(("u1", "u2"), UserMode.SHARED)
 
+BACK = replace(patching("r1", "p1::a", kind=RemedyKind.ROLLBACK, after="image@sha256:aa"), variable="image")
+
 OFF = "remedies are off"
+CODE_OR_IMAGE = "changed code and an earlier image cannot be deployed together: the other goes first"
+EARLIER_IMAGE = "an earlier image is deployed, which a change of the code does not reach"
 SPENT = "the remedies of the budget are spent"
 AFTER_ANOTHER = "another remedy for some of the same tests goes first"
 AGAIN = "it was tried before and its tests are red again"
@@ -195,6 +199,29 @@ CONSIDERED: dict[str, tuple[Callable[[], Story], Mapping[str, str]]] = {
         {"r1": "", "r2": OFF},
     ),
     "a service that is not deployed": (lambda: without_deploys(ONE), {"r1": NOT_DEPLOYED}),
+    "changed code beside an earlier image": (
+        lambda: diagnosed_with(BACK, patching("r2", "p1::b"), patching("r3", "p1::c", kind=RemedyKind.AGENT)),
+        {"r1": "", "r2": CODE_OR_IMAGE, "r3": CODE_OR_IMAGE},
+    ),
+    "an earlier image beside changed code": (
+        lambda: diagnosed_with(patching("r0", "p1::b"), patching("r3", "p1::c", kind=RemedyKind.AGENT), BACK),
+        {"r0": "", "r3": "", "r1": CODE_OR_IMAGE},
+    ),
+    "changed code beside an earlier image that the budget has no room for": (
+        lambda: diagnosed_with(ONE, replace(BACK, id="r2", tests=named("p1::b")), remedies=1),
+        {"r1": "", "r2": SPENT},
+    ),
+    "changed code while an earlier image is deployed": (
+        lambda: (
+            Story(plan())
+            .runs(WORSE)
+            .diagnoses(BACK)
+            .cures("r1")
+            .runs(RED, verifies={"p1": RED}, changes=("r1",))
+            .diagnoses(patching("r2", "p1::a"))
+        ),
+        {"r2": EARLIER_IMAGE},
+    ),
     "users where nothing is deployed": (lambda: without_deploys(LEASING), {"r1": ""}),
 }
 
@@ -460,8 +487,20 @@ def test_what_a_service_may_use_is_what_a_remedy_says_and_what_it_was_when_that_
 
 
 def test_an_earlier_image_is_deployed_until_that_is_taken_back() -> None:
-    remedy = replace(patching("r1", "p1::a", kind=RemedyKind.ROLLBACK, after="image@sha256:aa"), variable="image")
-    story = Story(plan()).runs(WORSE).diagnoses(remedy).cures("r1").runs(WORSE, changes=("r1",)).undoes("r1").begin()
+    story = Story(plan()).runs(WORSE).diagnoses(BACK).cures("r1").runs(WORSE, changes=("r1",)).undoes("r1").begin()
 
-    assert [image_of(story.session, number, "backend") for number in (1, 2, 3)] == [None, remedy, None]
+    assert [image_of(story.session, number, "backend") for number in (1, 2, 3)] == [None, BACK, None]
     assert image_of(story.session, 2, "frontend") is None
+
+
+def test_an_earlier_image_has_none_of_the_code_that_was_changed_before() -> None:
+    story = (
+        Story(plan())
+        .runs(WORSE)
+        .diagnoses(patching("r0", "p1::b"))
+        .does("cure-r0", seen=Receipt("r0", {}, {}, commit="c0"))
+    )
+    story.runs(WORSE, changes=("r0",)).diagnoses(BACK).cures("r1").begin()
+
+    assert [code_of(story.session, number, "backend") for number in (2, 3)] == ["c0", ""]
+    assert [[r.id for r in changes_of(story.session, number, "backend")] for number in (2, 3)] == [["r0"], ["r1"]]
