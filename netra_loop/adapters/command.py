@@ -12,7 +12,7 @@ import anyio
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
+from netra_loop.adapters.supervise import Ended, Output, Supervision, marks
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import CommandSeen, Result
@@ -42,14 +42,23 @@ class CommandRunner:
 
 
 async def carried_out(
-    argv: Sequence[str], cwd: Path, timeout: float, output: Output, folder: SessionFolder, told: Told
+    argv: Sequence[str],
+    cwd: Path,
+    timeout: float,
+    output: Output,
+    folder: SessionFolder,
+    told: Told,
+    env: Mapping[str, str] | None = None,
 ) -> Ended:
-    """How a command ended, within `timeout` seconds or by our cancellation; its handle is told as it is known."""
+    """How a command ended, within `timeout` seconds or by our cancellation; its handle is told as it is known.
+
+    env: its environment, which is ours by default.
+    """
     told({"command": shlex.join(argv)})
     supervision = Supervision(
         argv,
         cwd=cwd,
-        env={**os.environ, "NETRA_LOOP_SESSION_ID": folder.id, FOLDER_VARIABLE: str(folder.path)},
+        env={**(os.environ if env is None else env), **marks(folder)},
         timeout=timeout,
         output=output,
         kids=folder.kids,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from netra_loop.adapters.command import Told, carried_out, unfinished
@@ -30,14 +31,22 @@ class ComplianceRunner:
         told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
         return await self.check(self._project, checker, kept, told, act.timeout)
 
-    async def check(self, tree: Path, checker: Checker, kept: Path, told: Told, timeout: float) -> Result:
+    async def check(
+        self,
+        tree: Path,
+        checker: Checker,
+        kept: Path,
+        told: Told,
+        timeout: float,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
         """What the checker says of a folder, run in it, within `timeout` seconds; its output goes to the file `kept`.
 
-        INCOMPLETE when it was ended early, ERRORED when it did not start, or said what nobody can believe. Raises
-        StorageError.
+        env: its environment, which is ours by default. INCOMPLETE when it was ended early, ERRORED when it did not
+        start, or said what nobody can believe. Raises StorageError.
         """
         output = Output(kept, self._redactor)
-        ended = await carried_out(checker.argv, tree, timeout, output, self._folder, told)
+        ended = await carried_out(checker.argv, tree, timeout, output, self._folder, told, env)
         evidence = (output.evidence(f"output of the checker, mode {checker.mode}", self._folder),)
         if (early := unfinished(ended)) is not None:
             return Result(*early, evidence=evidence)

@@ -21,16 +21,28 @@ def content_of(target: Target, project: Path) -> str:
 
 
 def digest_of(root: Path) -> str:
-    """A digest of every file below a folder, but for what git, Python and we keep there for ourselves."""
+    """A digest of every file below a folder, but for what git, Python, tools and we keep there for ourselves."""
     lines = (f"{path.relative_to(root).as_posix()}\0{_told(path)}\n" for path in sorted(_files(root)))
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """The files that two folders do not share with the same content, what is never deployed left aside."""
+    told = [{path.relative_to(root).as_posix(): _told(path) for path in _files(root)} for root in (one, other)]
+    names = sorted({name for each in told for name in each})
+    return [name for name in names if told[0].get(name) != told[1].get(name)]
 
 
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         links = [name for name in folders if Path(folder, name).is_symlink()]
-        folders[:] = [name for name in folders if name not in _LEFT_BEHIND and name not in links]
+        folders[:] = [n for n in folders if n not in _LEFT_BEHIND and n not in links and not _is_cache(folder, n)]
         yield from (Path(folder, name) for name in (*names, *links))
+
+
+def _is_cache(folder: str, name: str) -> bool:
+    """Whether a tool has marked a folder as its cache, by the file that bford.info/cachedir tells of."""
+    return Path(folder, name, "CACHEDIR.TAG").is_file()
 
 
 def _told(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import anyio
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.environment import asked_for
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
+from netra_loop.adapters.supervise import Ended, Output, Supervision, marks
 from netra_loop.core.plan import OutsideProgram
 from netra_loop.core.problem import Artifact
 
@@ -64,7 +64,7 @@ class Outside:
             supervision = Supervision(
                 program.argv,
                 cwd=cwd,
-                env=self._environment(program, place / "outside_home"),
+                env=bare_environment(program.env, place / "outside_home") | marks(self._folder),
                 timeout=program.timeout,
                 output=answer,
                 kids=self._folder.kids,
@@ -79,16 +79,18 @@ class Outside:
         """How the journal tells of a file of the session."""
         return Artifact(self._folder.reference(path), sha256_of(path), path.stat().st_size)
 
-    def _environment(self, program: OutsideProgram, home: Path) -> dict[str, str]:
-        """Nothing of the cloud, and a home of its own without anybody's credentials, unless it asks by name."""
-        home.mkdir(exist_ok=True)
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            **asked_for(program.env),
-            **{name: str(home) for name in _HOMES if name not in program.env},
-            "NETRA_LOOP_SESSION_ID": self._folder.id,
-            FOLDER_VARIABLE: str(self._folder.path),
-        }
+
+def bare_environment(variables: Mapping[str, str | None], home: Path) -> dict[str, str]:
+    """For a program of somebody else: nothing of the cloud, and an empty home without anybody's credentials.
+
+    variables: what it is given beside that, None for a value of ours.
+    """
+    home.mkdir(exist_ok=True)
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        **asked_for(variables),
+        **{name: str(home) for name in _HOMES if name not in variables},
+    }
 
 
 class _Limited(Output):

@@ -344,6 +344,11 @@ def end_leftovers(folder: SessionFolder, kids: Path, patience: float = 15.0) -> 
         os.close(descriptor)
 
 
+def marks(folder: SessionFolder) -> dict[str, str]:
+    """What the environment of everything that a session starts has, so that it can be found."""
+    return {"NETRA_LOOP_SESSION_ID": folder.id, FOLDER_VARIABLE: str(folder.path)}
+
+
 def _kill(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):

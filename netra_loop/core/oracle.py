@@ -9,18 +9,23 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from posixpath import join, normpath
 
 from netra_loop.core.diff import FileChange
+from netra_loop.core.plan import Suite
 
 PROTECTED = (
     # tests, and what runs them
     *("tests/**", "test/**", "**/tests/**", "**/test/**", "**/e2e/**", "**/__tests__/**", "**/__snapshots__/**"),
-    *("**/test_*", "**/*_test.*", "**/*.test.*", "**/*.spec.*", "**/conftest.py", "**/pytest.ini", "**/tox.ini"),
-    *("**/setup.cfg", "**/pyproject.toml", "**/noxfile.py", "**/.coveragerc"),
-    *("**/jest.config.*", "**/playwright.config.*"),
+    *("**/test_*", "**/*_test.*", "**/*.test.*", "**/*.spec.*", "**/*_spec.*", "**/*.cy.*", "**/cypress/**"),
+    *("**/tests.*", "**/test.*", "**/conftest.py", "**/pytest.ini", "**/tox.ini", "**/setup.cfg", "**/pyproject.toml"),
+    *("**/noxfile.py", "**/.coveragerc", "**/jest.config.*", "**/vitest.config.*", "**/playwright.config.*"),
+    *("**/cypress.config.*", "**/karma.conf.*", "**/.mocharc*"),
     # plans, environments, continuous integration, checkers
-    *("phases/**", "config/**", ".github/**", ".gitlab-ci.yml", ".ci/**", "**/Makefile", "**/Jenkinsfile"),
-    *("**/cloudbuild.yaml", "**/.pre-commit-config.yaml", "**/.eslintrc*", "**/ruff.toml", "**/mypy.ini"),
+    *("phases/**", "config/**", ".github/**", ".gitlab-ci.yml", ".circleci/**", ".ci/**", "**/Makefile"),
+    *("**/Jenkinsfile", "**/cloudbuild.*", "**/azure-pipelines.yml", "**/bitbucket-pipelines.yml"),
+    *("**/.pre-commit-config.yaml", "**/.eslintrc*", "**/eslint.config.*", "**/ruff.toml", "**/.ruff.toml"),
+    *("**/mypy.ini", "**/.mypy.ini", "**/.flake8", "**/.pylintrc", "**/biome.json*", "**/.golangci.*"),
     # what git itself reads, and what coding agents obey
     *("**/.git/**", "**/.gitattributes", "**/.gitmodules", "**/.gitignore", "**/CLAUDE.md", "**/AGENTS.md"),
     *("**/GEMINI.md", "**/.claude/**", "**/.codex/**", "**/.cursor/**", "**/.cursorrules", "**/.gemini/**"),
@@ -52,7 +57,7 @@ class Rule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """inside: the folders that may be changed. is_secret: whether a text holds one."""
+    """inside: the folders that may be changed, `.` for any. is_secret: whether a text holds one."""
 
     inside: tuple[str, ...]
     protected: tuple[str, ...] = PROTECTED
@@ -83,10 +88,27 @@ def misplaced(changes: Sequence[FileChange], rules: Rules) -> tuple[Violation, .
     return tuple(found)
 
 
+def kept_for_tests(suites: Sequence[Suite], source: str) -> tuple[str, ...]:
+    """Where the tests of these suites are, as globs: their folders, paths and the files in their commands.
+
+    A folder that holds a service's source is not among them: it is not for tests alone.
+    """
+    named = {
+        normpath(join(suite.cwd, path.partition("::")[0]))
+        for suite in suites
+        for path in ("", *suite.paths, *suite.argv)
+    }
+    return tuple(glob for path in sorted(named) if not _holds(path, source) for glob in (path, f"{path}/**"))
+
+
+def _holds(folder: str, source: str) -> bool:
+    return folder == "." or f"{source}/".startswith(f"{folder}/")
+
+
 def _misplaced(change: FileChange, rules: Rules) -> Iterator[Violation]:
     if any(_matches(change.path, glob) for glob in rules.protected):
         yield Violation(Rule.PROTECTED, change.path)
-    if not any(change.path.startswith(f"{folder.rstrip('/')}/") for folder in rules.inside):
+    if not any(folder == "." or change.path.startswith(f"{folder}/") for folder in rules.inside):
         yield Violation(Rule.OUTSIDE, change.path)
     modes = {mode for mode in (change.old_mode, change.new_mode) if mode}
     if modes - {"100644", "100755"} or len(modes) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,21 @@ from hypothesis import strategies as st
 from netra_loop.adapters.remedies.judge import judge
 from netra_loop.core.diff import changes_in
 from netra_loop.core.knowledge import RemedyKind
-from netra_loop.core.oracle import LONGEST_EXCERPT, Rule
+from netra_loop.core.oracle import LONGEST_EXCERPT, Rule, kept_for_tests
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
-from netra_loop.core.plan import Environment
+from netra_loop.core.plan import Environment, Kind, Phase
 from netra_loop.core.policy import Finish, decide
 from netra_loop.core.problem import Receipt, Remedy
-from tests.stories import BACKEND, Story, knowing, patching, usual_plan
+from tests.stories import BACKEND, Story, knowing, patching, plan_of, step, suite, usual_plan
 
 CASES = Path(__file__).parents[1] / "cases"
 CHEATS = sorted((CASES / "cheats").glob("*.txt"))
 REPAIRS = sorted((CASES / "repairs").glob("*.txt"))
 ENVIRONMENT = Environment("staging", "google", "project", "region", (BACKEND,), protect=("backend/keys/**",))
+ACCEPTANCE = replace(suite("acceptance"), cwd="backend/acceptance", paths=("api.py::test_a",))
+PLAN = replace(
+    plan_of(Phase("p", "P", (step(Kind.SUITE, "p1"),)), suites=(suite("p1"), ACCEPTANCE)), environment=ENVIRONMENT
+)
 AGENT = Remedy("r1", "unknown", RemedyKind.AGENT, "backend", "source", None, "attempt 1", ())
 
 
@@ -36,7 +41,7 @@ def case(file: Path) -> tuple[list[str], str]:
 
 def broken(diff: str, remedy: Remedy = AGENT) -> set[str]:
     """The names of the rules that a diff breaks."""
-    told = judge(diff, remedy, ENVIRONMENT)
+    told = judge(diff, remedy, PLAN)
     return {rule.name for rule in Rule for reason in told if f": {rule.value}" in reason}
 
 
@@ -49,7 +54,7 @@ def test_a_cheat_needs_a_person(file: Path) -> None:
 
 @pytest.mark.parametrize("file", CHEATS, ids=lambda file: file.stem)
 def test_a_session_in_which_a_cheat_was_tried_ends_with_exit_6_and_deploys_nothing_of_it(file: Path) -> None:
-    violations = judge(case(file)[1], AGENT, ENVIRONMENT)
+    violations = judge(case(file)[1], AGENT, PLAN)
     story = Story(knowing(usual_plan(3))).runs({"a": TestOutcome.FAILED}).diagnoses(patching("r1", "p1::a"))
     story.does("cure-r1", Outcome.FAILED, *violations, seen=Receipt("r1", {}, {}, violations=violations))
     (move,) = decide(story.session).moves
@@ -64,7 +69,7 @@ def test_a_repair_may_be_tried(file: Path) -> None:
 
     assert rules == []
     assert changes_in(diff)
-    assert judge(diff, AGENT, ENVIRONMENT) == ()
+    assert judge(diff, AGENT, PLAN) == ()
 
 
 def test_there_are_cheats_for_every_rule() -> None:
@@ -79,15 +84,39 @@ def test_what_an_environment_protects_is_protected() -> None:
     assert broken(diff.replace("backend/app/templates", "backend/keys")) == {"PROTECTED"}
 
 
-def test_what_goes_back_to_a_good_commit_may_change_limits_and_no_test() -> None:
+PLACES = {
+    "a folder of tests in the source": (("backend/checks", ("a.py",)), {"backend/checks", "backend/checks/a.py"}),
+    "paths in the source itself": (("backend", ("checks/a.py::test_one",)), {"backend/checks/a.py"}),
+    "paths of the whole project": ((".", ("backend/checks",)), {"backend/checks"}),
+    "nothing but a folder that holds the source": ((".", ()), set()),
+}
+
+
+@pytest.mark.parametrize(("told", "expected"), PLACES.values(), ids=PLACES)
+def test_where_tests_are_and_the_source_is_not(told: tuple[str, tuple[str, ...]], expected: set[str]) -> None:
+    where = replace(suite("p1"), cwd=told[0], paths=told[1])
+
+    assert set(kept_for_tests([where], "backend")) == {each + end for each in expected for end in ("", "/**")}
+
+
+def test_a_service_that_is_the_whole_project_may_be_changed_but_for_its_tests() -> None:
+    everything = replace(BACKEND, source=".")
+    plan = replace(PLAN, environment=replace(ENVIRONMENT, targets=(everything,)))
+
+    assert judge(case(CASES / "repairs/off_by_one.txt")[1], AGENT, plan) == ()
+    assert judge(case(CASES / "cheats/weaker_assertion.txt")[1], AGENT, plan)
+
+
+def test_what_goes_back_to_a_good_commit_may_change_the_service_and_no_test() -> None:
     back = Remedy("r1", "x", RemedyKind.PATCH, "backend", "source", None, "as of", (), commit="a" * 40)
 
     assert broken(case(CASES / "cheats/raised_timeout.txt")[1], back) == set()
+    assert broken(case(CASES / "cheats/refusal_removed.txt")[1], back) == set()
     assert broken(case(CASES / "cheats/skip_added.txt")[1], back) == {"PROTECTED", "OUTSIDE"}
 
 
 def test_a_reason_names_file_rule_and_line_in_few_words() -> None:
-    (reason,) = judge(case(CASES / "cheats/raised_timeout.txt")[1], AGENT, ENVIRONMENT)
+    (reason,) = judge(case(CASES / "cheats/raised_timeout.txt")[1], AGENT, PLAN)
 
     assert reason == f"backend/app/calls.py: {Rule.LIMIT.value}: CALL_TIMEOUT = 20.0"
     assert len(reason) < len(Rule.LIMIT.value) + LONGEST_EXCERPT + 40
@@ -108,7 +137,7 @@ NO_DIFF = {
 
 @pytest.mark.parametrize("diff", NO_DIFF.values(), ids=NO_DIFF)
 def test_what_cannot_be_judged_needs_a_person(diff: str) -> None:
-    (reason,) = judge(diff, AGENT, ENVIRONMENT)
+    (reason,) = judge(diff, AGENT, PLAN)
 
     assert reason.startswith("the diff cannot be judged: ")
 
@@ -123,4 +152,4 @@ def test_a_path_beyond_ascii_is_read_as_it_is() -> None:
     st.text(max_size=200) | st.lists(st.sampled_from([*NO_DIFF.values(), "@@ -1 +1 @@\n", "-a\n", "+b\n"])).map("".join)
 )
 def test_nothing_makes_the_judge_fail(diff: str) -> None:
-    assert all(re.fullmatch(r".+", reason, re.DOTALL) for reason in judge(diff, AGENT, ENVIRONMENT))
+    assert all(re.fullmatch(r".+", reason, re.DOTALL) for reason in judge(diff, AGENT, PLAN))

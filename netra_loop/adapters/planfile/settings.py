@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from posixpath import normpath
 
 from netra_loop.adapters.planfile.auth import read_access
 from netra_loop.adapters.planfile.dependencies import DependencyReader
@@ -127,7 +128,7 @@ def _target(
     return Target(
         name=key,
         service=model.service or key,
-        source=model.source,
+        source=normpath(model.source) if model.source else "",
         image=model.image,
         env=model.env,
         health=_health(document, (*place, "health")),

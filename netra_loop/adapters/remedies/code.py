@@ -12,9 +12,10 @@ from anyio import to_thread
 
 from netra_loop.adapters.command import Told
 from netra_loop.adapters.compliance import ComplianceRunner
+from netra_loop.adapters.content import differing
 from netra_loop.adapters.diagnose import scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
-from netra_loop.adapters.outside import Outside
+from netra_loop.adapters.outside import Outside, bare_environment
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.remedies.configedit import with_key
 from netra_loop.adapters.remedies.workbench import Workbench, WorkbenchError
@@ -23,18 +24,19 @@ from netra_loop.core.compliance import Checked, not_comparable
 from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Environment, OutsideProgram
+from netra_loop.core.plan import OutsideProgram, Plan
 from netra_loop.core.problem import Evidence, Receipt, Remedy
 from netra_loop.core.remediation import code_of, image_of, tip
-from netra_loop.core.seen import Result
+from netra_loop.core.seen import Result, Seen
 from netra_loop.core.session import Session, diagnosed
 from netra_loop.core.target import Target
 from netra_loop.diagnosis.bundle import repair_bundle
 from netra_loop.ports import Say
 
-Judge = Callable[[str, Remedy, Environment], tuple[str, ...]]  # why a person must look at a diff first
+Judge = Callable[[str, Remedy, Plan], tuple[str, ...]]  # why a person must look at a diff first
 
 COMMAND_TIMEOUT = 300.0  # seconds
+CHANGED_OURS = "it changed the session's own copy, which is as it was again"
 BUNDLE = "{bundle}"  # in a program's arguments: the file that tells it what is red
 
 
@@ -61,6 +63,8 @@ class CodeChanges:
             return Result(Outcome.FAILED, ("the session ended while it was asked; its copy is discarded",))
         assert session.git is not None
         await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
+        if missing := await to_thread.run_sync(self._uncommitted, act, session, remedy):
+            return Result(Outcome.FAILED, (missing,))
         if "diff" in record.handle:
             path, failure = self._folder.path / record.handle["diff"], ""
             diff = path.read_bytes().decode("utf-8", "surrogateescape")
@@ -69,7 +73,9 @@ class CodeChanges:
             diff, failure = await self._diff(act, session, remedy, say)
         if failure or not diff:
             return Result(Outcome.FAILED, (failure or "it changed nothing",), Receipt(remedy.id, {}, {}))
-        violations = self._judge(diff, remedy, session.plan.environment)
+        if not (violations := self._judge(diff, remedy, session.plan)):
+            whole = await to_thread.run_sync(self._bench.with_all_around, diff)
+            violations = self._judge(whole, remedy, session.plan)
         kept = self._redactor.text(diff) if violations else diff  # what is never applied need not hold a secret
         write_whole(path, kept.encode("utf-8", "surrogateescape"), 0o600)
         receipt = Receipt(remedy.id, {}, {}, diff=self._shown(path, diff), violations=violations)
@@ -83,6 +89,18 @@ class CodeChanges:
         made = replace(receipt, before={name: "the project's folder"}, after={name: after}, commit=commit)
         return Result(Outcome.PASSED, (), made)
 
+    def _uncommitted(self, act: Act, session: Session, remedy: Remedy) -> str:
+        """Why the copy is not what has been deployed, though git calls the project clean; empty where it is."""
+        target = session.plan.environment.target(remedy.target)
+        if code_of(session, act.iteration, target.name):
+            return ""
+        assert session.git is not None
+        copy = self._bench.at(session.git.sha) / target.source
+        if not (files := differing(self._project / target.source, copy)):
+            return ""
+        named = ", ".join(files[:3]) + f" and {len(files) - 3} more" * (len(files) > 3)
+        return f"the commit does not hold {target.source} as it is deployed: commit, or move elsewhere, {named}"
+
     async def _compliance(self, act: Act, session: Session, diff: str, say: Say) -> tuple[str, ...] | None:
         """Why the environment's checker speaks against a diff; None where it does not, or there is none.
 
@@ -93,19 +111,21 @@ class CodeChanges:
             return None
         place = self._folder.artifact_folder(act.id, session.record(act.id).attempt)
 
-        async def checked(name: str, tree: Path) -> Result:
+        async def checked(name: str, diff: str) -> Result:
             told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
-            return await self._checks.check(tree, checker, place / name, told, checker.timeout)
+            tree = await to_thread.run_sync(self._bench.disposable, name, diff)
+            env = bare_environment({}, place / "outside_home")  # what it loads from the copy may be the remedy's
+            found = await self._checks.check(tree, checker, place / f"{name}.txt", told, checker.timeout, env)
+            if await to_thread.run_sync(self._bench.reclaim, name):
+                return Result(Outcome.ERRORED, (CHANGED_OURS,))
+            return found
 
-        after = await checked("compliance.txt", await to_thread.run_sync(self._bench.applied, diff))
+        after = await checked("compliance", diff)
         if after.outcome is Outcome.PASSED:
             return None
-        if isinstance(after.seen, Checked) and after.outcome is Outcome.FAILED:
-            assert session.git is not None
-            await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
-            before = (await checked("compliance_before.txt", self._bench.project)).seen
-            earlier = before if isinstance(before, Checked) else None
-            if not not_comparable(after.seen, earlier) and earlier and earlier.violations == after.seen.violations:
+        if after.outcome is Outcome.FAILED:
+            before = await checked("compliance_before", "")
+            if _is_no_worse(after.seen, before.seen):
                 return None
         return ("the checker does not pass it", *after.reasons)
 
@@ -147,8 +167,9 @@ class CodeChanges:
 
     async def _edited(self, remedy: Remedy, target: Target) -> tuple[str, str]:
         place = await to_thread.run_sync(self._bench.disposable, remedy.id)
-        path = place / target.source / remedy.file
-        if not path.is_file() or path.is_symlink():
+        source = place.resolve() / target.source
+        path = source / remedy.file
+        if not path.is_file() or path.resolve() != path or not path.is_relative_to(source):
             return "", f"{target.source} has no file {remedy.file}"
         try:
             path.write_text(with_key(path.name, path.read_text("utf-8"), remedy.key, remedy.after), "utf-8")
@@ -174,7 +195,7 @@ class CodeChanges:
             started=lambda pid: say(HandleKnown(act.id, {"pid": str(pid)})),
         )
         if await to_thread.run_sync(self._bench.reclaim, remedy.id):
-            return "", "it changed the session's own copy, which is as it was again"
+            return "", CHANGED_OURS
         if failure := said.failure(program.timeout):
             return "", failure
         return await to_thread.run_sync(self._bench.diff_of, remedy.id), ""
@@ -185,6 +206,14 @@ class CodeChanges:
         problem = next(each for each in (found.problems if found else ()) if each.id == remedy.problem)
         nonce, mask = secrets.token_hex(16), self._redactor.text
         return repair_bundle(session, iteration, scene_of(session, iteration), problem, target.source, nonce, mask)
+
+
+def _is_no_worse(after: Seen | None, before: Seen | None) -> bool:
+    """Whether a checker finds no more violations than before, in the same files."""
+    if not isinstance(after, Checked) or not isinstance(before, Checked) or not_comparable(after, before):
+        return False
+    assert after.violations is not None and before.violations is not None
+    return after.violations <= before.violations
 
 
 def _program(remedy: Remedy, agent: OutsideProgram | None, bundle: Path) -> OutsideProgram:

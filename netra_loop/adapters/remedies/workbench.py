@@ -121,8 +121,8 @@ class Workbench:
                 partial.rename(place)
         return place / self._prefix
 
-    def disposable(self, name: str) -> Path:
-        """The project's folder in a throw-away copy of the tip, for an outside program.
+    def disposable(self, name: str, diff: str = "") -> Path:
+        """The project's folder in a throw-away copy of the tip, changed by a diff, for an outside program.
 
         It has a git dir of its own, without remote and hooks, and lacks what coding agents take instructions from.
         """
@@ -132,6 +132,8 @@ class Workbench:
         _git(("init", "-q", "--template="), cwd=place)
         _git(("add", "-A", "-f"), cwd=place)
         _git(("commit", "-q", "--no-verify", "-m", "as it is"), cwd=place, env=_signed(datetime.fromtimestamp(0, UTC)))
+        if diff:
+            _git(("apply", "--whitespace=nowarn", *self._below, "-"), cwd=place, given=_encoded(diff))
         self._given, self._newest, self._is_ours = state_of(self._git_dir), self.tip, False
         return place / self._prefix
 
@@ -158,20 +160,18 @@ class Workbench:
             remove(inner)
         self._do("read-tree", "HEAD", env=of_copy)
         self._do("add", "-A", "--", self._prefix or ".", env=of_copy, tree=place)
-        relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
         return self._diff(
-            "--cached", relative, "HEAD", "--", ":/", *_instructions("exclude,top,icase,glob"), env=of_copy
+            "--cached", self._relative, "HEAD", "--", ":/", *_instructions("exclude,top,icase,glob"), env=of_copy
         )
 
     def restoring_diff(self, commit: str, folder: str) -> str:
         """What would make a folder of the project be as it was at a commit of the user's."""
-        relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
-        return self._diff(relative, "HEAD", commit, "--", f":/{self._prefix}{folder}")
+        return self._diff(self._relative, "HEAD", commit, "--", f":/{self._prefix}{folder}")
 
-    def applied(self, diff: str) -> Path:
-        """The project's folder of the copy with a diff that is not committed; the next of its changes begins anew."""
+    def with_all_around(self, diff: str) -> str:
+        """The same change, with the whole of each file around it."""
         self._apply(diff)
-        return self.project
+        return self._diff(f"-U{MOST_BYTES}", "--cached", self._relative, "HEAD")
 
     def commit(self, diff: str, message: str, at: datetime) -> str:
         """A commit with a diff that is relative to the project; the newest one, if it is that already."""
@@ -184,8 +184,7 @@ class Workbench:
         """A new commit that takes one back; the newest one, if it is that already."""
         if self._says(message):
             return self.tip
-        relative = f"--relative={self._prefix}" if self._prefix else "--no-relative"
-        self._apply(self._diff(relative, f"{commit}^", commit), "-R")
+        self._apply(self._diff(self._relative, f"{commit}^", commit), "-R")
         return self._committed(message, at)
 
     def _says(self, message: str) -> bool:
@@ -215,9 +214,17 @@ class Workbench:
     def _apply(self, diff: str, *how: str) -> None:
         """Have the copy's files as at its tip but for a diff."""
         self._begin_anew()
-        where = (f"--directory={self._prefix.rstrip('/')}",) if self._prefix else ()
-        words = ("apply", "--index", "--whitespace=nowarn", *how, *where, "-")
-        self._run(*words, given=diff.encode("utf-8", "surrogateescape"))
+        self._run("apply", "--index", "--whitespace=nowarn", *how, *self._below, "-", given=_encoded(diff))
+
+    @property
+    def _relative(self) -> str:
+        """What has git tell paths as the project does, as an option."""
+        return f"--relative={self._prefix}" if self._prefix else "--no-relative"
+
+    @property
+    def _below(self) -> tuple[str, ...]:
+        """Where a diff relative to the project is to be applied, as an option of git."""
+        return (f"--directory={self._prefix.rstrip('/')}",) if self._prefix else ()
 
     def _committed(self, message: str, at: datetime) -> str:
         words = ("commit", "-q", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "-F", "-")
@@ -285,6 +292,10 @@ def _git(
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
         raise WorkbenchError(f"git {shlex.join(arguments[:3])}: {last[0]}")
     return done.stdout
+
+
+def _encoded(diff: str) -> bytes:
+    return diff.encode("utf-8", "surrogateescape")
 
 
 def _signed(at: datetime) -> dict[str, str]:

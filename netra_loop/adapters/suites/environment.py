@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.suites.attempt import Attempt
-from netra_loop.adapters.supervise import FOLDER_VARIABLE
+from netra_loop.adapters.supervise import marks
 from netra_loop.adapters.websocket import websocket_url
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -27,8 +27,7 @@ def suite_environment(attempt: Attempt, folder: SessionFolder) -> dict[str, str]
     env |= {
         "PATH": os.environ.get("PATH", os.defpath),
         "CLOUDSDK_CONFIG": env.get("CLOUDSDK_CONFIG", str(attempt.folder / "no-cloud-credentials")),
-        "NETRA_LOOP_SESSION_ID": folder.id,
-        FOLDER_VARIABLE: str(folder.path),
+        **marks(folder),
         "NETRA_LOOP_SUITE": attempt.suite.id,
         "NETRA_LOOP_ATTEMPT": str(attempt.number),
         "TRACEPARENT": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",

@@ -69,6 +69,13 @@ class Shop:
         self.story._session = replace(self.story.session, plan=plan)
         return self.cure(AGENT)
 
+    def moves_on(self, **files: str) -> None:
+        """What the user has written is committed, before the session begins."""
+        git = self.story.session.git
+        assert git is not None
+        self.story._session = replace(self.story.session, git=replace(git, sha=self.made.commit(**files)))
+        self.footprint = self.made.footprint
+
     @property
     def kept(self) -> str:
         """Everything that the session keeps of it, and what came into the user's branch."""
@@ -128,9 +135,7 @@ def receipt_of(result: Result | None) -> Receipt:
 def test_back_to_a_good_commit_only_the_folder_of_the_service_goes(shop: Shop) -> None:
     good = shop.story.session.git
     assert good is not None
-    head = shop.made.commit(app="ONE = 0\n")
-    shop.story._session = replace(shop.story.session, git=replace(good, sha=head))
-    shop.footprint = shop.made.footprint
+    shop.moves_on(app="ONE = 0\n")
     result = shop.cure(replace(patching("r1", "p1::a"), commit=good.sha))
 
     assert shop.made.git("show", f"{receipt(result).commit}:backend/app.py") == "ONE = 1"
@@ -259,6 +264,16 @@ def test_what_is_of_no_use_is_taken_back_also_while_the_user_looks_at_the_branch
     assert (shop.bench.at(receipt(undone).commit) / "backend/app.py").read_text() == "ONE = 1\n"
 
 
+def test_the_judge_sees_the_whole_of_a_file_around_a_change(shop: Shop) -> None:
+    handler = "\n".join(
+        ["@app.get('/health')", "def status():", *("    wait()" for _ in range(9)), "    return f()", ""]
+    )
+    shop.moves_on(app=handler)
+    result = shop.agent(f"open('backend/app.py', 'w').write({handler.replace('f()', 'True')!r})")
+
+    assert receipt(result).violations == ("backend/app.py: it changes what health says: return True",)
+
+
 @pytest.mark.parametrize("file", CHEATS[::3], ids=lambda file: file.stem)
 def test_a_cheat_is_never_committed(shop: Shop, file: Path) -> None:
     _, diff = case(file)
@@ -293,6 +308,12 @@ def test_a_diff_that_was_made_when_the_session_died_is_committed_once(shop: Shop
     assert receipt(second).commit == receipt(first).commit
 
 
+def checked_by(shop: Shop, *argv: str) -> None:
+    program = Checker((sys.executable, *argv), "strict", r"(\d+) files", r"(\d+) bad")
+    environment = replace(shop.story.session.plan.environment, compliance=program)
+    shop.story._session = replace(shop.story.session, plan=replace(shop.story.session.plan, environment=environment))
+
+
 COUNTING = (
     "import glob; files = [open(name).read() for name in glob.glob('backend/*.py')]; "
     "n, bad = len(files), sum('bad' in each for each in files)"
@@ -304,6 +325,17 @@ CHECKERS = {
         'open("backend/app.py", "w").write("ONE = 2 # bad\\n")',
         Outcome.FAILED,
     ),
+    "finds less than before": (
+        "print('9 files,', 3 - ('2' in open('backend/app.py').read()), 'bad'); raise SystemExit(1)",
+        REPAIR,
+        Outcome.PASSED,
+    ),
+    "finds as much as before, in other files": (
+        "import os; n = len(os.listdir('backend')); print(n, 'files, 1 bad'); raise SystemExit(1)",
+        f"{REPAIR}; open('backend/more.py', 'w').write('')",
+        Outcome.FAILED,
+    ),
+    "changes what is not its own": ("open('../tree.git/new', 'w'); print('9 files, 0 bad')", REPAIR, Outcome.FAILED),
     "finds what it found before": ("print('9 files, 3 bad'); raise SystemExit(1)", REPAIR, Outcome.PASSED),
     "checks nothing": ("print('0 files, 0 bad')", REPAIR, Outcome.FAILED),
     "contradicts itself": ("print('9 files, 3 bad')", REPAIR, Outcome.FAILED),
@@ -315,14 +347,61 @@ CHECKERS = {
 def test_before_a_commit_stands_the_environment_s_checker_where_it(
     shop: Shop, checker: str, script: str, expected: Outcome
 ) -> None:
-    program = Checker((sys.executable, "-c", checker), "strict", r"(\d+) files", r"(\d+) bad")
-    environment = replace(shop.story.session.plan.environment, compliance=program)
-    shop.story._session = replace(shop.story.session, plan=replace(shop.story.session.plan, environment=environment))
+    checked_by(shop, "-c", checker)
     result = shop.agent(script)
 
     assert result.outcome is expected
     assert bool(receipt(result).commit) is (expected is Outcome.PASSED)
     assert expected is Outcome.PASSED or result.reasons[0] == "the checker does not pass it"
+
+
+def test_what_a_checker_loads_of_a_remedy_sees_no_credential(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PASSWORD", CANARY)
+    monkeypatch.setenv("HOME", f"/home/{CANARY}")
+    checked_by(shop, "-c", "import sys; sys.path.insert(0, 'backend'); import rules; print('9 files, 0 bad')")
+    result = shop.agent(
+        "open('backend/rules.py', 'w').write('import os\\nprint(dict(os.environ), os.path.expanduser(\"~\"))')"
+    )
+
+    assert result.outcome is Outcome.PASSED
+    assert "'HOME': " in shop.kept
+    assert CANARY not in shop.kept
+
+
+def test_a_remedy_cannot_change_the_program_that_checks_it(shop: Shop) -> None:
+    shop.moves_on(lint="print('9 files, 0 bad')\n")
+    checked_by(shop, "./backend/lint.py")
+    result = shop.agent("open('backend/lint.py', 'w').write('print(9)')")
+
+    assert (result.outcome, receipt(result).violations) == (Outcome.FAILED, ("backend/lint.py: it is protected",))
+
+
+@pytest.mark.parametrize("file", ["../config/limits.yaml", "folder/limits.yaml", "limits.yaml", "../../outside.yaml"])
+def test_a_file_of_configuration_is_edited_in_the_service_s_source_only(shop: Shop, file: str) -> None:
+    limits = shop.made.write("config/limits.yaml", "limit: 1\n")
+    (shop.made.project / "backend/folder").symlink_to(limits.parent)
+    (shop.made.project / "backend/limits.yaml").symlink_to(limits)
+    shop.made.write("../outside.yaml", "limit: 1\n")
+    shop.moves_on()
+    remedy = replace(patching("r1", "p1::a", kind=RemedyKind.CONFIG_EDIT), commit="")
+    result = shop.cure(replace(remedy, file=file, key="limit", after="99"))
+
+    assert (result.outcome, result.reasons) == (Outcome.FAILED, (f"backend has no file {file}",))
+    assert limits.read_text() == "limit: 1\n"
+
+
+def test_a_source_of_which_git_keeps_only_a_part_gets_no_change_of_code(shop: Shop) -> None:
+    shop.made.write(".gitignore", "worklogs/\n.netra-loop/\n.pytest_cache/\nbackend/made*.py\n")
+    for number in range(4):
+        shop.made.write(f"backend/made{number}.py", "X = 1\n")
+    shop.made.write("backend/.pytest_cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n")
+    shop.moves_on()
+    (reason,) = shop.agent(REPAIR).reasons
+
+    assert reason == (
+        "the commit does not hold backend as it is deployed: commit, or move elsewhere, "
+        "made0.py, made1.py, made2.py and 1 more"
+    )
 
 
 def test_a_second_change_of_code_builds_on_the_first(shop: Shop) -> None:

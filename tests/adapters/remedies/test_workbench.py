@@ -364,7 +364,9 @@ def test_what_was_to_be_deployed_is_made_anew_after_a_program_ran_beside_it(made
 
     assert not bench.reclaim("r2")
     assert (bench.at(commit) / "backend/app.py").read_text() == "ONE = 3\n"
-    assert not (bench.applied(edited(bench, app="ONE = 4\n")) / "backend/sitecustomize.py").exists()
+    changed = bench.disposable("r3", edited(bench, app="ONE = 4\n"))
+    assert [path.name for path in (changed / "backend").iterdir()] == ["app.py"]
+    assert (changed / "backend/app.py").read_text() == "ONE = 4\n"
 
 
 @pytest.mark.parametrize(
