@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
+from netra_loop.core.events import SessionFinished
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import RemedyMode
 from netra_loop.core.problem import Evidence, Problem, Receipt, Why, WhyStatus
+from netra_loop.core.verdict import conclude
 from netra_loop.views.issues import issues
 from netra_loop.views.result import result_of
 from tests.stories import NEW, Story, knowing, named, patching, usual_plan
@@ -45,10 +51,7 @@ def test_what_is_unknown_says_so_and_where_to_look_next() -> None:
 
 
 def test_each_problem_has_an_issue_of_its_own() -> None:
-    assert [line for line in told(red(KNOWN, UNKNOWN)).splitlines() if line.startswith("# ")] == [
-        "# `The image lacks a file`",
-        "# `Unexplained: <script>`",
-    ]
+    assert titles(red(KNOWN, UNKNOWN)) == ["# `The image lacks a file`", "# `Unexplained: <script>`"]
 
 
 def test_a_diff_that_a_person_must_look_at_is_told_with_the_reason() -> None:
@@ -59,15 +62,48 @@ def test_a_diff_that_a_person_must_look_at_is_told_with_the_reason() -> None:
     assert "tests/test_a.py: a test is skipped" in text
 
 
+def titles(story: Story) -> list[str]:
+    return [line for line in told(story).splitlines() if line.startswith("# ")]
+
+
+def finished(story: Story) -> Story:
+    return story.emit(SessionFinished(conclude(story.session)))
+
+
 def test_what_a_remedy_has_repaired_is_no_issue_any_more() -> None:
     story = red(KNOWN).cures("r1").runs(["a", "b"], verifies={"p1": ["a"]}, revision="newer", changes=("r1",))
 
-    assert told(story) == "No problem of the newest iteration is without a verified remedy.\n"
+    assert told(story) == "The session has not ended; so far it knows of no problem without a verified remedy.\n"
+    assert told(finished(story)) == "GREEN, and no problem that was found is without a verified remedy.\n"
+
+
+LEFT: dict[str, Callable[[], Story]] = {
+    "was applied and nothing more": lambda: red(KNOWN).cures("r1").begin(),
+    "was deployed and not verified": lambda: red(KNOWN).cures("r1").runs(["a", "b"], revision="newer", changes=("r1",)),
+    "was of no use, which nobody has diagnosed yet": lambda: (
+        red(KNOWN).cures("r1").runs(RED, verifies={"p1": RED}, revision="newer", changes=("r1",))
+    ),
+}
+
+
+@pytest.mark.parametrize("tell", LEFT.values(), ids=LEFT)
+def test_a_problem_is_left_whose_remedy(tell: Callable[[], Story]) -> None:
+    assert titles(tell()) == titles(finished(tell())) == ["# `The image lacks a file`"]
+
+
+def test_a_session_that_is_red_and_knows_no_problem_is_an_issue_itself() -> None:
+    story = finished(Story(usual_plan(1)).runs(RED))
+    text = told(story)
+
+    assert titles(story) == ["# `p1 failed`"]
+    assert "Labels: `netra-loop`, `local`, `undiagnosed`" in text
+    assert "- verdict RED\n" in text
+    assert text.endswith("## What to do next\n\n- `p1: look at a`\n")
 
 
 def test_what_was_known_before_a_remedy_that_was_taken_back_stands_for_what_is_not_known_after_it() -> None:
     story = red(KNOWN).cures("r1").runs(RED, verifies={"p1": RED}, revision="newer", changes=("r1",)).undoes("r1")
-    text = told(story.diagnoses(problems=(UNKNOWN,)))
+    story.diagnoses(problems=(UNKNOWN,))
 
-    assert [line for line in text.splitlines() if line.startswith("# ")] == ["# `The image lacks a file`"]
-    assert "rolled_back" in text
+    assert titles(story) == ["# `The image lacks a file`"]
+    assert "rolled_back" in told(story)
