@@ -98,7 +98,7 @@ def test_a_session_that_is_red_and_knows_no_problem_is_an_issue_itself() -> None
     assert titles(story) == ["# `p1 failed`"]
     assert "Labels: `netra-loop`, `local`, `undiagnosed`" in text
     assert "- verdict RED\n" in text
-    assert text.endswith("## What to do next\n\n- `p1: look at a`\n")
+    assert "## What to do next\n\n- `p1: look at a`\n" in text
 
 
 def test_what_was_known_before_a_remedy_that_was_taken_back_stands_for_what_is_not_known_after_it() -> None:
