@@ -1,4 +1,4 @@
-"""Kind `ask`: show a remedy to whoever sits at standard input, and wait for the answer, not for ever."""
+"""Shows a remedy to whoever sits at standard input, and waits for the answer, not for ever: kind `ask`, and diffs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 
 import anyio
 
+from netra_loop.adapters.command import Told
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
+from netra_loop.core.problem import Remedy
 from netra_loop.core.remediation import proposed
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
@@ -22,19 +24,24 @@ class AskRunner:
     async def run(self, act: Act, session: Session, say: Say) -> Result:
         """PASSED for `y` or `yes`; SKIPPED for any other answer, for none in time, and where nobody can answer."""
         remedy = proposed(session.iterations[act.iteration - 1], act.subject)
-        what = f"{remedy.id}, {remedy.change}, for {len(remedy.tests)} red tests"
-        question = f"apply {what}? [y/N, within {act.timeout:g} s]"
-        say(HandleKnown(act.id, {"question": question}))
-        answer: str | None = None
-        with anyio.move_on_after(act.timeout) as waiting:
-            answer = await _line()
-        if waiting.cancelled_caught:
-            return Result(Outcome.SKIPPED, (f"nobody answered in {act.timeout:g} s",))
-        if answer is None:
-            return Result(Outcome.SKIPPED, ("nobody to ask: standard input is closed",))
-        if answer.strip().lower() in ("y", "yes"):
-            return Result(Outcome.PASSED)
-        return Result(Outcome.SKIPPED, ("declined",))
+        told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
+        refusal = await refusal_to(remedy, "", act.timeout, told)
+        return Result(Outcome.SKIPPED, (refusal,)) if refusal else Result(Outcome.PASSED)
+
+
+async def refusal_to(remedy: Remedy, shown: str, timeout: float, told: Told) -> str:
+    """Why a remedy is not to be applied, empty for a clear yes. shown: what is to be seen above the question."""
+    what = f"{remedy.id}, {remedy.change}, for {len(remedy.tests)} red tests"
+    question = {"question": f"apply {what}? [y/N, within {timeout:g} s]"}
+    told({"shown": shown} | question if shown else question)
+    answer: str | None = None
+    with anyio.move_on_after(timeout) as waiting:
+        answer = await _line()
+    if waiting.cancelled_caught:
+        return f"nobody answered in {timeout:g} s"
+    if answer is None:
+        return "nobody to ask: standard input is closed"
+    return "" if answer.strip().lower() in ("y", "yes") else "declined"
 
 
 async def _line() -> str | None:

@@ -10,8 +10,19 @@ from netra_loop.core.events import Act
 from netra_loop.core.order import failing_first
 from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.peers import calls_of, first_of
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, RemedyMode, Step, Strategy, When
-from netra_loop.core.remediation import answer_to, chosen, is_agreed, mode_of, to_verify
+from netra_loop.core.plan import (
+    ANSWER_TIMEOUT,
+    COMMAND_TIMEOUT,
+    RESUME_CLASSES,
+    Kind,
+    Network,
+    Phase,
+    Plan,
+    Step,
+    Strategy,
+    When,
+)
+from netra_loop.core.remediation import chosen, is_agreed, is_to_be_asked, to_verify
 from netra_loop.core.results import failed_steps, red_tests
 from netra_loop.core.rollout import longest
 from netra_loop.core.seen import Deployed
@@ -30,8 +41,8 @@ _TIMEOUTS = {  # seconds
     Kind.PROMOTE: 120.0,  # an operation, the effective traffic, a few answers
     Kind.RESTORE: 120.0,
     Kind.DIAGNOSE: 120.0,
-    Kind.ASK: 300.0,
-    Kind.CURE: 60.0,
+    Kind.ASK: ANSWER_TIMEOUT,
+    Kind.CURE: 60.0,  # what git does; programs, checkers and persons have their own time beside it
     Kind.UNDO: 60.0,
 }
 
@@ -86,10 +97,15 @@ def follow_up(session: Session, iteration: int, kind: Kind, subject: str = "") -
 
 
 def _beyond(plan: Plan, kind: Kind, subject: str) -> float:
-    """The seconds that an act may need beyond itself: to watch what it shifts, or for what an outside program does."""
+    """The seconds that an act may need beyond itself: to watch what it shifts, or for what others do in it."""
     environment = plan.environment
-    asked = {Kind.DIAGNOSE: environment.diagnose, Kind.CURE: environment.agent}.get(kind)
-    return asked.timeout if asked else _watching(plan, kind, subject)
+    if kind is Kind.DIAGNOSE:
+        return environment.diagnose.timeout if environment.diagnose else 0.0
+    if kind is not Kind.CURE:
+        return _watching(plan, kind, subject)
+    program = max(COMMAND_TIMEOUT, environment.agent.timeout if environment.agent else 0.0)
+    checker = 2 * environment.compliance.timeout if environment.compliance else 0.0  # before and after
+    return program + checker + ANSWER_TIMEOUT
 
 
 def _watching(plan: Plan, kind: Kind, subject: str) -> float:
@@ -277,8 +293,7 @@ def after_red(session: Session, iteration: Iteration) -> tuple[Act, ...]:
         worth_it = can_tell and (red_tests(session, iteration) or failed_steps(iteration))
         return (follow_up(session, iteration.number, Kind.DIAGNOSE),) if worth_it else ()
     possible = chosen(session, iteration)
-    to_ask = (remedy for remedy in possible if mode_of(session.plan, remedy.kind) is RemedyMode.ASK)
-    unasked = tuple(remedy for remedy in to_ask if answer_to(iteration, remedy) is None)
+    unasked = tuple(remedy for remedy in possible if is_to_be_asked(session, iteration, remedy))
     if unasked:
         return tuple(follow_up(session, iteration.number, Kind.ASK, remedy.id) for remedy in unasked)
     begun = {record.act.subject for record in iteration.of_kind(Kind.CURE)}

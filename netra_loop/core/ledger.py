@@ -11,7 +11,7 @@ from netra_loop.core.knowledge import Seat
 from netra_loop.core.outcome import RED_OUTCOMES, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Receipt, Remedy, TestName
-from netra_loop.core.remediation import GOES_FIRST, SAME_VARIABLE, considered, refusal_of
+from netra_loop.core.remediation import CODE_OR_IMAGE, GOES_FIRST, SAME_VARIABLE, considered, refusal_of
 from netra_loop.core.results import results_of
 from netra_loop.core.seen import Deployed
 from netra_loop.core.session import ActRecord, Iteration, Session, cured, suite_seen, undone
@@ -95,7 +95,7 @@ def _not_applied(session: Session, iteration: Iteration, remedy: Remedy, reason:
         receipt = attempt.seen if isinstance(attempt.seen, Receipt) else None
         state = RemedyState.NEEDS_REVIEW if receipt and receipt.violations else RemedyState.OPEN
         return Standing(remedy, iteration.number, state, "; ".join(attempt.reasons), receipt)
-    waits = reason in (GOES_FIRST, SAME_VARIABLE, refusal_of(iteration, remedy)) and bool(reason)
+    waits = reason in (GOES_FIRST, SAME_VARIABLE, CODE_OR_IMAGE, refusal_of(iteration, remedy)) and bool(reason)
     return Standing(remedy, iteration.number, RemedyState.DEFERRED if waits else RemedyState.OPEN, reason)
 
 

@@ -97,6 +97,10 @@ class Deployer(Enum):
     API = "api"
 
 
+ANSWER_TIMEOUT = 300.0  # seconds in which a person may answer
+COMMAND_TIMEOUT = 300.0  # seconds for the program of a remedy of kind `command`
+
+
 @dataclass(frozen=True, slots=True)
 class OutsideProgram:
     """What is asked about red tests that no known cause explains, in `timeout` seconds; it only ever gives hypotheses.

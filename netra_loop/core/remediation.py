@@ -118,10 +118,19 @@ def chosen(session: Session, iteration: Iteration) -> tuple[Remedy, ...]:
 
 
 def is_agreed(session: Session, iteration: Iteration, remedy: Remedy) -> bool:
-    """Whether a remedy may be applied without asking, or a person agreed to it."""
+    """Whether a remedy may be set about: without asking, after a yes, or because its diff is what will be asked about.
+
+    A change of code is seen before anything is asked, while it is made.
+    """
     asked = answer_to(iteration, remedy)
     agreed = asked is not None and asked.result is not None and asked.result.outcome is Outcome.PASSED
-    return agreed or mode_of(session.plan, remedy.kind) is RemedyMode.APPLY
+    return agreed or remedy.kind.changes_code or mode_of(session.plan, remedy.kind) is RemedyMode.APPLY
+
+
+def is_to_be_asked(session: Session, iteration: Iteration, remedy: Remedy) -> bool:
+    """Whether a person has to agree to a remedy before it is set about, and was not asked."""
+    asks = mode_of(session.plan, remedy.kind) is RemedyMode.ASK and not remedy.kind.changes_code
+    return asks and answer_to(iteration, remedy) is None
 
 
 def mode_of(plan: Plan, kind: RemedyKind) -> RemedyMode:

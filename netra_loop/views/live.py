@@ -74,8 +74,9 @@ def _remedies(session: Session) -> Iterator[Text]:
 def _questions(session: Session) -> Iterator[Text]:
     """What waits for an answer, last on the screen and in full."""
     for record in session.running:
-        if record.act.kind is Kind.ASK:
-            yield Text(visible(record.handle.get("question", "")), style="bold")
+        yield from (Text(visible(line)) for line in record.handle.get("shown", "").splitlines())
+        if "question" in record.handle:
+            yield Text(visible(record.handle["question"]), style="bold")
 
 
 def _beside_the_plan(session: Session, iteration: Iteration) -> tuple[ActRecord, ...]:

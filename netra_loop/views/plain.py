@@ -30,9 +30,13 @@ from netra_loop.views.encode import visible
 
 
 def plain_line(entry: Entry, session: Session) -> str:
-    """What happened, in one line that is safe for a terminal; empty for what nobody needs to read."""
+    """What happened, in one line that is safe for a terminal; empty for what nobody needs to read.
+
+    Above a question stand the lines that it is about.
+    """
     told = _told(entry, session)
-    return visible(f"{entry.at:%H:%M:%S}Z {told}") if told else ""
+    shown = entry.event.handle.get("shown", "") if isinstance(entry.event, HandleKnown) else ""
+    return "\n".join(map(visible, (*shown.splitlines(), f"{entry.at:%H:%M:%S}Z {told}"))) if told else ""
 
 
 def verbose_line(entry: Entry, session: Session) -> str:

@@ -21,6 +21,7 @@ from netra_loop.core.agenda import (
     standing,
     verification_of,
 )
+from netra_loop.core.compliance import Checker
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import (
@@ -339,7 +340,7 @@ def test_what_follows_from_red_is_named_after_its_remedy_and_only_a_question_hol
     assert [(act.id, act.step, act.subject, act.resume, act.timeout, act.holds) for act in acts] == [
         ("1/diagnose", "diagnose", "", ResumeClass.READ, 120.0, frozenset()),
         ("1/ask-r1", "ask-r1", "r1", ResumeClass.READ, 300.0, {"terminal"}),
-        ("1/cure-r1", "cure-r1", "r1", ResumeClass.KEYED, 60.0, {"code"}),
+        ("1/cure-r1", "cure-r1", "r1", ResumeClass.KEYED, 660.0, {"code"}),
     ]
 
 
@@ -349,7 +350,15 @@ def test_a_diagnosis_has_the_time_of_the_outside_program_beside_its_own() -> Non
     session = Story(plan).begin().session
 
     assert follow_up(session, 1, Kind.DIAGNOSE).timeout == 165.0
-    assert follow_up(session, 1, Kind.CURE, "r1").timeout == 60.0
+
+
+def test_a_change_of_code_has_the_time_of_its_program_of_two_checks_and_of_an_answer_beside_its_own() -> None:
+    plan = usual_plan()
+    checker = Checker(("lint",), "strict", "a", "b", timeout=20.0)
+    environment = replace(plan.environment, agent=OutsideProgram(("agent",), timeout=500.0), compliance=checker)
+    session = Story(replace(plan, environment=environment)).begin().session
+
+    assert follow_up(session, 1, Kind.CURE, "r1").timeout == 60.0 + 500.0 + 2 * 20.0 + 300.0
 
 
 def test_a_verification_is_its_suite_under_another_name_and_key() -> None:

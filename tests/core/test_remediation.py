@@ -21,6 +21,7 @@ from netra_loop.core.remediation import (
     considered,
     image_of,
     is_agreed,
+    is_to_be_asked,
     mode_of,
     proposed,
     resources_of,
@@ -412,6 +413,15 @@ def test_in_apply_mode_everything_is_agreed_and_in_ask_mode_only_what_somebody_s
         "r1": (),
         "r2": ("declined",),
     }
+
+
+def test_a_change_of_code_is_asked_about_when_its_diff_can_be_seen() -> None:
+    story = diagnosed_with(ONE, patching("r2", "p1::b"), mode=RemedyMode.ASK)
+    iteration = story.session.iterations[-1]
+    remedies = chosen(story.session, iteration)
+
+    assert [is_to_be_asked(story.session, iteration, each) for each in remedies] == [True, False]
+    assert [is_agreed(story.session, iteration, each) for each in remedies] == [False, True]
 
 
 def test_a_change_is_told_in_one_line() -> None:

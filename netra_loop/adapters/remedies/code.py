@@ -10,6 +10,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
+from netra_loop.adapters.ask import refusal_to
 from netra_loop.adapters.command import Told
 from netra_loop.adapters.compliance import ComplianceRunner
 from netra_loop.adapters.content import differing
@@ -24,9 +25,9 @@ from netra_loop.core.compliance import Checked, not_comparable
 from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import OutsideProgram, Plan
+from netra_loop.core.plan import ANSWER_TIMEOUT, COMMAND_TIMEOUT, OutsideProgram, Plan, RemedyMode
 from netra_loop.core.problem import Evidence, Receipt, Remedy
-from netra_loop.core.remediation import code_of, image_of, tip
+from netra_loop.core.remediation import code_of, image_of, mode_of, tip
 from netra_loop.core.seen import Result, Seen
 from netra_loop.core.session import Session, diagnosed
 from netra_loop.core.target import Target
@@ -35,7 +36,6 @@ from netra_loop.ports import Say
 
 Judge = Callable[[str, Remedy, Plan], tuple[str, ...]]  # why a person must look at a diff first
 
-COMMAND_TIMEOUT = 300.0  # seconds
 CHANGED_OURS = "it changed the session's own copy, which is as it was again"
 BUNDLE = "{bundle}"  # in a program's arguments: the file that tells it what is red
 
@@ -54,6 +54,8 @@ class CodeChanges:
 
     async def make(self, act: Act, session: Session, remedy: Remedy, say: Say) -> Result:
         """PASSED with the commit; FAILED where there is no diff, or one that a person must look at first.
+
+        SKIPPED where a person who was shown it did not agree.
 
         After a crash a diff that was made is committed, and a program that had begun is not asked again: nobody knows
         what it did, and its copy is thrown away.
@@ -84,6 +86,11 @@ class CodeChanges:
         say(HandleKnown(act.id, {"diff": self._folder.reference(path)}))
         if (reasons := await self._compliance(act, session, diff, say)) is not None:
             return Result(Outcome.FAILED, reasons, receipt)
+        if mode_of(session.plan, remedy.kind) is RemedyMode.ASK:
+            told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
+            shown = receipt.diff.excerpt if receipt.diff else ""
+            if refusal := await refusal_to(remedy, shown, ANSWER_TIMEOUT, told):
+                return Result(Outcome.SKIPPED, (refusal,), receipt)
         commit = await to_thread.run_sync(self._bench.commit, diff, message_of(session, remedy), record.started)
         name, after = f"{remedy.target}.source", f"{commit} on {await self._published()}"
         made = replace(receipt, before={name: "the project's folder"}, after={name: after}, commit=commit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from netra_loop.core.compliance import Checker
 from netra_loop.core.events import ActEnded, Event, SessionResumed
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import OutsideProgram
+from netra_loop.core.plan import OutsideProgram, RemedyMode
 from netra_loop.core.problem import Problem, Receipt, Remedy, Why, WhyStatus
 from netra_loop.core.remediation import code_of
 from netra_loop.core.seen import Result
@@ -402,6 +403,32 @@ def test_a_source_of_which_git_keeps_only_a_part_gets_no_change_of_code(shop: Sh
         "the commit does not hold backend as it is deployed: commit, or move elsewhere, "
         "made0.py, made1.py, made2.py and 1 more"
     )
+
+
+ANSWERS = {
+    "a yes": ("y\n", Outcome.PASSED, ()),
+    "a no": ("n\n", Outcome.SKIPPED, ("declined",)),
+    "nobody": ("", Outcome.SKIPPED, ("nobody to ask: standard input is closed",)),
+}
+
+
+@pytest.mark.parametrize(("typed", "outcome", "reasons"), ANSWERS.values(), ids=ANSWERS)
+def test_a_person_who_is_asked_sees_the_diff_first_and_nothing_is_committed_without(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, typed: str, outcome: Outcome, reasons: tuple[str, ...]
+) -> None:
+    shop.story._session = replace(shop.story.session, plan=replace(shop.story.session.plan, remedies=RemedyMode.ASK))
+    ours, theirs = os.pipe()
+    os.write(theirs, typed.encode())
+    os.close(theirs)
+    with os.fdopen(ours) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        result = shop.agent(REPAIR)
+    told = next(e.event.handle for e in shop.story.entries if "question" in getattr(e.event, "handle", {}))  # type: ignore[union-attr]
+
+    assert (result.outcome, result.reasons, bool(receipt(result).commit)) == (outcome, reasons, not reasons)
+    assert "+ONE = 2" in told["shown"].splitlines()
+    assert told["question"].startswith("apply r1, backend source: ")
+    assert bool(shop.made.git("branch", "--list", "netra-loop/*")) is not bool(reasons)
 
 
 def test_a_second_change_of_code_builds_on_the_first(shop: Shop) -> None:
