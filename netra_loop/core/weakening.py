@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from posixpath import basename
 
 from netra_loop.core.diff import FileChange, Hunk
 from netra_loop.core.oracle import Rule, Violation
@@ -110,7 +110,7 @@ def _in_file(change: FileChange, health_paths: Sequence[str]) -> Iterator[Violat
             yield Violation(Rule.FEWER_ASSERTIONS, change.path, hit)
     yield from _limits(change.path, old, new)
     yield from _health(change.path, old, new, health_paths)
-    if PurePath(change.path).name == "package.json":
+    if basename(change.path) == "package.json":
         scripts = [line for line in (*new, *old) if line.is_changed and '"scripts"' in f"{line.within}{line.text}"]
         yield from (Violation(Rule.PROTECTED, change.path, line.text) for line in scripts[:1])
 
