@@ -10,8 +10,9 @@ from pathlib import Path
 
 import anyio
 
+from netra_loop.adapters.output import OUTPUT_CAP, Output
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import OUTPUT_CAP, Output, Supervision
+from netra_loop.adapters.supervise import Supervision
 
 LINES = "yes 2025-09-14 INFO request /health status=200 latency=12 ms | head -c {size}"
 NO_LINES = "head -c {size} /dev/zero | tr '\\0' x"

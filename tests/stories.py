@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from netra_loop.core.agenda import act_of, follow_up, verification_of
+from netra_loop.core.environment import Environment, RemedyMode, Users
 from netra_loop.core.events import (
     ActEnded,
     ActStarted,
@@ -21,23 +22,11 @@ from netra_loop.core.events import (
     TestsCollected,
     TestsObserved,
 )
+from netra_loop.core.gate import Gate
 from netra_loop.core.knowledge import Cause, Claim, FailureText, RemedyKind
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome
 from netra_loop.core.past import Past
-from netra_loop.core.plan import (
-    RESUME_CLASSES,
-    Budget,
-    Environment,
-    Gate,
-    Kind,
-    Phase,
-    Plan,
-    RemedyMode,
-    Step,
-    Suite,
-    Users,
-    When,
-)
+from netra_loop.core.plan import RESUME_CLASSES, Budget, Kind, Phase, Plan, Step, Suite, When
 from netra_loop.core.policy import Start, decide
 from netra_loop.core.problem import Diagnosed, Problem, Receipt, Remedy, TestName
 from netra_loop.core.proof import Facts

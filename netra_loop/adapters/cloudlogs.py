@@ -18,10 +18,10 @@ from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.google_errors import errored
 from netra_loop.adapters.locate import found
 from netra_loop.adapters.redact import Redactor
+from netra_loop.core.environment import Environment
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Environment
 from netra_loop.core.problem import Evidence
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session

@@ -11,7 +11,7 @@ from netra_loop.adapters.access.tokens import Tokens
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.calls import Calls
 from netra_loop.adapters.revisionsettings import put_settings, settings_of
-from netra_loop.core.plan import Environment
+from netra_loop.core.environment import Environment
 from netra_loop.core.redeploy import KEY_LABEL, OUR_LABELS
 from netra_loop.core.resources import Setting
 from netra_loop.core.seen import Share

@@ -11,8 +11,9 @@ from pathlib import Path
 import anyio
 
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import Ended, Output, Supervision, marks
+from netra_loop.adapters.supervise import Ended, Supervision, marks
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.seen import CommandSeen, Result

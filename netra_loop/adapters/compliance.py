@@ -7,8 +7,8 @@ from pathlib import Path
 
 from netra_loop.adapters.command import Told, carried_out, unfinished
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import Output
 from netra_loop.core.compliance import Checker, checked, judged
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome

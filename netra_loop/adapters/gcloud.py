@@ -15,12 +15,13 @@ from anyio import to_thread
 
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.publish import Order, Published, Tell, is_candidate, pinned, wait_for
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision
+from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Supervision
+from netra_loop.core.environment import Environment
 from netra_loop.core.gcloudwords import advice_on
 from netra_loop.core.names import TAG_PREFIX
-from netra_loop.core.plan import Environment
 from netra_loop.core.target import Target
 
 SHARE_OF_TIME = 0.8  # of what the act has left: the rest is for looking at what became of it

@@ -15,7 +15,7 @@ from netra_loop.adapters.publish import POLL, Order, Published, Publisher, is_ca
 from netra_loop.core.agenda import FOREIGN_CHANGE
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Strategy
+from netra_loop.core.promotion import Strategy
 from netra_loop.core.redeploy import Wanted
 from netra_loop.core.resources import refusals, unmet
 from netra_loop.core.seen import Deployed, Result, Share

@@ -11,10 +11,11 @@ from pathlib import Path
 import anyio
 
 from netra_loop.adapters.files import SessionFolder, sha256_of
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.environment import asked_for
-from netra_loop.adapters.supervise import Ended, Output, Supervision, marks
-from netra_loop.core.plan import OutsideProgram
+from netra_loop.adapters.supervise import Ended, Supervision, marks
+from netra_loop.core.environment import OutsideProgram
 from netra_loop.core.problem import Artifact
 
 MOST_SAID = 64 * 1024  # bytes on standard output, and as many on standard error; who says more is ended

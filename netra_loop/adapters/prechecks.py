@@ -14,8 +14,9 @@ import anyio
 from anyio import to_thread
 
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Output, Supervision
+from netra_loop.adapters.supervise import FOLDER_VARIABLE, Supervision
 from netra_loop.core.plan import Kind, Plan, Precheck, Suite
 from netra_loop.core.selection import Collection as Collected
 from netra_loop.core.session import Session

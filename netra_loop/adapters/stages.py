@@ -11,7 +11,7 @@ import anyio
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.http import PROBE_TIMEOUT, Unanswered, client, fetch
 from netra_loop.core.health import Answer, dependency_states, named_revision, parsed, problems
-from netra_loop.core.plan import Promotion
+from netra_loop.core.promotion import Promotion
 from netra_loop.core.rollout import Going, Watched, going
 from netra_loop.core.target import HealthCheck, Identity, Target
 

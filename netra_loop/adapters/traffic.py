@@ -16,7 +16,8 @@ from netra_loop.adapters.trial import Trial, tried
 from netra_loop.core.agenda import FOREIGN_CHANGE, has_way_back
 from netra_loop.core.events import Act, HandleKnown
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Plan, Strategy
+from netra_loop.core.plan import Kind, Plan
+from netra_loop.core.promotion import Strategy
 from netra_loop.core.rollout import Going, Watched, going
 from netra_loop.core.seen import Deployed, Result, Share, Stage, TrafficShifted
 from netra_loop.core.session import Session

@@ -11,7 +11,7 @@ import typer
 
 from netra_loop.cli.say import say
 from netra_loop.core.durations import seconds
-from netra_loop.core.plan import RemedyMode
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.session import Session
 from netra_loop.views.encode import visible
 from netra_loop.views.sessions import by_hand_lines, headline_of

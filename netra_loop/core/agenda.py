@@ -6,22 +6,13 @@ import hashlib
 from dataclasses import replace
 from enum import Enum
 
+from netra_loop.core.environment import ANSWER_TIMEOUT, COMMAND_TIMEOUT
 from netra_loop.core.events import Act
 from netra_loop.core.order import failing_first
 from netra_loop.core.outcome import Outcome, worst
 from netra_loop.core.peers import calls_of, first_of
-from netra_loop.core.plan import (
-    ANSWER_TIMEOUT,
-    COMMAND_TIMEOUT,
-    RESUME_CLASSES,
-    Kind,
-    Network,
-    Phase,
-    Plan,
-    Step,
-    Strategy,
-    When,
-)
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, Step, When
+from netra_loop.core.promotion import Strategy
 from netra_loop.core.remediation import chosen, is_agreed, is_to_be_asked, to_verify
 from netra_loop.core.results import failed_steps, red_tests
 from netra_loop.core.rollout import longest

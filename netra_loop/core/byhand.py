@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from netra_loop.core.agenda import candidates
+from netra_loop.core.environment import Environment
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Environment, Kind
+from netra_loop.core.plan import Kind
 from netra_loop.core.rollback import newest_good
 from netra_loop.core.seen import Share, TrafficShifted
 from netra_loop.core.session import Session

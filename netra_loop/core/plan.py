@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from netra_loop.core.compliance import Checker
+from netra_loop.core.environment import Environment, RemedyMode
 from netra_loop.core.errors import UsageError
+from netra_loop.core.gate import Gate, GateMode
 from netra_loop.core.knowledge import Cause
-from netra_loop.core.target import Target
+from netra_loop.core.promotion import Promotion, Strategy
 
 
 class Kind(Enum):
@@ -64,122 +65,6 @@ RESUME_CLASSES = {
 }
 TESTING = frozenset({Kind.SUITE, Kind.VERIFY})
 _TESTED = frozenset({Kind.SUITE, Kind.CONTROL})
-
-
-class UserMode(Enum):
-    """Who a suite's test user is shared with: nobody while the suite runs, or every suite."""
-
-    EXCLUSIVE = "exclusive"
-    SHARED = "shared"
-
-
-@dataclass(frozen=True, slots=True)
-class Users:
-    """The test users of an environment; SHARED means that every suite is the first of them."""
-
-    pool: tuple[str, ...]
-    mode: UserMode = UserMode.EXCLUSIVE
-
-
-class RemedyMode(Enum):
-    """What is done about causes that are found: nothing, what a person agrees to, or what the bounds allow."""
-
-    OFF = "off"
-    ASK = "ask"
-    APPLY = "apply"
-
-
-class Deployer(Enum):
-    """Who makes revisions: gcloud where it is installed, always gcloud, or the Admin API."""
-
-    AUTO = "auto"
-    GCLOUD = "gcloud"
-    API = "api"
-
-
-ANSWER_TIMEOUT = 300.0  # seconds in which a person may answer
-COMMAND_TIMEOUT = 300.0  # seconds for the program of a remedy of kind `command`
-
-
-@dataclass(frozen=True, slots=True)
-class OutsideProgram:
-    """What is asked about red tests that no known cause explains, in `timeout` seconds; it only ever gives hypotheses.
-
-    env: the variables that it is given beyond the usual ones, None for the value that they have here.
-    """
-
-    argv: tuple[str, ...]
-    timeout: float = 60.0
-    env: Mapping[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Where the targets live. endpoint is `google` or `embedded`; timeouts are for suites, in seconds by name.
-
-    agent: the coding agent that is asked to repair what nothing else does. remedy_modes: for kinds of remedies that may
-    do less than `remedies` says. protect: what no remedy may change, beyond what is always protected.
-    """
-
-    name: str
-    endpoint: str
-    project: str
-    region: str
-    targets: tuple[Target, ...]
-    users: Users | None = None
-    timeouts: Mapping[str, float] = field(default_factory=dict)
-    remedies: RemedyMode = RemedyMode.OFF
-    deployer: Deployer = Deployer.AUTO
-    diagnose: OutsideProgram | None = None
-    compliance: Checker | None = None
-    agent: OutsideProgram | None = None
-    remedy_modes: Mapping[str, RemedyMode] = field(default_factory=dict)
-    protect: tuple[str, ...] = ()
-
-    def target(self, name: str) -> Target:
-        return next(target for target in self.targets if target.name == name)
-
-    def named(self, names: Sequence[str]) -> tuple[Target, ...]:
-        """The targets with these names, all for none. Raises UsageError for one that is not declared."""
-        known = {target.name: target for target in self.targets}
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise UsageError(f"no such service: {', '.join(unknown)}", f"known are: {', '.join(known)}")
-        return tuple(known[name] for name in dict.fromkeys(names)) or self.targets
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How many red tests a gate forgives: a count, or a share that must stay below `below_percent`."""
-
-    count: int = 0
-    below_percent: float | None = None
-
-    def forgives(self, red: int, collected: int) -> bool:
-        if self.below_percent is None:
-            return red <= self.count
-        return red == 0 or (collected > 0 and 100 * red < self.below_percent * collected)
-
-    def __str__(self) -> str:
-        return str(self.count) if self.below_percent is None else f"<{self.below_percent:g}%"
-
-
-class GateMode(Enum):
-    """Whether what a gate finds decides about the session, or is only told."""
-
-    ENFORCE = "enforce"
-    OBSERVE = "observe"
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What a suite must reach beyond having no surprises; min_duration in seconds."""
-
-    tolerance: Tolerance = field(default_factory=Tolerance)
-    min_tests: int = 1
-    max_skipped: int = 0
-    min_duration: float = 0.0
-    mode: GateMode = GateMode.ENFORCE
 
 
 class SuiteRunner(Enum):
@@ -245,31 +130,6 @@ class Suite:
     def words(self) -> frozenset[str]:
         """What a focus may name it by."""
         return frozenset({self.id, self.priority, *self.focus})
-
-
-class Strategy(Enum):
-    """How a revision comes to its traffic: tried at 0 % and promoted at once or in stages, or all of it from the start.
-
-    The first revision of a service has nothing to be tried beside: it gets all.
-    """
-
-    CANDIDATE = "candidate"
-    GRADUAL = "gradual"
-    DIRECT = "direct"
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """How traffic is shifted. stages: percents on the way of a gradual one, ascending, 100 % follows.
-
-    hold: seconds that each stage is watched; samples: answers of the new revision that must be seen and good in that
-    time, else the traffic stays where it is.
-    """
-
-    strategy: Strategy = Strategy.CANDIDATE
-    stages: tuple[int, ...] = (10, 50)
-    hold: float = 10.0
-    samples: int = 10
 
 
 class Precheck(Enum):

@@ -21,11 +21,12 @@ from netra_loop.core.agenda import (
     ready_acts,
     shifts_of,
 )
+from netra_loop.core.environment import RemedyMode, UserMode
 from netra_loop.core.events import Act, Verdict
 from netra_loop.core.foreign import foreign_changes
 from netra_loop.core.ledger import RemedyState, is_useless, ledger
 from netra_loop.core.outcome import Colour, Outcome
-from netra_loop.core.plan import TESTING, Kind, RemedyMode, ResumeClass, UserMode, When
+from netra_loop.core.plan import TESTING, Kind, ResumeClass, When
 from netra_loop.core.remediation import user_mode
 from netra_loop.core.session import Iteration, Session, cured
 from netra_loop.core.verdict import conclude, failing, stopped

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from netra_loop.core.environment import RemedyMode, UserMode
 from netra_loop.core.knowledge import RemedyKind, Seat
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Plan, RemedyMode, UserMode
+from netra_loop.core.plan import Kind, Plan
 from netra_loop.core.problem import Problem, Receipt, Remedy
 from netra_loop.core.resources import Setting
 from netra_loop.core.session import ActRecord, Iteration, Session, cured, diagnosed, undone

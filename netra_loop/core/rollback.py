@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.events import GoodRevision
-from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, RemedyMode, Step
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Phase, Plan, Step
 from netra_loop.core.session import Session
 from netra_loop.core.target import Target, health_deadline
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from netra_loop.core.plan import Promotion
+from netra_loop.core.promotion import Promotion
 
 WAITS = 3  # times as long as it shall be watched anyway
 LEAST_PATIENCE = 30.0  # seconds

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from netra_loop.core.events import TestResult
+from netra_loop.core.gate import Gate, GateMode
 from netra_loop.core.outcome import RED_OUTCOMES, Outcome, Proof, TestOutcome, worst
-from netra_loop.core.plan import Gate, GateMode, Suite, SuiteRunner
+from netra_loop.core.plan import Suite, SuiteRunner
 from netra_loop.core.proof import Control, grade
 from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.selection import selection_reasons

@@ -7,13 +7,12 @@ from outside through `code` or `fenced`.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
 from typing import Any
 
 from netra_loop.views.compliance import compliance
-from netra_loop.views.controls import control
-from netra_loop.views.encode import code, fenced, visible
+from netra_loop.views.deployment import deployment
+from netra_loop.views.encode import code, visible
+from netra_loop.views.execution import execution
 from netra_loop.views.latencies import latencies
 from netra_loop.views.markdown import codes, evidence, figure, table
 from netra_loop.views.patterns import of_good_session, patterns
@@ -23,12 +22,7 @@ from netra_loop.views.value import value_told
 
 Document = dict[str, Any]
 
-_COUNTS = ("collected", "passed", "failed", "error", "skipped", "xfailed", "xpassed", "timeout", "not_run", "flaky")
-_PROOFS = ("confirmed", "proven", "unproven", "suspect", "bypassed")
 _METRICS = ("Suite", "Collected", "Passed", "Counted", "Failed", "Error", "Skipped", "Timeout", "Not run", "Duration")
-_TEST_COLUMNS = ("Test", "Outcome", "Proof", "Sensitive", "Duration", "Bytes from target", "Attempts", "Reasons")
-_YES_NO = {True: "yes", False: "no", None: "-"}
-_PINNED = "the traffic goes by revision name: a deploy that does not set it serves nothing"
 _NOT_CONFIGURED = "not configured"
 
 
@@ -38,9 +32,9 @@ def worklog(document: Document) -> str:
         _first_line,
         _header,
         _summary,
-        _deployment,
+        deployment,
         _selection,
-        _execution,
+        execution,
         _analysis,
         _remediation,
         _logs,
@@ -126,86 +120,6 @@ def _summary(document: Document) -> list[str]:
     return lines
 
 
-def _deployment(document: Document) -> list[str]:
-    lines = ["## Deployment", "", *_revisions(document), *_not_undone(document)]
-    for service in document["services"]:
-        rows = [
-            ("Revision under test", code(service["revision"] or "")),
-            ("Serving at the end", code(service["serving_revision"] or "")),
-            ("Contains remedies", codes(service["changes"])),
-            ("Previous revision", code(service["previous_revision"] or "")),
-            ("Commit", code(service["commit"] or "")),
-            *([("Looked at before", codes(service["checked"]))] if service["checked"] else []),
-            ("Image digest", code(service["image_digest"] or "")),
-            ("Created", service["created"] or "-"),
-            ("Strategy", _strategy(service)),
-            ("Identity", code(service["identity"] or "")),
-            ("Traffic before", _traffic(service["traffic_before"]) + _PINNED * service["pinned"]),
-            ("Traffic after", _traffic(service["traffic_after"])),
-            *([("Stages", _stages(service["stages"]))] if service["stages"] else []),
-            *([("Seen before its traffic", code(service["seen_alone"]))] if service["seen_alone"] else []),
-            *([("Pinned", _PINNED)] if document["headline"]["rolled_back"] and service["traffic_after"] else []),
-            ("URL", code(service["url"] or "")),
-            ("Candidate URL", code(service["candidate_url"] or "")),
-            ("Health", service["health"]),
-            ("Dependencies", _dependencies(service["dependencies"])),
-        ]
-        lines += ["", f"### Service {code(service['name'])}", "", *(f"- {name}: {value}" for name, value in rows)]
-    return lines
-
-
-def _revisions(document: Document) -> list[str]:
-    """Which revision of each service every iteration tested, and what was changed for it."""
-    rows = [
-        [figure(iteration["number"]), code(name), code(revision)]
-        for iteration in document["iterations"]
-        for name, revision in iteration["revisions"].items()
-    ]
-    return table(("Iteration", "Service", "Revision under test"), rows)
-
-
-def _not_undone(document: Document) -> list[str]:
-    """The steps that did what no rollback takes back."""
-    return ["", f"Not undone by a rollback: {codes(document['not_undone'])}."] if document["not_undone"] else []
-
-
-_PINNED = " (pinned by revision name: a plain deploy would have served nothing)"
-
-
-def _strategy(service: Document) -> str:
-    words = {
-        "candidate": "candidate, tested before it gets traffic",
-        "gradual": "gradual, tested before it gets traffic, which is shifted in stages",
-        "unchanged": "nothing was deployed",
-        "direct": "direct, it gets all traffic before it is tested",
-    }
-    told = words.get(service["strategy"] or "", "nothing was deployed")
-    return f"{told} ({code(service['why'])})" if service["why"] else told
-
-
-def _stages(stages: Sequence[Document]) -> str:
-    told = (
-        f"{figure(stage['percent'], '%')} for {figure(stage['watched_s'], 's')}: {figure(stage['samples'])} answers of "
-        f"the new revision, {figure(stage['bad'])} findings"
-        for stage in stages
-    )
-    return "; ".join(told)
-
-
-def _traffic(shares: Sequence[Document]) -> str:
-    told = (
-        f"{code(share['revision'])} {figure(share['percent'], '%')}"
-        + (f" tag {code(share['tag'])}" if share["tag"] else "")
-        for share in shares
-    )
-    return ", ".join(told) or "-"
-
-
-def _dependencies(states: Sequence[Document]) -> str:
-    told = (f"{code(s['name'])} {s['state']} ({'required' if s['required'] else 'optional'})" for s in states)
-    return ", ".join(told) or "none declared"
-
-
 def _selection(document: Document) -> list[str]:
     rows = [
         (code(row["id"]), row["kind"], code(row["phase"]), "yes" if row["selected"] else "no", row["why"])
@@ -231,107 +145,6 @@ def _order(history: Document) -> list[str]:
     if history["skipped_journals"]:
         lines.append(f"Journals of earlier sessions that could not be read: {figure(history['skipped_journals'])}.")
     return lines
-
-
-def _execution(document: Document) -> list[str]:
-    lines = ["## Execution log"]
-    for iteration in document["iterations"]:
-        lines += ["", f"### Iteration {figure(iteration['number'])}, begun {iteration['begun']}"]
-        suites = {suite["id"]: suite for suite in iteration["suites"]}
-        for each in iteration["verifications"]:
-            lines += ["", *_verification(each)]
-        for phase in iteration["phases"]:
-            lines += ["", *_phase(phase, suites)]
-        for title, acts in (("Causes and remedies", iteration["follow_ups"]), ("Traffic", iteration["shifts"])):
-            if acts:
-                lines += ["", f"#### {title}", *(line for act in acts for line in ("", *_act(act)))]
-    return lines
-
-
-def _verification(each: Document) -> list[str]:
-    """Exactly the tests that remedies were to turn green, run alone before the suites."""
-    head = [
-        f"#### Verification of remedies with {figure(each['wanted'])} tests of {code(each['suite'])}, alone and first",
-        "",
-        *_act(each | {"seen": None}),
-        "",
-    ]
-    return [*head, *table(_TEST_COLUMNS, map(_test, each["tests"]))]
-
-
-def _phase(phase: Document, suites: dict[str, Document]) -> list[str]:
-    lines = [
-        f"#### Phase {code(phase['id'])}: {code(phase['title'])}",
-        "",
-        f"Outcome: {phase['outcome'] or 'open'}. Started: {phase['started'] or '-'}. Ended: {phase['ended'] or '-'}.",
-    ]
-    for step in phase["steps"]:
-        if step["kind"] == "control":
-            lines += ["", *_act(step | {"seen": None}), *control(step["seen"])]
-            continue
-        lines += ["", *_act(step)]
-        if step["kind"] == "suite":
-            lines += ["", *_suite(suites[step["subject"]])]
-    return lines
-
-
-def _act(act: Document) -> list[str]:
-    """One act: what was done, literally, and what was seen."""
-    lines = [
-        f"**{code(act['id'])}** ({act['kind']}): {act['outcome'] or 'open'}{_because(act['reasons'])}. "
-        f"Duration {figure(act['duration_s'], 's')}, attempts {figure(act['attempts'])}."
-    ]
-    seen = act["seen"] or {}
-    handle = {name: value for name, value in sorted(act["handle"].items()) if seen.get(name) != value}
-    lines += [f"- {name}: {code(value)}" for name, value in handle.items()]
-    lines += [f"- {name}: {_seen(value)}" for name, value in seen.items()]
-    for each in act["evidence"]:
-        lines += evidence(each, quoted=act["outcome"] != "passed")
-    return lines
-
-
-def _because(reasons: Sequence[str]) -> str:
-    return f", because {', '.join(map(code, reasons))}" if reasons else ""
-
-
-def _seen(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "-"}[value]
-    if isinstance(value, int | float):
-        return figure(value)
-    return code(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def _suite(suite: Document) -> list[str]:
-    counts, proof = suite["counts"], suite["proof"]
-    lines = [
-        f"Suite {code(suite['id'])} ({suite['priority']}), {code(suite['file'])}, "
-        f"declared {figure(suite['declared'])}, gate: failures {code(suite['gate']['allowed_failures'])}, "
-        f"skipped {figure(suite['gate']['max_skipped'])}.",
-        "",
-        *table(_COUNTS, [[figure(counts[name]) for name in _COUNTS]]),
-        "",
-        f"Proof of the passed: {', '.join(f'{figure(proof[name])} {name}' for name in _PROOFS)}.",
-        "",
-    ]
-    lines += table(_TEST_COLUMNS, map(_test, suite["tests"]))
-    for test in suite["tests"]:
-        if test["message"] and test["outcome"] in ("failed", "error", "skipped"):
-            lines += ["", f"{code(test['id'])} said:", "", fenced(test["message"])]
-    return lines
-
-
-def _test(test: Document) -> tuple[str, ...]:
-    return (
-        code(test["id"]),
-        test["outcome"],
-        test["proof"] or test["contact"] or "-",
-        _YES_NO[test["sensitive"]],
-        figure(test["duration_s"], "s"),
-        figure(test["bytes_in"]),
-        figure(test["attempts"]),
-        codes(test["reasons"]),
-    )
 
 
 def _analysis(document: Document) -> list[str]:

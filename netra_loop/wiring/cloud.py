@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netra_loop.core.environment import Deployer, Environment
 from netra_loop.core.errors import NotRunningError, PreflightError
-from netra_loop.core.plan import Deployer, Environment, Plan
+from netra_loop.core.plan import Plan
 from netra_loop.core.target import Dependency
 from netra_loop.wiring.place import Place
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netra_loop.core.environment import Environment
 from netra_loop.core.errors import LoopError
 from netra_loop.core.goodness import Ledger, with_older
 from netra_loop.core.outcome import Colour
-from netra_loop.core.plan import Environment, Kind
+from netra_loop.core.plan import Kind
 from netra_loop.wiring.place import Place
 from netra_loop.wiring.reports import read_session
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netra_loop.core import codec
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.errors import Mistake, UsageError
-from netra_loop.core.plan import Plan, RemedyMode
+from netra_loop.core.plan import Plan
 from netra_loop.wiring.place import Place
 
 if TYPE_CHECKING:

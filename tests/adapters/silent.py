@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
 from netra_loop.adapters.suites.witness import Witness
-from netra_loop.core.plan import Environment
+from netra_loop.core.environment import Environment
 
 
 class _NoLog(CloudLogs):

@@ -13,9 +13,10 @@ import pytest
 
 from netra_loop.adapters.ask import LONGEST_ANSWER, AskRunner
 from netra_loop.core.agenda import follow_up
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, RemedyMode
+from netra_loop.core.plan import Kind
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from tests.stories import Story, knowing, leasing, raising, usual_plan

@@ -11,7 +11,8 @@ import pytest
 
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.collecting import Collector
-from netra_loop.core.plan import Environment, Suite, SuiteRunner, Users
+from netra_loop.core.environment import Environment, Users
+from netra_loop.core.plan import Suite, SuiteRunner
 from netra_loop.core.selection import Collection
 
 SUITE = Suite(

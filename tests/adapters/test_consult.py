@@ -18,9 +18,9 @@ from netra_loop.adapters.files import SessionFolder
 from netra_loop.adapters.outside import LONGEST_WHY, MOST_SAID
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.supervise import FOLDER_VARIABLE
+from netra_loop.core.environment import OutsideProgram
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import TestOutcome
-from netra_loop.core.plan import OutsideProgram
 from netra_loop.core.problem import Artifact, Consulted, Evidence, Problem, TestName, Why, WhyStatus
 from netra_loop.core.session import Session
 from netra_loop.diagnosis.answer import BY

@@ -20,8 +20,9 @@ from netra_loop.adapters.suites.control_cache import ControlCache, digest
 from netra_loop.adapters.suites.pytest_suite import PytestSuites
 from netra_loop.adapters.suites.rehearsal import PytestRehearsal
 from netra_loop.core.control import StillPassing, still_passing
+from netra_loop.core.environment import Users
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Phase, Step, Suite, SuiteRunner, Users
+from netra_loop.core.plan import Phase, Step, Suite, SuiteRunner
 from netra_loop.core.seen import ControlSeen, Result, Share
 from netra_loop.core.target import Target
 from tests.stories import START, Story, plan_of

@@ -14,9 +14,10 @@ from netra_loop.adapters.remedies.code import CodeChanges
 from netra_loop.adapters.remedies.cure import CureRunner
 from netra_loop.adapters.remedies.workbench import Workbench
 from netra_loop.core.agenda import follow_up
+from netra_loop.core.environment import UserMode, Users
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Kind, Phase, UserMode, Users
+from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.problem import Receipt, Remedy
 from netra_loop.core.seen import Result
 from netra_loop.core.session import Session

@@ -18,10 +18,11 @@ from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.signals import Signals
 from netra_loop.core.agenda import act_of
+from netra_loop.core.environment import UserMode, Users
 from netra_loop.core.events import ActEnded, ActStarted, Event, HandleKnown, TestResult, TestsCollected, TestsObserved
 from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWork
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Kind, Phase, Plan, UserMode, Users
+from netra_loop.core.plan import Kind, Phase, Plan
 from netra_loop.core.problem import Diagnosed, Evidence, TestName
 from netra_loop.core.proof import Facts
 from netra_loop.core.seen import DependencyState, HealthSeen, Result, Share, SuiteSeen

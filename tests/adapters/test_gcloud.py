@@ -8,7 +8,7 @@ import pytest
 from netra_loop.adapters.cloudrun import ServiceState, Template
 from netra_loop.adapters.gcloud import deploy_argv
 from netra_loop.adapters.publish import Order
-from netra_loop.core.plan import Environment
+from netra_loop.core.environment import Environment
 from netra_loop.core.resources import Setting
 from netra_loop.core.seen import Share
 from netra_loop.core.target import Target

@@ -27,8 +27,9 @@ from netra_loop.adapters.suites.pytest_suite import PytestSuites
 from netra_loop.adapters.suites.runner import SuitesRunner
 from netra_loop.adapters.supervise import marked_processes
 from netra_loop.core.events import ActEnded, Event
+from netra_loop.core.gate import Gate, Tolerance
 from netra_loop.core.outcome import Proof
-from netra_loop.core.plan import Gate, Kind, Phase, Suite, SuiteRunner, Tolerance
+from netra_loop.core.plan import Kind, Phase, Suite, SuiteRunner
 from netra_loop.core.results import results_of
 from netra_loop.core.seen import Share
 from netra_loop.core.session import Session

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import EXCERPT_BYTES, EXCERPT_LINES, OUTPUT_CAP, TAIL_LINES, Output
 from netra_loop.adapters.redact import MASK, Redactor, secrets_in
-from netra_loop.adapters.supervise import EXCERPT_BYTES, EXCERPT_LINES, OUTPUT_CAP, TAIL_LINES, Output
 from netra_loop.core.errors import StorageError
 from tests.adapters.children import told_by_python
 

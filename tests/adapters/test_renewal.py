@@ -18,8 +18,8 @@ from netra_loop.adapters.calls import RENEW, Calls
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.credentials import PresentCredentials
 from netra_loop.adapters.google_errors import errored
+from netra_loop.core.environment import Environment
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Environment
 from tests.localrun.cloud import Cloud
 
 DEMO = Environment("local", "embedded", "demo", "europe-west1", ())

@@ -14,11 +14,11 @@ from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.leftovers import our_tags, remove_tags
 from netra_loop.adapters.rollback import RollbackRunner
 from netra_loop.adapters.traffic import ShiftRunner
+from netra_loop.core.environment import Environment
 from netra_loop.core.errors import UsageError
 from netra_loop.core.events import Act, Event, GoodRevision, HandleKnown, Quarantined, SessionResumed
 from netra_loop.core.goodness import Ledger
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Environment
 from netra_loop.core.rollback import aimed, rollback_plan
 from netra_loop.core.seen import Result, TrafficShifted
 from netra_loop.core.session import Session

@@ -17,8 +17,9 @@ import anyio
 import pytest
 
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
-from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Output, Supervision, end_leftovers, marked_processes
+from netra_loop.adapters.supervise import FOLDER_VARIABLE, Ended, Supervision, end_leftovers, marked_processes
 from netra_loop.core.errors import LockedError, StorageError
 from tests.adapters.children import LIMIT, bare_environment, kill_all_with, processes_with, python, readable, wait_until
 

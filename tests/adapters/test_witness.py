@@ -12,9 +12,9 @@ import pytest
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudlogs import CloudLogs, RequestLine
 from netra_loop.adapters.suites.witness import LOOKS, Statement, Witness, request_query, requests_by_test
+from netra_loop.core.environment import Environment
 from netra_loop.core.events import TestResult
 from netra_loop.core.outcome import Proof, TestOutcome
-from netra_loop.core.plan import Environment
 from netra_loop.core.proof import Facts
 from tests.stories import START
 

@@ -10,7 +10,7 @@ import pytest
 from netra_loop.adapters.cloudrun import CloudRun
 from netra_loop.adapters.doctor.credentials import agreement, credentials
 from netra_loop.adapters.locks import environment_lock
-from netra_loop.core.plan import Environment
+from netra_loop.core.environment import Environment
 from netra_loop.core.preflight import State
 from tests.adapters.servers import answer, answering
 from tests.small_project import Project

@@ -22,19 +22,10 @@ from netra_loop.core.agenda import (
     verification_of,
 )
 from netra_loop.core.compliance import Checker
+from netra_loop.core.environment import OutsideProgram, RemedyMode
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import (
-    RESUME_CLASSES,
-    Kind,
-    Network,
-    OutsideProgram,
-    Phase,
-    Plan,
-    RemedyMode,
-    ResumeClass,
-    When,
-)
+from netra_loop.core.plan import RESUME_CLASSES, Kind, Network, Phase, Plan, ResumeClass, When
 from netra_loop.core.policy import Start, decide
 from tests.stories import (
     BACKEND,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core import codec
+from netra_loop.core.environment import OutsideProgram, RemedyMode, UserMode, Users
 from netra_loop.core.events import ActEnded, ActStarted, Event, SessionOpened, TestsCollected
 from netra_loop.core.knowledge import (
     AddressDiffers,
@@ -26,7 +27,7 @@ from netra_loop.core.knowledge import (
 )
 from netra_loop.core.logs import LogsSeen
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import OutsideProgram, Plan, RemedyMode, UserMode, Users
+from netra_loop.core.plan import Plan
 from netra_loop.core.problem import Artifact, Consulted, Diagnosed, Evidence, Problem, Receipt, Remedy, Why, WhyStatus
 from netra_loop.core.seen import Result
 from netra_loop.core.session import replay

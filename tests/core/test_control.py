@@ -17,9 +17,10 @@ from netra_loop.core.control import (
     judge_rehearsals,
     still_passing,
 )
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.errors import UsageError
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Kind, Network, Phase, Plan, RemedyMode, Step
+from netra_loop.core.plan import Kind, Network, Phase, Plan, Step
 from netra_loop.core.policy import Start, decide
 from netra_loop.core.proof import Control
 from netra_loop.core.seen import ControlSeen

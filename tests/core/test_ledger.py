@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from netra_loop.core.environment import RemedyMode, UserMode, Users
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.ledger import RemedyState, Standing, is_useless, ledger
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Plan, RemedyMode, UserMode, Users
+from netra_loop.core.plan import Plan
 from netra_loop.core.problem import Receipt, Remedy
 from tests.stories import NEW, OLD, Story, knowing, leasing, named, raising, receipt, usual_plan
 

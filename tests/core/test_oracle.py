@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from netra_loop.adapters.remedies.judge import judge
 from netra_loop.core.diff import changes_in
+from netra_loop.core.environment import Environment
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.oracle import LONGEST_EXCERPT, Rule, kept_for_tests
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
-from netra_loop.core.plan import Environment, Kind, Phase
+from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.policy import Finish, decide
 from netra_loop.core.problem import Receipt, Remedy
 from tests.stories import BACKEND, Story, knowing, patching, plan_of, step, suite, usual_plan

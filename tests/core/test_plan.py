@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.errors import UsageError
-from netra_loop.core.plan import Kind, Phase, Plan, Tolerance
+from netra_loop.core.gate import Tolerance
+from netra_loop.core.plan import Kind, Phase, Plan
 from tests.stories import plan_of, step, suite, usual_plan
 
 

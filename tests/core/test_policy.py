@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from netra_loop.core.agenda import FOREIGN_CHANGE
+from netra_loop.core.environment import OutsideProgram, RemedyMode, UserMode, Users
 from netra_loop.core.events import (
     Interrupted,
     SessionFinished,
@@ -20,7 +21,7 @@ from netra_loop.core.events import (
     Verdict,
 )
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
-from netra_loop.core.plan import Kind, OutsideProgram, Phase, Plan, RemedyMode, UserMode, Users, When
+from netra_loop.core.plan import Kind, Phase, Plan, When
 from netra_loop.core.policy import Begin, Finish, Move, Start, Stop, decide
 from netra_loop.core.problem import Receipt
 from tests.stories import (

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from netra_loop.core.environment import RemedyMode, UserMode, Users
 from netra_loop.core.events import SessionResumed
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Kind, Phase, Plan, RemedyMode, UserMode, Users
+from netra_loop.core.plan import Kind, Phase, Plan
 from netra_loop.core.problem import Receipt, Remedy
 from netra_loop.core.remediation import (
     answer_to,

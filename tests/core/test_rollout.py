@@ -12,8 +12,9 @@ from netra_loop.core.agenda import act_of, follow_up
 from netra_loop.core.events import Interrupted, SessionResumed, StopAsked, Ticked
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.peers import calls_of, first_of
-from netra_loop.core.plan import Kind, Phase, Plan, Promotion, Strategy
+from netra_loop.core.plan import Kind, Phase, Plan
 from netra_loop.core.policy import decide
+from netra_loop.core.promotion import Promotion, Strategy
 from netra_loop.core.rollout import Going, Watched, going, longest, patience
 from netra_loop.core.seen import Share
 from netra_loop.core.target import Peer

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from netra_loop.core.gate import Gate, GateMode, Tolerance
 from netra_loop.core.outcome import Outcome, Proof, TestOutcome
-from netra_loop.core.plan import Gate, GateMode, SuiteRunner, Tolerance
+from netra_loop.core.plan import SuiteRunner
 from netra_loop.core.proof import Control, Facts
 from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.suites import Counts, Proofs, count, count_proofs, graded, judge, judge_verification

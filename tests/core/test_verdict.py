@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.agenda import FOREIGN_CHANGE
+from netra_loop.core.gate import Gate, GateMode
 from netra_loop.core.outcome import EXIT_CODES, Colour, Outcome, Proof, TestOutcome, worst
-from netra_loop.core.plan import Gate, GateMode, Kind, Phase, Plan
+from netra_loop.core.plan import Kind, Phase, Plan
 from netra_loop.core.policy import Start, decide
 from netra_loop.core.seen import DependencyState, HealthSeen
 from netra_loop.core.verdict import conclude, failing, stopped

@@ -17,8 +17,9 @@ from pathlib import Path
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.pytest_suite import PLUGIN, PLUGIN_FOLDER
 from netra_loop.core.events import TestResult
+from netra_loop.core.gate import Gate
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import Gate, Suite
+from netra_loop.core.plan import Suite
 from netra_loop.core.proof import Control
 from netra_loop.core.seen import SuiteSeen
 from netra_loop.core.suites import graded, judge

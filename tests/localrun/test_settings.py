@@ -19,8 +19,9 @@ from netra_loop.adapters.gcloud_env import gcloud_environment
 from netra_loop.adapters.making import Maker, Making
 from netra_loop.adapters.publish import ApiPublisher, Order, Published, Publisher, Tell
 from netra_loop.adapters.redact import Redactor
+from netra_loop.core.environment import Environment
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import Environment, Strategy
+from netra_loop.core.promotion import Strategy
 from netra_loop.core.redeploy import Wanted, labels_of
 from netra_loop.core.resources import Setting
 from netra_loop.core.seen import Deployed, Result

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.events import SessionFinished
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import RemedyMode
 from netra_loop.core.problem import Evidence, Problem, Receipt, Why, WhyStatus
 from netra_loop.core.verdict import conclude
 from netra_loop.views.issues import issues

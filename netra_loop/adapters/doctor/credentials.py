@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from netra_loop.core.plan import Environment
+from netra_loop.core.environment import Environment
 from netra_loop.core.preflight import Finding, State
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from netra_loop.adapters.files import State as Folder
 from netra_loop.adapters.journal import glance
 from netra_loop.adapters.locks import environment_lock
+from netra_loop.core.environment import Environment
 from netra_loop.core.errors import LockedError
-from netra_loop.core.plan import Environment
 from netra_loop.core.preflight import Finding, State
 
 LOOKED_AT = 20  # of the newest sessions

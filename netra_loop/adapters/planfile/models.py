@@ -9,20 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from netra_loop.adapters.planfile import servicevalues, values
 from netra_loop.adapters.planfile.yamldocument import Scalar
+from netra_loop.core.environment import Deployer, RemedyMode, UserMode
+from netra_loop.core.gate import GateMode, Tolerance
 from netra_loop.core.knowledge import Derivation, RemedyKind
-from netra_loop.core.plan import (
-    Deployer,
-    GateMode,
-    Network,
-    Precheck,
-    RemedyMode,
-    ResumeClass,
-    Strategy,
-    SuiteRunner,
-    Tolerance,
-    UserMode,
-    When,
-)
+from netra_loop.core.plan import Network, Precheck, ResumeClass, SuiteRunner, When
+from netra_loop.core.promotion import Strategy
 from netra_loop.core.resources import Setting
 from netra_loop.core.target import AccessKind
 from netra_loop.core.target import Scalar as JsonScalar

@@ -10,7 +10,9 @@ from netra_loop.adapters.planfile.steps import MAX_STEPS, StepReader
 from netra_loop.adapters.planfile.structure import read, report_unknown, with_places
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Phase, Promotion
+from netra_loop.core.environment import Environment
+from netra_loop.core.plan import Phase
+from netra_loop.core.promotion import Promotion
 
 _PHASES: Location = ("phases",)
 

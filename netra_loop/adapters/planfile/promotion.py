@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from netra_loop.adapters.planfile.models import PromotionModel
 from netra_loop.adapters.planfile.structure import read
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Kind, Phase, Promotion, Step, Strategy
+from netra_loop.core.environment import Environment
+from netra_loop.core.plan import Kind, Phase, Step
+from netra_loop.core.promotion import Promotion, Strategy
 
 PlaceOf = Callable[[str], Location]
 """Where the step with an id is written."""

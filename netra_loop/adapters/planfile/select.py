@@ -8,7 +8,8 @@ from netra_loop.adapters.planfile.structure import report_unknown, with_places
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Kind, Suite
+from netra_loop.core.environment import Environment
+from netra_loop.core.plan import Kind, Suite
 from netra_loop.core.target import Target
 
 

@@ -26,8 +26,8 @@ from netra_loop.adapters.planfile.structure import has_unknown_keys, read, with_
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
 from netra_loop.core.compliance import Checker
+from netra_loop.core.environment import Environment, OutsideProgram, Users
 from netra_loop.core.names import too_long
-from netra_loop.core.plan import Environment, OutsideProgram, Users
 from netra_loop.core.target import Endpoint, HealthCheck, Identity, Target, WebSocketCheck
 
 MAX_SERVICES = 1000

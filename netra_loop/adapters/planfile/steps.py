@@ -12,7 +12,10 @@ from netra_loop.adapters.planfile.structure import has_unknown_keys, read, repor
 from netra_loop.adapters.planfile.suiteindex import SuiteIndex
 from netra_loop.adapters.planfile.values import ALL
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import RESUME_CLASSES, Environment, Gate, Kind, Promotion, ResumeClass, Step, Suite, Tolerance
+from netra_loop.core.environment import Environment
+from netra_loop.core.gate import Gate, Tolerance
+from netra_loop.core.plan import RESUME_CLASSES, Kind, ResumeClass, Step, Suite
+from netra_loop.core.promotion import Promotion
 from netra_loop.core.target import Target
 
 Taken = TypeVar("Taken")

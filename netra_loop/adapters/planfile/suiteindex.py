@@ -12,7 +12,9 @@ from netra_loop.adapters.planfile.paths import folder_below, output_below, path_
 from netra_loop.adapters.planfile.structure import has_unknown_keys, read, report_unknown, with_places
 from netra_loop.adapters.planfile.values import Wrong, name
 from netra_loop.adapters.planfile.yamldocument import Document, Location, quoted
-from netra_loop.core.plan import Environment, Suite, SuiteRunner, Tolerance, Worth
+from netra_loop.core.environment import Environment
+from netra_loop.core.gate import Tolerance
+from netra_loop.core.plan import Suite, SuiteRunner, Worth
 
 MAX_SUITES = 1000
 STANDARD_OUTPUT = "-"  # as the report of a suite

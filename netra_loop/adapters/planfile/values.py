@@ -12,7 +12,7 @@ from typing import TypeVar
 from netra_loop.adapters.planfile.suggest import known_words
 from netra_loop.adapters.planfile.yamldocument import EXTENSION, Scalar, quoted
 from netra_loop.core.durations import seconds
-from netra_loop.core.plan import Tolerance
+from netra_loop.core.gate import Tolerance
 
 AnyEnum = TypeVar("AnyEnum", bound=Enum)
 

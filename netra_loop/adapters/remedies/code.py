@@ -16,16 +16,17 @@ from netra_loop.adapters.compliance import ComplianceRunner
 from netra_loop.adapters.content import differing
 from netra_loop.adapters.diagnose import scene_of
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
+from netra_loop.adapters.output import EXCERPT_BYTES, EXCERPT_LINES
 from netra_loop.adapters.outside import Outside, bare_environment
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.remedies.configedit import with_key
 from netra_loop.adapters.remedies.workbench import Workbench, WorkbenchError
-from netra_loop.adapters.supervise import EXCERPT_BYTES, EXCERPT_LINES
 from netra_loop.core.compliance import Checked, not_comparable
+from netra_loop.core.environment import ANSWER_TIMEOUT, COMMAND_TIMEOUT, OutsideProgram, RemedyMode
 from netra_loop.core.events import Act, Git, HandleKnown
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome
-from netra_loop.core.plan import ANSWER_TIMEOUT, COMMAND_TIMEOUT, OutsideProgram, Plan, RemedyMode
+from netra_loop.core.plan import Plan
 from netra_loop.core.problem import Evidence, Receipt, Remedy
 from netra_loop.core.remediation import code_of, image_of, mode_of, tip
 from netra_loop.core.seen import Result, Seen

@@ -12,12 +12,14 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.environment import asked_for
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.pytest_suite import PLUGIN_FOLDER, command_line, python_of
-from netra_loop.adapters.supervise import Output, Supervision
-from netra_loop.core.plan import Environment, Suite, SuiteRunner
+from netra_loop.adapters.supervise import Supervision
+from netra_loop.core.environment import Environment
+from netra_loop.core.plan import Suite, SuiteRunner
 from netra_loop.core.selection import Collection
 
 _TROUBLES = {"timeout": "timed_out", "stop": "stopped"}

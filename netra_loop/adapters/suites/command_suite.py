@@ -16,6 +16,7 @@ from anyio import to_thread
 
 from netra_loop.adapters.files import SessionFolder, sha256_of, write_whole
 from netra_loop.adapters.locks import reserved
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.environment import suite_environment
@@ -25,7 +26,7 @@ from netra_loop.adapters.suites.reportfile import ReportFile, read
 from netra_loop.adapters.suites.reports import Report
 from netra_loop.adapters.suites.sockets import Totals, watched
 from netra_loop.adapters.suites.telling import Teller
-from netra_loop.adapters.supervise import Ended, Output, Supervision
+from netra_loop.adapters.supervise import Ended, Supervision
 from netra_loop.core.errors import LockedError
 from netra_loop.core.events import HandleKnown
 from netra_loop.core.plan import Network

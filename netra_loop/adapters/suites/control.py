@@ -21,8 +21,9 @@ from netra_loop.adapters.suites.control_cache import ControlCache, digest
 from netra_loop.adapters.suites.diversion import Diversion
 from netra_loop.adapters.suites.rehearsal import Rehearse
 from netra_loop.core.control import Rehearsal, is_whole, judge_control, judge_rehearsals, still_passing
+from netra_loop.core.environment import Environment
 from netra_loop.core.events import Act
-from netra_loop.core.plan import Environment, Suite, SuiteRunner
+from netra_loop.core.plan import Suite, SuiteRunner
 from netra_loop.core.problem import Evidence
 from netra_loop.core.seen import ControlSeen, Result
 from netra_loop.core.session import Session

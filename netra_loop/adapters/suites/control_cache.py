@@ -12,8 +12,9 @@ import netra_loop
 from netra_loop.adapters.files import sha256_of, write_whole
 from netra_loop.adapters.suites.pytest_suite import command_line, python_of
 from netra_loop.adapters.suites.testcode import digest_of, suite_files
+from netra_loop.core.environment import Environment
 from netra_loop.core.outcome import TestOutcome
-from netra_loop.core.plan import Environment, Suite
+from netra_loop.core.plan import Suite
 from netra_loop.core.seen import ControlSeen
 
 _LOCKS = ("*.lock", "*requirements*.txt", "*constraints*.txt", "pyproject.toml", "package-lock.json", "go.sum")

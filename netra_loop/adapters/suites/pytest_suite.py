@@ -15,12 +15,13 @@ import anyio
 
 import netra_loop
 from netra_loop.adapters.files import SessionFolder, State, write_whole
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.environment import suite_environment
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.telling import Teller
-from netra_loop.adapters.supervise import Ended, Output, Supervision
+from netra_loop.adapters.supervise import Ended, Supervision
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.plan import Network, Suite
 from netra_loop.core.problem import Evidence

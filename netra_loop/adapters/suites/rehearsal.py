@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netra_loop.adapters.files import SessionFolder
+from netra_loop.adapters.output import Output
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.suites.attempt import Attempt
 from netra_loop.adapters.suites.command_suite import CommandSuites
 from netra_loop.adapters.suites.evidence_stream import EvidenceStream
 from netra_loop.adapters.suites.pytest_suite import PytestSuites, command_line
-from netra_loop.adapters.supervise import Output
 from netra_loop.core.control import Rehearsal
 from netra_loop.core.events import Event, TestsCollected, TestsObserved
 from netra_loop.core.outcome import TestOutcome

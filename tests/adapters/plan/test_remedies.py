@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netra_loop.core.plan import RemedyMode, UserMode
+from netra_loop.core.environment import RemedyMode, UserMode
 
 from .conftest import Project
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netra_loop.adapters.planfile import DEFAULT_PLAN, known_environments, load_plan
+from netra_loop.core.environment import RemedyMode
 from netra_loop.core.errors import PlanError
-from netra_loop.core.plan import Kind, RemedyMode
+from netra_loop.core.plan import Kind
 
 PROJECT = Path(__file__).parents[3]
 LINES = (PROJECT / DEFAULT_PLAN).read_text("utf-8").splitlines()

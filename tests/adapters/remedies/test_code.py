@@ -17,10 +17,10 @@ from netra_loop.adapters.remedies.cure import CureRunner, UndoRunner
 from netra_loop.adapters.remedies.judge import judge
 from netra_loop.adapters.remedies.workbench import Workbench
 from netra_loop.core.compliance import Checker
+from netra_loop.core.environment import OutsideProgram, RemedyMode
 from netra_loop.core.events import ActEnded, Event, SessionResumed
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome, TestOutcome
-from netra_loop.core.plan import OutsideProgram, RemedyMode
 from netra_loop.core.problem import Problem, Receipt, Remedy, Why, WhyStatus
 from netra_loop.core.remediation import code_of
 from netra_loop.core.seen import Result
