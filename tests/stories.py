@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from netra_loop.core.agenda import act_of, follow_up, verification_of
+from netra_loop.core.acts import act_of, follow_up, verification_of
 from netra_loop.core.environment import Environment, RemedyMode, Users
 from netra_loop.core.events import (
     ActEnded,

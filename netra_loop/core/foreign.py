@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netra_loop.core.agenda import CHANGING, is_foreign, shifts_and_deploys
+from netra_loop.core.acts import CHANGING
+from netra_loop.core.agenda import is_foreign, shifts_and_deploys
 from netra_loop.core.session import ActRecord, Iteration, suite_seen
 
 

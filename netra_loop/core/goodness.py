@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from netra_loop.core.agenda import CHANGING
+from netra_loop.core.acts import CHANGING
 from netra_loop.core.codec import timestamp
 from netra_loop.core.events import GoodRevision, Quarantined
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from netra_loop.core.acts import NETWORK, SHIFTS, follow_up, is_gradual
 from netra_loop.core.agenda import (
     AFTERMATH,
-    NETWORK,
-    SHIFTS,
     after_red,
     candidates,
     did_not_pass,
-    follow_up,
     has_way_back,
     is_foreign,
-    is_gradual,
     phases_over,
     ready_acts,
     shifts_of,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from netra_loop.core.agenda import SHIFTS
+from netra_loop.core.acts import SHIFTS
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.seen import Deployed, HealthSeen, Share, SuiteSeen, TrafficShifted, WebSocketSeen

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import netra_loop
 from netra_loop.core import codec
-from netra_loop.core.agenda import CHANGING
+from netra_loop.core.acts import CHANGING
 from netra_loop.core.errors import PreflightError, UsageError
 from netra_loop.core.events import Git, Verdict
 from netra_loop.core.goodness import Ledger

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from netra_loop.adapters.ask import LONGEST_ANSWER, AskRunner
-from netra_loop.core.agenda import follow_up
+from netra_loop.core.acts import follow_up
 from netra_loop.core.environment import RemedyMode
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import Outcome

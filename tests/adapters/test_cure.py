@@ -13,7 +13,7 @@ from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.remedies.code import CodeChanges
 from netra_loop.adapters.remedies.cure import CureRunner
 from netra_loop.adapters.remedies.workbench import Workbench
-from netra_loop.core.agenda import follow_up
+from netra_loop.core.acts import follow_up
 from netra_loop.core.environment import UserMode, Users
 from netra_loop.core.events import Event, HandleKnown
 from netra_loop.core.outcome import Outcome

@@ -17,7 +17,7 @@ from netra_loop.adapters.diagnose import MOST_ENTRIES, DiagnoseRunner, numbered,
 from netra_loop.adapters.files import SessionFolder, sha256_of
 from netra_loop.adapters.redact import Redactor
 from netra_loop.adapters.signals import Signals
-from netra_loop.core.agenda import act_of
+from netra_loop.core.acts import act_of
 from netra_loop.core.environment import UserMode, Users
 from netra_loop.core.events import ActEnded, ActStarted, Event, HandleKnown, TestResult, TestsCollected, TestsObserved
 from netra_loop.core.knowledge import Cause, Claim, FailureText, Logged, SlowWork

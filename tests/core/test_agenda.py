@@ -7,19 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from netra_loop.core.acts import act_key, act_of, follow_up, verification_of
 from netra_loop.core.agenda import (
     FOREIGN_CHANGE,
-    act_key,
-    act_of,
     after_red,
     candidates,
-    follow_up,
     phase_outcome,
     phases_over,
     ready_acts,
     shifts_and_deploys,
     standing,
-    verification_of,
 )
 from netra_loop.core.compliance import Checker
 from netra_loop.core.environment import OutsideProgram, RemedyMode

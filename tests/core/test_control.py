@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from netra_loop.core.agenda import NETWORK, ready_acts
+from netra_loop.core.acts import NETWORK
+from netra_loop.core.agenda import ready_acts
 from netra_loop.core.control import (
     Rehearsal,
     StillPassing,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from netra_loop.core.agenda import act_of, follow_up
+from netra_loop.core.acts import act_of, follow_up
 from netra_loop.core.events import Interrupted, SessionResumed, StopAsked, Ticked
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.peers import calls_of, first_of

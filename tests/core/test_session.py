@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from netra_loop.core import codec
-from netra_loop.core.agenda import act_of
+from netra_loop.core.acts import act_of
 from netra_loop.core.events import (
     ActStarted,
     HandleKnown,
