@@ -27,7 +27,6 @@ from netra_loop.core.outcome import RED_OUTCOMES, Outcome, TestOutcome
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Diagnosed, Evidence, Remedy, TestName
 from netra_loop.core.proof import Facts, in_contact
-from netra_loop.core.redeploy import DIRTY
 from netra_loop.core.remediation import for_the_agent
 from netra_loop.core.results import failed_steps, results_of
 from netra_loop.core.seen import HealthSeen, Result
@@ -70,7 +69,8 @@ class DiagnoseRunner:
         rest shows is told, and nothing is proposed.
         """
         iteration = session.iterations[act.iteration - 1]
-        scene = scene_of(session, iteration)
+        good = await to_thread.run_sync(self._signals.good_commits, session)
+        scene = replace(scene_of(session, iteration), good_commits=good)
         try:
             for target in session.plan.environment.targets:
                 scene = await self._with_target(scene, act, session, target, say)
@@ -189,18 +189,7 @@ def scene_of(session: Session, iteration: Iteration) -> Scene:
         environment=environment.name,
         user_pool=environment.users.pool if environment.users else (),
         refuted=session.past.refuted,
-        good_commits=dict(_good_commits(session)),
     )
-
-
-def _good_commits(session: Session) -> Iterator[tuple[str, str]]:
-    """Of each target that has a source, the newest commit that was proven good and is not what is tested now."""
-    now = session.git.sha if session.git else ""
-    for target in session.plan.environment.targets:
-        commits = (each.commit for each in session.good if each.target == target.name)
-        whole = (commit for commit in commits if commit and not commit.endswith(DIRTY) and commit != now)
-        if target.source and (good := next(whole, "")):
-            yield target.name, good
 
 
 def _failures(session: Session, iteration: Iteration) -> Iterator[Failure]:

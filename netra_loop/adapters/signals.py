@@ -36,10 +36,24 @@ class Signals:
         if then is None:
             return None
         changed = tuple(_masked(each, self._redactor) for each in changes(_told(then), _told(tested)))
-        between = (good.commit, session.git.sha if session.git else "")
+        between = (good.built_from, session.git.sha if session.git else "")
         commits, files = commits_between(self._project, *between), changed_files(self._project, *between)
         count, paths = (None, ()) if files is None else (len(files), tuple(files[:MOST_PATHS]))
         return Drift(target.name, good.revision, good.session_id, tested.name, changed, commits, count, paths)
+
+    def good_commits(self, session: Session) -> Mapping[str, str]:
+        """Of each target that has a source, the newest commit that was proven good, is not tested now, and still there.
+
+        What a session built from its own copy may be gone with its branch.
+        """
+        now = session.git.sha if session.git else ""
+        found: dict[str, str] = {}
+        for target in session.plan.environment.targets:
+            good = (each.built_from for each in session.good if each.target == target.name)
+            others = (commit for commit in good if target.source and commit not in ("", now))
+            if known := next((each for each in others if commits_between(self._project, each, now) is not None), None):
+                found[target.name] = known
+        return found
 
     def requests(
         self, target: Target, revision: str, since: str, until: str

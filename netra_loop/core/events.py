@@ -95,7 +95,9 @@ class Before:
 class GoodRevision:
     """A revision that a session proved good and left serving: the ledger that rollbacks choose from.
 
-    since, until: when it was tested, in UTC, empty where nobody knows; tests: how many tests ran against it meanwhile.
+    commit: what stands for that which was deployed; built_from: the commit of its source, empty where that did not hold
+    everything, or it was made of an image. since, until: when it was tested, in UTC, empty where nobody knows; tests:
+    how many tests ran against it meanwhile.
     """
 
     target: str
@@ -105,6 +107,7 @@ class GoodRevision:
     since: str = ""
     until: str = ""
     tests: int = 0
+    built_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

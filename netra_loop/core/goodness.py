@@ -105,7 +105,16 @@ def _proven(session: Session, iteration: Iteration, record: ActRecord) -> GoodRe
     deployed = seen if isinstance(seen, Deployed) else iteration.deployed(seen.target)
     commit = stands_for(deployed.commit, deployed.settings) if deployed else ""
     tested = tested_by(session, session.iterations[-1], seen.target)
-    return GoodRevision(seen.target, seen.revision, commit, session.id, tested.since, tested.until, tested.tests)
+    return GoodRevision(
+        seen.target,
+        seen.revision,
+        commit,
+        session.id,
+        tested.since,
+        tested.until,
+        tested.tests,
+        commit if deployed and commit == deployed.commit else "",
+    )
 
 
 def tested_by(session: Session, iteration: Iteration, target: str) -> Tested:

@@ -88,7 +88,7 @@ def test_commits_and_files_in_between_are_counted_and_the_first_files_named(tmp_
     first = commit(tmp_path, "app.py")
     commit(tmp_path, *(f"part{number:02}.py" for number in range(MOST_PATHS + 5)))
     last = commit(tmp_path, "-odd name.py", "worklogs/ours.md")
-    session = session_of((GoodRevision("backend", GOOD, first, "s-1"),), last)
+    session = session_of((GoodRevision("backend", GOOD, first, "s-1", built_from=first),), last)
 
     found = drift_of(tmp_path, session, state(GOOD, {}), state(TESTED, {}))
 
@@ -101,13 +101,28 @@ def test_commits_and_files_in_between_are_counted_and_the_first_files_named(tmp_
 def test_a_word_that_is_no_commit_is_never_given_to_git(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     last = commit(tmp_path, "app.py")
-    session = session_of((GoodRevision("backend", GOOD, "--output=stolen", "s-1"),), last)
+    session = session_of((GoodRevision("backend", GOOD, "x", "s-1", built_from="--output=stolen"),), last)
 
     drift = drift_of(tmp_path, session, state(GOOD, {}), state(TESTED, {}))
 
     assert drift is not None
     assert (drift.commits, drift.files) == (None, None)
     assert not (tmp_path / "stolen").exists()
+
+
+GONE, SETTINGS = "a" * 40, "b" * 40
+
+
+def test_a_good_commit_is_one_that_git_still_has_and_that_is_not_tested_now(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    oldest, older, now = (commit(tmp_path, f"{name}.py") for name in "abc")
+    good = [GoodRevision("backend", f"r{n}", each, "s-1", built_from=each) for n, each in enumerate((now, GONE, older))]
+    good = [GoodRevision("backend", "r9", SETTINGS, "s-2"), *good, GoodRevision("backend", "r8", oldest, "s-0")]
+    signals = Signals(Revisions({}), Served(), tmp_path, Redactor())
+
+    assert signals.good_commits(session_of(tuple(good), now)) == {"backend": older}
+    assert signals.good_commits(session_of(tuple(good[:3]), now)) == {}
+    assert signals.good_commits(session_of(tuple(good))) == {}
 
 
 def test_there_is_nothing_to_compare_without_a_good_revision_or_with_the_good_one_itself(tmp_path: Path) -> None:

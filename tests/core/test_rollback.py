@@ -14,6 +14,7 @@ from netra_loop.core.goodness import Ledger, good_revisions, quarantined, stands
 from netra_loop.core.outcome import Outcome
 from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.policy import Finish, decide
+from netra_loop.core.redeploy import DIRTY
 from netra_loop.core.rollback import aimed, newest_good, not_undone, rollback_plan
 from netra_loop.core.seen import Share, TrafficShifted
 from netra_loop.core.session import Session
@@ -35,10 +36,14 @@ def good(revision: str, session: str, commit: str = "") -> GoodRevision:
     return GoodRevision("backend", revision, commit or COMMIT[revision], session)
 
 
-def proving(name: str, revision: str, *, green: bool = True, strategy: str = "candidate") -> Session:
+def proving(
+    name: str, revision: str, *, green: bool = True, strategy: str = "candidate", commit: str | None = None
+) -> Session:
     """A session that deploys a revision, tests it, and promotes it where that is to be done."""
     story = Story(usual_plan(), name).begin()
-    seen = replace(deployed(revision=revision), commit=COMMIT[revision], strategy=strategy)
+    seen = replace(
+        deployed(revision=revision), commit=COMMIT[revision] if commit is None else commit, strategy=strategy
+    )
     if strategy == "unchanged":
         seen = replace(seen, traffic_after=(Share(revision, 100),), candidate_url=seen.url)
     story.does("deploy-backend", seen=seen).is_healthy(revision=revision)
@@ -68,7 +73,14 @@ def test_a_green_session_has_proven_what_it_left_serving() -> None:
     for strategy in ("candidate", "unchanged"):
         (found,) = good_revisions(proving("s1", A, strategy=strategy))
 
-        assert replace(found, since="", until="", tests=0) == good(A, "s1")
+        assert replace(found, since="", until="", tests=0) == replace(good(A, "s1"), built_from=COMMIT[A])
+
+
+@pytest.mark.parametrize("commit", ["", COMMIT[A] + DIRTY], ids=["an image", "a folder with changes"])
+def test_what_a_good_revision_was_built_from_is_not_known_of(commit: str) -> None:
+    (found,) = good_revisions(proving("s1", A, commit=commit))
+
+    assert (found.built_from, found.commit) == ("", "settings of sha256:aa")
 
 
 def test_a_good_revision_tells_when_and_by_how_many_tests_it_was_proven() -> None:
