@@ -21,7 +21,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 
 crash: .venv/.dev
-	$(BIN)/python -m pytest -n 4 tests/loop/test_crash.py --kills 200
+	$(BIN)/python -m pytest -n 4 tests/loop/test_crash.py tests/loop/test_crash_in_repair.py --kills 200
 
 day: .venv/.dev
 	$(BIN)/python -m pytest -n 2 tests/day/whole_day.py

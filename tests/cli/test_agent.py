@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.adapters.children import wait_until
-from tests.adapters.remedies.repository import Repository
+from tests.agent_project import REPAIR, break_service, repository, with_agent
 from tests.small_project import Project
 
-REPAIR = 'open("backend/items.py", "w").write("ITEMS = [1, 2, 3]\\n")\n'
 ENDLESS = "import time\ntime.sleep(600)\n"
 CHEATS = {
     "edits the test": 'open("e2e/test_basics.py", "w").write("def test_items():\\n    pass\\n")',
@@ -29,27 +25,8 @@ CHEATS = {
 
 
 @pytest.fixture
-def broken(project: Project) -> Iterator[Project]:
-    """A project of a git repository whose service lacks an item, and whose environment has an agent."""
-    project.change("backend/app.py", "import json, os", "import json, os\nfrom items import ITEMS")
-    project.change("backend/app.py", '"items": [1, 2, 3]', '"items": ITEMS')
-    project.write("backend/items.py", "ITEMS = [1, 2]\n").write(".gitignore", "worklogs/\n.netra-loop/\n")
-    repository(project).git("init", "-q", "-b", "main")
-    yield project
-
-
-def repository(project: Project) -> Repository:
-    return Repository(project.path, project.path)
-
-
-def with_agent(project: Project, script: str) -> str:
-    """The footprint of the project, all committed, with this agent."""
-    command = json.dumps([sys.executable, "-c", script])
-    project.change("config/local.yaml", "deployer: api", f"agent: {{command: {command}, timeout: 60s}}\ndeployer: api")
-    made = repository(project)
-    made.git("add", "-A")
-    made.git("commit", "-q", "-m", "begin")
-    return made.footprint
+def broken(project: Project) -> Project:
+    return break_service(project)
 
 
 def test_what_it_repairs_is_verified_on_a_newer_revision_and_the_user_s_tree_stays(broken: Project) -> None:

@@ -36,10 +36,11 @@ def entries_of(session: Path) -> int:
     return int(count)
 
 
-def kill_at_entry(project: Project, process: BaseProcess, sessions: int, entry: int) -> bool:
-    """Kill -9 as soon as the newest of so many sessions has that many entries; False when it ended before."""
+def kill_at_entry(project: Project, process: BaseProcess, sessions: int, entry: int, pause: float = 0.0) -> bool:
+    """Kill -9 `pause` seconds after the newest of so many sessions has that many entries; False if it ended before."""
     while process.is_alive():
         if len(project.sessions) == sessions and entries_of(project.sessions[-1]) >= entry:
+            process.join(pause)
             process.kill()
             process.join()
             return True
