@@ -10,6 +10,7 @@ from netra_loop.core.compliance import Checked
 from netra_loop.core.outcome import Colour, Proof, TestOutcome
 from netra_loop.core.past import Past
 from netra_loop.core.plan import Kind, Plan, ResumeClass
+from netra_loop.core.problem import TestName
 from netra_loop.core.proof import Facts
 from netra_loop.core.seen import Result
 
@@ -74,10 +75,18 @@ class Git:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """A remedy that a session has verified, and the tests that it turned green."""
+
+    change: str
+    tests: tuple[TestName, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
     """How the session before ended, as its own journal told.
 
-    Of its newest iteration: counted of collected, and what the last check of its files said.
+    Of its newest iteration: counted of collected, and what the last check of its files said. repairs: what it verified.
     """
 
     session_id: str
@@ -89,6 +98,7 @@ class Before:
     counted: int
     red: tuple[str, ...]
     checked: Checked | None = None
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

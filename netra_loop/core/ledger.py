@@ -174,8 +174,8 @@ class _Runs:
     @property
     def is_whole(self) -> bool:
         """Whether every test that had passed with proof does so again, or is red: only then nothing got lost."""
-        before = {name for name, result in self.before.items() if _counts(result)}
-        return before <= {name for name, result in self.whole.items() if _counts(result)} | _red(self.whole)
+        before = {name for name, result in self.before.items() if counts(result)}
+        return before <= {name for name, result in self.whole.items() if counts(result)} | _red(self.whole)
 
 
 def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> tuple[RemedyState, str]:
@@ -197,7 +197,7 @@ def _state(before: Iteration, after: Iteration, remedy: Remedy, runs: _Runs) -> 
         return RemedyState.REFUTED, "some of its tests are still red"
     if runs.newly_red(remedy):
         return RemedyState.REGRESSED, "tests that were not red before it are red now"
-    if not all(result is not None and _counts(result) for result in own):
+    if not all(result is not None and counts(result) for result in own):
         return pending, "its tests have not all passed with proof, alone and in the whole run"
     if not runs.is_whole:
         return pending, "not every test that had passed with proof before did so again"
@@ -241,14 +241,15 @@ def _red(tests: Tests) -> set[TestName]:
     return {name for name, result in tests.items() if result.outcome in RED_OUTCOMES}
 
 
-def _counts(result: TestResult) -> bool:
+def counts(result: TestResult) -> bool:
+    """Whether a test passed with proof."""
     return result.outcome is TestOutcome.PASSED and result.proof is not None and result.proof.counts
 
 
 def _counted(tests: Tests, remedy: Remedy) -> int | None:
     """How many of a remedy's own tests passed with proof; None where none of them was collected."""
     own = [tests[name] for name in remedy.tests if name in tests]
-    return sum(map(_counts, own)) if own else None
+    return sum(map(counts, own)) if own else None
 
 
 def _receipt(iteration: Iteration, remedy: Remedy) -> Receipt | None:

@@ -45,7 +45,7 @@ _UNNOTICED = {
 
 def next_actions(document: Document) -> list[Document]:
     """The steps that follow, most urgent first, each with an id that stays the same for the same cause."""
-    first = (_unsafe, _first_revisions, _interrupted, _steps, _limits, _controls)
+    first = (_unsafe, _first_revisions, _interrupted, _repairs, _steps, _limits, _controls)
     rules = (*first, _remedies, _red_tests, _recurring, _problems, _suites, _candidates)
     return [action for rule in rules for action in rule(document)]
 
@@ -89,6 +89,16 @@ def _interrupted(document: Document) -> Iterator[Document]:
         yield _action("resume", "immediate", f"If nothing runs any more: {command}")
     elif document["interrupted_by_signal"]:
         yield _action("resume", "immediate", f"The session was interrupted; it goes on with: {command}")
+
+
+def _repairs(document: Document) -> Iterator[Document]:
+    """What was verified once and does not hold: perhaps it was never made to last."""
+    for each in document["previous"].get("repairs", ()):
+        if each["state"] == "broken":
+            text = (
+                f"{each['change']} was verified by the session before and does not hold: make it last, or find out why"
+            )
+            yield _action(f"broken:{each['change']}", "immediate", text)
 
 
 def _steps(document: Document) -> Iterator[Document]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from netra_loop.core.history import retried_tests
+from netra_loop.core.holding import held
 from netra_loop.core.ledger import Standing, ledger
 from netra_loop.core.outcome import TestOutcome
 from netra_loop.core.plan import Kind
@@ -172,6 +173,16 @@ def previous_of(session: Session) -> Document:
         "is_comparable": same,
         **changes,
         "changes": {title: len(names) for title, names in changes.items()},
+        "repairs": [
+            {
+                "change": repair.change,
+                "state": state.value,
+                "tests": len(repair.tests),
+                "tests_red": len(red),
+                "red": [f"{name.suite}::{name.test}" for name in red],
+            }
+            for repair, state, red in held(session)
+        ],
     }
 
 

@@ -246,9 +246,26 @@ def _previous(document: Document) -> list[str]:
         f"It ended {previous['verdict'] or 'without a verdict'}, exit {figure(previous['exit_code'])}, with "
         f"{figure(previous['counted'])} counted passes of {figure(previous['collected'])} collected tests."
     )
+    lines += _repairs(previous)
     if not previous["is_comparable"]:
         other = f"{code(previous['focus'])} on {code(previous['environment'])}"
         return [*lines, f"Its focus or environment was another ({other}): tests are not compared."]
     changes = (("Newly red", "newly_red"), ("Still red", "still_red"), ("Green again, with proof", "green_again"))
     rows = (f"- {title}: {figure(previous['changes'][key])}, {codes(previous[key])}" for title, key in changes)
     return [*lines, "", *rows]
+
+
+def _repairs(previous: Document) -> list[str]:
+    """Whether what it verified still holds, before this session has repaired anything itself."""
+    told = {
+        "holds": "holds, all of its {tests} tests passed with proof",
+        "broken": "does not hold, {red} of its {tests} tests are red: {names}",
+        "unknown": "is not known to hold, its {tests} tests have not all passed with proof or been red",
+    }
+    return [
+        f"- Its repair {code(each['change'])} "
+        + told[each["state"]].format(
+            tests=figure(each["tests"]), red=figure(each["tests_red"]), names=codes(each["red"])
+        )
+        for each in previous["repairs"]
+    ]

@@ -29,6 +29,7 @@ def read_session(place: Place, word: str) -> Session:
 def before_of(place: Place, previous: str) -> Before | None:
     """How the session before ended, for comparison; None without one, and for one that cannot be read any more."""
     from netra_loop.core.events import Before
+    from netra_loop.core.holding import repairs_of
     from netra_loop.core.results import red_tests
     from netra_loop.views.compliance import newest_check
     from netra_loop.views.result import result_of
@@ -51,6 +52,7 @@ def before_of(place: Place, previous: str) -> Before | None:
         told["counted"],
         tuple(f"{name.suite}::{name.test}" for name in red),
         newest_check(session)[1],
+        repairs_of(session),
     )
 
 

@@ -48,6 +48,20 @@ def test_what_it_repairs_is_verified_on_a_newer_revision_and_the_user_s_tree_sta
     assert "\n+ITEMS = [1, 2, 3]\n" in broken.worklog
 
 
+def test_what_was_verified_and_never_made_to_last_is_told_by_the_next_session_not_to_hold(broken: Project) -> None:
+    with_agent(broken, REPAIR)
+    assert broken.run("--remedies", "apply", "--max-iterations", "3").code == 0
+    broken.run("--remedies", "off")
+    (repair,) = broken.result["previous"]["repairs"]
+
+    assert (repair["state"], repair["tests_red"]) == ("broken", 1)
+    assert "does not hold, 1 of its 1 tests are red: `basics::test_basics.py::test_items`" in broken.worklog
+    assert broken.result["next_actions"][0]["id"] == f"broken:{repair['change']}"
+
+    broken.write("backend/items.py", "ITEMS = [1, 2, 3]\n").run("--remedies", "off")
+    assert broken.result["previous"]["repairs"] == []
+
+
 @pytest.mark.parametrize("script", CHEATS.values(), ids=CHEATS)
 def test_one_that_cheats_ends_with_exit_6_and_nothing_is_deployed_of_it(broken: Project, script: str) -> None:
     before = with_agent(broken, script)
@@ -66,7 +80,7 @@ def test_one_that_was_killed_with_its_session_is_not_asked_again(broken: Project
     asked = broken.path / ".netra-loop" / "asked"
     before = with_agent(broken, f"open({str(asked)!r}, 'a').write('x')\n{REPAIR}{ENDLESS}")
     process = broken.start("run", "--remedies", "apply", "--max-iterations", "3", "--output", "plain")
-    wait_until(asked.exists)
+    wait_until(lambda: asked.exists() and asked.read_text("utf-8") == "x")
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()

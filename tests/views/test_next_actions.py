@@ -58,6 +58,7 @@ def result(verdict: str | None, *iterations: Document, **changes: object) -> Doc
         "remedies": [],
         "iterations": list(iterations),
         "by_hand": {"lines": [], "services": {}},
+        "previous": {},
         "calibration": {"contradictions": [], "limits": []},
     } | changes
 
