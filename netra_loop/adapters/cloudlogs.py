@@ -55,7 +55,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One request as its target's log tells it: the id of its trace, who asked, and which revision served it.
+    """One request as its target's log tells it: the id of its trace, who asked, which revision and instance served it.
 
     status: 0 where no answer is known; latency_s: None where it is not told.
     """
@@ -65,6 +65,7 @@ class RequestLine:
     revision: str
     status: int = 0
     latency_s: float | None = None
+    instance: str = ""
 
 
 class CloudLogs:
@@ -181,8 +182,7 @@ def _line(entry: Any) -> LogLine:
     log = str(entry.log_name or "").rpartition("%2F")[2] or "log"
     at = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S.%fZ}" if entry.timestamp else "-"
     text = str(payload or "").replace("\n", "\\n")
-    instance = str((entry.labels or {}).get("instanceId", ""))
-    return LogLine(at, str(entry.severity or "DEFAULT"), log, text, fields, _trace_id(entry), instance)
+    return LogLine(at, str(entry.severity or "DEFAULT"), log, text, fields, _trace_id(entry), _instance(entry))
 
 
 def _request(entry: Any) -> RequestLine:
@@ -191,7 +191,12 @@ def _request(entry: Any) -> RequestLine:
     status, latency = entry.http_request.get("status"), str(entry.http_request.get("latency") or "")
     seconds = float(latency[:-1]) if re.fullmatch(r"\d+(?:\.\d+)?s", latency) else None
     served = status if isinstance(status, int) else 0
-    return RequestLine(_trace_id(entry), agent, str(labels.get("revision_name", "")), served, seconds)
+    revision, instance = str(labels.get("revision_name", "")), _instance(entry)
+    return RequestLine(_trace_id(entry), agent, revision, served, seconds, instance)
+
+
+def _instance(entry: Any) -> str:
+    return str((entry.labels or {}).get("instanceId", ""))
 
 
 def _trace_id(entry: Any) -> str:

@@ -130,13 +130,15 @@ class DiagnoseRunner:
         lines: list[LogLine] = []
         is_alive = bool(await until_written(self._logs, everything, 1, min(LATE, act.timeout / 2)))
         served: tuple[Requests, ...] = ()
-        statuses = dict(scene.statuses)
+        statuses, instances = dict(scene.statuses), dict(scene.served)
         if is_alive:
             lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
             told_of = await to_thread.run_sync(self._signals.requests, target, address.revision, since, until)
             served = told_of[:1]
             for trace, answers in told_of[1].items():
                 statuses[trace] = (*statuses.get(trace, ()), *answers)
+            for trace, serving in told_of[2].items():
+                instances[trace] = instances.get(trace, frozenset()) | serving
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
@@ -161,6 +163,7 @@ class DiagnoseRunner:
             logs=(*scene.logs, *told),
             requests=(*scene.requests, *served),
             statuses=statuses,
+            served=instances,
             silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
         )
 

@@ -57,17 +57,19 @@ class Signals:
 
     def requests(
         self, target: Target, revision: str, since: str, until: str
-    ) -> tuple[Requests, Mapping[str, tuple[int, ...]]]:
-        """What the request log has of a revision between two moments; and by trace, how those were answered."""
+    ) -> tuple[Requests, Mapping[str, tuple[int, ...]], Mapping[str, frozenset[str]]]:
+        """What the request log has of a revision between two moments; by trace how those were answered, and by whom."""
         query = request_query([revision], since, until)
         lines = self._logs.requests(query, MOST_REQUESTS + 1)
         kept, truncated = lines[:MOST_REQUESTS], len(lines) > MOST_REQUESTS
         log = LogsSeen(target.name, query, f"{since}/{until}", revision, len(kept), truncated)
         statuses: dict[str, list[int]] = {}
+        instances: dict[str, frozenset[str]] = {}
         for line in kept:
             statuses.setdefault(line.trace, []).append(line.status)
+            instances[line.trace] = instances.get(line.trace, frozenset()) | {line.instance} - {""}
         seen = requests_seen(log, [(line.status, line.latency_s) for line in kept])
-        return seen, {trace: tuple(answers) for trace, answers in statuses.items()}
+        return seen, {trace: tuple(answers) for trace, answers in statuses.items()}, instances
 
 
 def _told(revision: RevisionState) -> Mapping[str, str]:

@@ -95,6 +95,11 @@ class PassedSpared:
     """No test of those targets that passed ran while such an entry was written, and the service failed the red ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class PassedWarm:
+    """The red tests were served by instances of such entries, those that passed by others, which ran before."""
+
+
 Look = (
     FailureText
     | StepText
@@ -109,6 +114,7 @@ Look = (
     | Untouched
     | UserShared
     | PassedSpared
+    | PassedWarm
 )
 
 

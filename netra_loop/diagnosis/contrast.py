@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST
 from netra_loop.diagnosis.scene import Failure, LogEntry, Passed, Scene
-from netra_loop.diagnosis.timeline import LATE, Timeline
+from netra_loop.diagnosis.timeline import LATE, SLACK, Timeline
 from netra_loop.diagnosis.tracebacks import holds_one
 
 MOST_NAMED = 3  # of the passed tests
@@ -35,6 +35,36 @@ def spared(scene: Scene, failures: Sequence[Failure], entries: Sequence[LogEntry
         and _failed_by_the_service(scene, failures)
         and not _other_errors(scene, failures, like)
     )
+
+
+def warm(
+    scene: Scene, failures: Sequence[Failure], starts: Sequence[LogEntry], like: Sequence[LogEntry]
+) -> list[Passed]:
+    """The tests that passed on instances which ran before, where each of these red ones met one that was just started.
+
+    starts: the first words of instances in the time of the red tests; like: all such words. Empty where that is not so,
+    where the log was cut off, and where it is known of fewer than FEWEST passed tests who served them.
+    """
+    targets = {entry.target for entry in starts}
+    if any(log.truncated for log in scene.logs_under_test if log.target in targets):
+        return []
+    if not all(_met_a_start(scene, each, starts, SLACK, if_unknown=False) for each in failures):
+        return []
+    if any(_met_a_start(scene, each, like, 0.0, if_unknown=True) for each in scene.passed):
+        return []
+    known = [each for each in beside(scene, targets) if scene.served.get(each.trace)]
+    return known if len(known) >= FEWEST else []
+
+
+def _met_a_start(
+    scene: Scene, test: Failure | Passed, starts: Sequence[LogEntry], slack: float, *, if_unknown: bool
+) -> bool:
+    """Whether an instance that served a test was started in its time, or so many seconds before."""
+    serving = scene.served.get(test.trace, frozenset()) if test.trace else frozenset()
+    if test.start is None or test.end is None:
+        return False
+    near = (each for each in starts if each.target in test.targets and test.start - slack <= each.at <= test.end)
+    return any(each.instance in serving if serving else if_unknown for each in near)
 
 
 def beside(scene: Scene, targets: set[str]) -> list[Passed]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netra_loop.core.knowledge import Cause, CheckText, PassedSpared, StepText
+from netra_loop.core.knowledge import Cause, CheckText, PassedSpared, PassedWarm, StepText
 from netra_loop.core.problem import Problem, Remedy, TestName, Why, WhyStatus
 from netra_loop.diagnosis.looks import MOST_FAILURES, Trail, counted, errors, follow, quoted, wanted
 from netra_loop.diagnosis.scene import Failure, LogEntry, Scene
@@ -37,7 +37,7 @@ def diagnose(knowledge: Sequence[Cause], scene: Scene) -> tuple[tuple[Problem, .
 
 def _without_rivals(problems: Sequence[Problem], knowledge: Sequence[Cause]) -> list[Problem]:
     """The problems; where a contrast confirms several for one test, none of them is confirmed: it fits them all."""
-    contrasted = {cause.id for cause in knowledge if isinstance(cause.whys[-1].look, PassedSpared)}
+    contrasted = {cause.id for cause in knowledge if isinstance(cause.whys[-1].look, PassedSpared | PassedWarm)}
     rivals = [each for each in problems if each.root_cause and each.id in contrasted]
     claims = Counter(name for problem in rivals for name in problem.tests)
     torn = {problem.id for problem in rivals if any(claims[name] > 1 for name in problem.tests)}

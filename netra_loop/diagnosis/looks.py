@@ -17,6 +17,7 @@ from netra_loop.core.knowledge import (
     Logged,
     Look,
     PassedSpared,
+    PassedWarm,
     PortDiffers,
     SlowWork,
     StepText,
@@ -26,7 +27,7 @@ from netra_loop.core.knowledge import (
 from netra_loop.core.plan import Kind
 from netra_loop.core.problem import Evidence
 from netra_loop.diagnosis.calibration import FEWEST, p95
-from netra_loop.diagnosis.contrast import beside, passes, spared
+from netra_loop.diagnosis.contrast import beside, passes, spared, warm
 from netra_loop.diagnosis.scene import DownDependency, Failure, LogEntry, Scene
 from netra_loop.diagnosis.timeline import Timeline
 from netra_loop.diagnosis.tracebacks import holds_one, last_before
@@ -86,6 +87,8 @@ def follow(look: Look, scene: Scene, trail: Trail) -> Trail | None:
             return _shared(scene, trail)
         case PassedSpared():
             return _spared(scene, trail)
+        case PassedWarm():
+            return _warm(scene, trail)
         case _:
             assert_never(look)
 
@@ -126,6 +129,11 @@ def wanted(look: Look, scene: Scene, trail: Trail) -> str:
             return (
                 f"{FEWEST} or more passed tests of {where} without such an entry, its request log with the requests of "
                 "the red ones answered 500 or above (or those of several refused), and no other traceback beside"
+            )
+        case PassedWarm():
+            return (
+                f"the request log of {where}, telling that these tests were served by instances of such entries, and "
+                f"{FEWEST} or more passed ones by instances that ran before"
             )
         case _:
             assert_never(look)
@@ -279,6 +287,12 @@ def _spared(scene: Scene, trail: Trail) -> Trail | None:
     if not spared(scene, trail.failures, trail.entries, trail.matching):
         return None
     passed = beside(scene, set(trail.targets))
+    return replace(trail, evidence=(passes(passed),), figures={"passed": len(passed)})
+
+
+def _warm(scene: Scene, trail: Trail) -> Trail | None:
+    if not (passed := warm(scene, trail.failures, trail.entries, trail.matching)):
+        return None
     return replace(trail, evidence=(passes(passed),), figures={"passed": len(passed)})
 
 

@@ -104,7 +104,7 @@ class Kept:
 class Scene:
     """What was seen of one iteration. variables: what each target was deployed with, by name.
 
-    statuses: how the requests of a test were answered, by the test's trace.
+    statuses: how the requests of a test were answered, and served: by which instances, by the test's trace.
 
     silent: those of them that red tests were pointed at and whose log has nothing at all. refuted: by earlier
     sessions. settings: what each target may use. good_commits: of each target that is built from source, the newest
@@ -126,6 +126,7 @@ class Scene:
     drifts: tuple[Drift, ...] = ()
     requests: tuple[Requests, ...] = ()
     statuses: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    served: Mapping[str, frozenset[str]] = field(default_factory=dict)
     refuted: tuple[Refuted, ...] = ()
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     good_commits: Mapping[str, str] = field(default_factory=dict)

@@ -134,12 +134,14 @@ def test_there_is_nothing_to_compare_without_a_good_revision_or_with_the_good_on
 
 
 def test_more_requests_than_are_read_are_told_to_be_cut(tmp_path: Path) -> None:
-    lines = [RequestLine("aaaa", "", TESTED, 200, 0.5)] * (MOST_REQUESTS + 1)
+    lines = [RequestLine("aaaa", "", TESTED, 200, 0.5, "i-1")] * (MOST_REQUESTS + 1)
     session = session_of(())
     target = session.plan.environment.target("backend")
 
-    seen, statuses = Signals(Revisions({}), Served(lines), tmp_path, Redactor()).requests(target, TESTED, "a", "b")
+    signals = Signals(Revisions({}), Served(lines), tmp_path, Redactor())
+    seen, statuses, instances = signals.requests(target, TESTED, "a", "b")
 
     assert (seen.log.count, seen.log.truncated, seen.by_status) == (MOST_REQUESTS, True, {"2xx": MOST_REQUESTS})
     assert (seen.log.window, seen.p95_s) == ("a/b", 0.5)
     assert statuses == {"aaaa": (200,) * MOST_REQUESTS}
+    assert instances == {"aaaa": {"i-1"}}

@@ -20,6 +20,7 @@ from netra_loop.core.knowledge import (
     Logged,
     Look,
     PassedSpared,
+    PassedWarm,
     RemedyKind,
     SlowWork,
     Treatment,
@@ -120,6 +121,7 @@ def every_look() -> Plan:
         AddressDiffers(),
         UserShared(),
         PassedSpared(),
+        PassedWarm(),
     )
     whys = tuple(Claim(f"claim {number}", look) for number, look in enumerate(looks, start=1))
     causes = (

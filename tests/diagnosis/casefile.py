@@ -28,6 +28,8 @@ SHIPPED = Path(__file__).parents[2] / "config" / "knowledge.yaml"
 _SECTION = re.compile(r"^=== (.+)\n", re.MULTILINE)
 _OF_A_SIGNATURE = re.compile(r"^unexplained-[0-9a-f]{8}$")
 
+_NO_FIELDS = ("at", "of", "severity", "trace", "instance")
+
 Mappings = Sequence[Mapping[str, Any]]
 
 
@@ -86,6 +88,7 @@ def _scene(text: str) -> Scene:
         passed=tuple(map(_passed, seen.pop("passed", ()))),
         down=tuple(map(_down, seen.pop("down", ()))),
         statuses={trace: tuple(told) for trace, told in seen.pop("statuses", {}).items()},
+        served={trace: frozenset(told) for trace, told in seen.pop("served", {}).items()},
         variables=seen.pop("variables", {}),
         shared_users=tuple(_shared(seen.pop("shared", {}))),
         environment="local",
@@ -119,11 +122,11 @@ def _passed(plain: Mapping[str, Any]) -> Passed:
 def _entries(plain: Mappings) -> Iterator[LogEntry]:
     """What has no other meaning is a field of the entry; numbers are floats, as the log's reader makes them."""
     for number, each in enumerate(plain, start=1):
-        fields = {name: value for name, value in each.items() if name not in ("at", "of", "severity", "trace")}
+        fields = {name: value for name, value in each.items() if name not in _NO_FIELDS}
         floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
         severity = each.get("severity", "INFO")
-        said, trace = each["message"], each.get("trace", "")
-        yield LogEntry(number, each.get("of", "backend"), each["at"], severity, said, floats, said, trace)
+        said, trace, instance = each["message"], each.get("trace", ""), each.get("instance", "")
+        yield LogEntry(number, each.get("of", "backend"), each["at"], severity, said, floats, said, trace, instance)
 
 
 def _down(plain: Mapping[str, Any]) -> DownDependency:

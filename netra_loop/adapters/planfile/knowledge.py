@@ -21,6 +21,7 @@ from netra_loop.core.knowledge import (
     Logged,
     Look,
     PassedSpared,
+    PassedWarm,
     PortDiffers,
     RemedyKind,
     SlowWork,
@@ -154,7 +155,7 @@ def _look(document: Document, place: Location, model: WhyModel, key: str) -> Loo
         case "users":
             return UserShared()
         case _:
-            return PassedSpared()
+            return PassedSpared() if model.passed == "spared" else PassedWarm()
 
 
 def _check_order(document: Document, whys: Sequence[Location], looks: Sequence[str]) -> None:

@@ -344,7 +344,7 @@ class WhyModel(Model):
     port: PatternWithGroup = ""
     contact: Annotated[str, PlainValidator(values.one_of("none"))] = ""
     users: Annotated[str, PlainValidator(values.one_of("shared"))] = ""
-    passed: Annotated[str, PlainValidator(values.one_of("spared"))] = ""
+    passed: Annotated[str, PlainValidator(values.one_of("spared", "warm"))] = ""
 
 
 class SlowWorkModel(Model):
