@@ -56,10 +56,8 @@ class CodeChanges:
     async def make(self, act: Act, session: Session, remedy: Remedy, say: Say) -> Result:
         """PASSED with the commit; FAILED where there is no diff, or one that a person must look at first.
 
-        SKIPPED where a person who was shown it did not agree.
-
-        After a crash a diff that was made is committed, and a program that had begun is not asked again: nobody knows
-        what it did, and its copy is thrown away.
+        SKIPPED where a person who was shown it did not agree. After a crash a diff that was made is committed, and a
+        program that had begun is not asked again: nobody knows what it did, and its copy is thrown away.
         """
         record = session.record(act.id)
         if "diff" not in record.handle and "asked" in record.handle:
@@ -76,26 +74,35 @@ class CodeChanges:
             diff, failure = await self._diff(act, session, remedy, say)
         if failure or not diff:
             return Result(Outcome.FAILED, (failure or "it changed nothing",), Receipt(remedy.id, {}, {}))
-        if not (violations := self._judge(diff, remedy, session.plan)):
-            whole = await to_thread.run_sync(self._bench.with_all_around, diff)
-            violations = self._judge(whole, remedy, session.plan)
-        kept = self._redactor.text(diff) if violations else diff  # what is never applied need not hold a secret
-        write_whole(path, kept.encode("utf-8", "surrogateescape"), 0o600)
-        receipt = Receipt(remedy.id, {}, {}, diff=self._shown(path, diff), violations=violations)
-        if violations:
-            return Result(Outcome.FAILED, ("a person must look at it first", *violations), receipt)
+        receipt = await self._judged(session, remedy, diff, path)
+        if receipt.violations:
+            return Result(Outcome.FAILED, ("a person must look at it first", *receipt.violations), receipt)
         say(HandleKnown(act.id, {"diff": self._folder.reference(path)}))
         if (reasons := await self._compliance(act, session, diff, say)) is not None:
             return Result(Outcome.FAILED, reasons, receipt)
-        if mode_of(session.plan, remedy.kind) is RemedyMode.ASK:
-            told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
-            shown = receipt.diff.excerpt if receipt.diff else ""
-            if refusal := await refusal_to(remedy, shown, ANSWER_TIMEOUT, told):
-                return Result(Outcome.SKIPPED, (refusal,), receipt)
+        if refusal := await self._refusal(act, session, remedy, receipt, say):
+            return Result(Outcome.SKIPPED, (refusal,), receipt)
         commit = await to_thread.run_sync(self._bench.commit, diff, message_of(session, remedy), record.started)
         name, after = f"{remedy.target}.source", f"{commit} on {await self._published()}"
         made = replace(receipt, before={name: "the project's folder"}, after={name: after}, commit=commit)
         return Result(Outcome.PASSED, (), made)
+
+    async def _judged(self, session: Session, remedy: Remedy, diff: str, path: Path) -> Receipt:
+        """What a diff would change, and why a person must look at it first: for itself, and in the files around it."""
+        violations = self._judge(diff, remedy, session.plan)
+        if not violations:
+            whole = await to_thread.run_sync(self._bench.with_all_around, diff)
+            violations = self._judge(whole, remedy, session.plan)
+        kept = self._redactor.text(diff) if violations else diff  # what is never applied need not hold a secret
+        write_whole(path, kept.encode("utf-8", "surrogateescape"), 0o600)
+        return Receipt(remedy.id, {}, {}, diff=self._shown(path, diff), violations=violations)
+
+    async def _refusal(self, act: Act, session: Session, remedy: Remedy, receipt: Receipt, say: Say) -> str:
+        """Why a person who was shown the diff does not want it; empty for a yes, and where nobody is to be asked."""
+        if mode_of(session.plan, remedy.kind) is not RemedyMode.ASK:
+            return ""
+        told: Told = lambda handle: say(HandleKnown(act.id, handle))  # noqa: E731
+        return await refusal_to(remedy, receipt.diff.excerpt if receipt.diff else "", ANSWER_TIMEOUT, told)
 
     def _uncommitted(self, act: Act, session: Session, remedy: Remedy) -> str:
         """Why the copy is not what has been deployed, though git calls the project clean; empty where it is."""
