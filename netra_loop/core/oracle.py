@@ -18,7 +18,7 @@ PROTECTED = (
     # tests, and what runs them
     *("tests/**", "test/**", "**/tests/**", "**/test/**", "**/e2e/**", "**/__tests__/**", "**/__snapshots__/**"),
     *("**/test_*", "**/*_test.*", "**/*.test.*", "**/*.spec.*", "**/*_spec.*", "**/*.cy.*", "**/cypress/**"),
-    *("**/tests.*", "**/test.*", "**/conftest.py", "**/pytest.ini", "**/tox.ini", "**/setup.cfg", "**/pyproject.toml"),
+    *("**/tests.*", "**/test.*", "**/conftest.py", "**/pytest.ini", "**/tox.ini", "**/setup.cfg"),
     *("**/noxfile.py", "**/.coveragerc", "**/jest.config.*", "**/vitest.config.*", "**/playwright.config.*"),
     *("**/cypress.config.*", "**/karma.conf.*", "**/.mocharc*"),
     # plans, environments, continuous integration, checkers

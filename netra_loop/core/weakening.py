@@ -72,6 +72,13 @@ _HANDLER = re.compile(
 )
 _DEFINED = re.compile(r"\b(?:def|function|func|const|let)\s+(\w+)")
 
+_TABLE = re.compile(r"\s*\[+\s*([^\]]*?)\s*\]")
+_NO_TOOLS = (
+    "",
+    "project",
+    "dependency-groups",
+)  # empty where the table is not in sight: then all of the file is looked at
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -110,9 +117,27 @@ def _in_file(change: FileChange, health_paths: Sequence[str]) -> Iterator[Violat
             yield Violation(Rule.FEWER_ASSERTIONS, change.path, hit)
     yield from _limits(change.path, old, new)
     yield from _health(change.path, old, new, health_paths)
-    if basename(change.path) == "package.json":
-        scripts = [line for line in (*new, *old) if line.is_changed and '"scripts"' in f"{line.within}{line.text}"]
-        yield from (Violation(Rule.PROTECTED, change.path, line.text) for line in scripts[:1])
+    if (runs_tests := _RUNS_TESTS.get(basename(change.path))) is not None:
+        told = [text for side in (new, old) for text in runs_tests(side)]
+        yield from (Violation(Rule.PROTECTED, change.path, text) for text in told[:1])
+
+
+def _scripts(lines: Sequence[_Line]) -> Iterator[str]:
+    """The changed lines of a package.json that are commands: the tests' among them."""
+    return (each.text for each in lines if each.is_changed and '"scripts"' in f"{each.within}{each.text}")
+
+
+def _tools(lines: Sequence[_Line]) -> Iterator[str]:
+    """The changed lines of a pyproject.toml that tell tools, pytest among them, what to do; dependencies do not."""
+    table = ""
+    for line in lines:
+        if (header := _TABLE.match(line.text)) is not None:
+            table = header[1]
+        if line.is_changed and table not in _NO_TOOLS and not table.endswith("dependencies"):
+            yield line.text
+
+
+_RUNS_TESTS = {"package.json": _scripts, "pyproject.toml": _tools}
 
 
 def _lines(hunk: Hunk, mark: str) -> Iterator[_Line]:
