@@ -73,11 +73,7 @@ _HANDLER = re.compile(
 _DEFINED = re.compile(r"\b(?:def|function|func|const|let)\s+(\w+)")
 
 _TABLE = re.compile(r"\s*\[+\s*([^\]]*?)\s*\]")
-_NO_TOOLS = (
-    "",
-    "project",
-    "dependency-groups",
-)  # empty where the table is not in sight: then all of the file is looked at
+_NO_TOOLS = ("", "project", "dependency-groups")  # the first where no table is in sight
 
 
 @dataclass(frozen=True, slots=True)
