@@ -20,7 +20,7 @@ gc.set_threshold(50_000)  # each worker loads every test, and little of that is 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=20, help="how often the crash test kills a session in all")
+    parser.addoption("--kills", type=int, default=16, help="how often the crash test kills a session in all")
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from netra_loop.adapters import supervise
+from netra_loop.adapters import output
 from netra_loop.adapters.address import Address
 from netra_loop.adapters.cloudrun import CloudRun, ServiceState
 from netra_loop.adapters.files import SessionFolder, State
@@ -284,7 +284,7 @@ def test_an_output_that_is_cut_between_two_tests_is_no_whole_report(
     commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tests = [f'{{"Action":"pass","Package":"p","Test":"T{number:03}"}}\n' for number in range(300)]
-    monkeypatch.setattr(supervise, "OUTPUT_CAP", len(tests[0]))
+    monkeypatch.setattr(output, "OUTPUT_CAP", len(tests[0]))
     (commands.e2e / "events").write_text("".join(tests) + '{"Action":"pass","Package":"p"}\n', encoding="utf-8")
     result = commands.script("cat events", report="-")
 

@@ -21,7 +21,7 @@ ENDS = {("GREEN", 0, "verified"), ("RED", 5, "open")}  # repaired, or not asked 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "moment" in metafunc.fixturenames:
-        metafunc.parametrize("moment", range(metafunc.config.getoption("--kills") // 4))
+        metafunc.parametrize("moment", range(metafunc.config.getoption("--kills") // 8))
 
 
 def killed(project: Project, moment: int) -> int:
