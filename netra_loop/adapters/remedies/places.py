@@ -25,6 +25,12 @@ def below(folder: Path) -> Iterator[Path]:
         yield from (Path(here, name) for name in (*folders, *names))
 
 
+def links_out_of(folder: Path) -> list[Path]:
+    """The links below a folder that lead, in the end, to somewhere else."""
+    top = folder.resolve()
+    return sorted(path for path in below(folder) if path.is_symlink() and not path.resolve().is_relative_to(top))
+
+
 def remove(path: Path) -> None:
     """Have nothing under a path; of a link only the link goes."""
     if path.is_dir() and not path.is_symlink():

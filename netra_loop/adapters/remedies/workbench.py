@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from netra_loop.adapters.files import SessionFolder, write_whole
-from netra_loop.adapters.remedies.places import below, remove, state_of
+from netra_loop.adapters.remedies.places import below, links_out_of, remove, state_of
 from netra_loop.core.errors import LoopError
 
 BRANCH = "netra-loop/"
@@ -124,11 +124,14 @@ class Workbench:
     def disposable(self, name: str, diff: str = "") -> Path:
         """The project's folder in a throw-away copy of the tip, changed by a diff, for an outside program.
 
-        It has a git dir of its own, without remote and hooks, and lacks what coding agents take instructions from.
+        It has a git dir of its own, without remote and hooks, and lacks what coding agents take instructions from. A
+        project with links that lead out of it gets none: who writes through one would change what is not in the copy.
         """
         place = self._root / f"throwaway-{name}"
         remove(place)
         self._checkout("HEAD", place, *_instructions("top,icase,glob"))
+        if out := [str(link.relative_to(place)) for link in links_out_of(place)]:
+            raise WorkbenchError(f"the project has links that lead out of it: {', '.join(out[:3])}")
         _git(("init", "-q", "--template="), cwd=place)
         _git(("add", "-A", "-f"), cwd=place)
         _git(("commit", "-q", "--no-verify", "-m", "as it is"), cwd=place, env=_signed(datetime.fromtimestamp(0, UTC)))

@@ -380,8 +380,8 @@ def test_a_remedy_cannot_change_the_program_that_checks_it(shop: Shop) -> None:
 @pytest.mark.parametrize("file", ["../config/limits.yaml", "folder/limits.yaml", "limits.yaml", "../../outside.yaml"])
 def test_a_file_of_configuration_is_edited_in_the_service_s_source_only(shop: Shop, file: str) -> None:
     limits = shop.made.write("config/limits.yaml", "limit: 1\n")
-    (shop.made.project / "backend/folder").symlink_to(limits.parent)
-    (shop.made.project / "backend/limits.yaml").symlink_to(limits)
+    (shop.made.project / "backend/folder").symlink_to("../config")
+    (shop.made.project / "backend/limits.yaml").symlink_to("../config/limits.yaml")
     shop.made.write("../outside.yaml", "limit: 1\n")
     shop.moves_on()
     remedy = replace(patching("r1", "p1::a", kind=RemedyKind.CONFIG_EDIT), commit="")

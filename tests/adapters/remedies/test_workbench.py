@@ -208,6 +208,18 @@ def test_a_link_is_told_as_a_link_and_nothing_is_read_through_it(made: Repositor
     assert "canary" not in diff
 
 
+@pytest.mark.parametrize("target", ["/etc", "/nowhere/at/all", "../" * 9, "app.py/../../../../../.."])
+def test_a_project_with_a_link_that_leads_out_of_it_gets_no_throw_away_copy(made: Repository, target: str) -> None:
+    (made.project / "backend/inner").symlink_to("app.py")
+    made.commit()
+    bench_of(made).disposable("r1")
+    (made.project / "backend/outer").symlink_to(target)
+    made.commit()
+
+    with pytest.raises(WorkbenchError, match=r"links that lead out of it: .*backend/outer$"):
+        bench_of(made).disposable("r1")
+
+
 def test_a_difference_without_end_is_refused(made: Repository) -> None:
     bench = bench_of(made)
     (bench.disposable("r1") / "backend/big.txt").write_text("a line\n" * 2_000_000)
@@ -245,7 +257,8 @@ def test_instructions_behind_a_link_stay_where_they_are(made: Repository, tmp_pa
     (elsewhere / "copilot-instructions.md").write_text("mine")
     (made.project / ".github").symlink_to(elsewhere)
     made.commit()
-    bench_of(made).disposable("r1")
+    with pytest.raises(WorkbenchError, match="lead out of it"):
+        bench_of(made).disposable("r1")
 
     assert (elsewhere / "copilot-instructions.md").read_text() == "mine"
 
