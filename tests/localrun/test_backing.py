@@ -99,7 +99,7 @@ def test_requests_that_are_alike_start_one_process(cloud: Cloud, source: Path, a
 def test_one_that_died_is_started_again(cloud: Cloud, source: Path, address: str, name: str) -> None:
     first = backed(cloud.back(name, source, address))
     os.kill(first["pid"], signal.SIGKILL)
-    until(lambda: not is_alive(first["pid"]), "it is dead")
+    until(lambda: not is_alive(first["pid"]) and nobody_listens(address), "it is dead, with all of its threads")
     second = backed(cloud.back(name, source, address))
     assert second["pid"] != first["pid"]
     os.kill(second["pid"], signal.SIGKILL)
