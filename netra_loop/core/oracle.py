@@ -34,6 +34,7 @@ PROTECTED = (
     *(".netra-loop/**", "worklogs/**"),
 )
 LONGEST_EXCERPT = 120  # characters of a line
+LONGEST_LINE = 2000  # characters; nobody reads a longer one, and what looks for cheats would take too long
 
 
 class Rule(Enum):
@@ -115,6 +116,8 @@ def _misplaced(change: FileChange, rules: Rules) -> Iterator[Violation]:
         yield Violation(Rule.SPECIAL, change.path)
     if change.is_binary:
         yield Violation(Rule.BINARY, change.path)
+    if long := [line for line in change.added if len(line) > LONGEST_LINE]:
+        yield Violation(Rule.TOO_MUCH, change.path, long[0])
     if rules.is_secret("\n".join(change.added)):
         yield Violation(Rule.SECRET, change.path)
 

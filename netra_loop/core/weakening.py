@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from posixpath import basename
 
 from netra_loop.core.diff import FileChange, Hunk
-from netra_loop.core.oracle import Rule, Violation
+from netra_loop.core.oracle import LONGEST_LINE, Rule, Violation
 
 _MORE = {  # what stands in a file more often afterwards
     Rule.SKIPPED: (
@@ -141,7 +141,8 @@ def _lines(hunk: Hunk, mark: str) -> Iterator[_Line]:
     around = [(_indent(hunk.within), hunk.within)] if hunk.within else []
     decorators: list[str] = []
     for text in (line for line in hunk.lines if line[0] in f" {mark}"):
-        line, begin = text[1:], text[1:].lstrip()[:1]
+        line = text[1 : LONGEST_LINE + 1]
+        begin = line.lstrip()[:1]
         while begin and begin not in ")]}" and around and around[-1][0] >= _indent(line):
             around.pop()
         yield _Line(line, text[0] == mark, (*(each for _, each in around), *decorators))

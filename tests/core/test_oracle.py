@@ -14,7 +14,7 @@ from netra_loop.adapters.remedies.judge import judge
 from netra_loop.core.diff import changes_in
 from netra_loop.core.environment import Environment
 from netra_loop.core.knowledge import RemedyKind
-from netra_loop.core.oracle import LONGEST_EXCERPT, Rule, kept_for_tests
+from netra_loop.core.oracle import LONGEST_EXCERPT, LONGEST_LINE, Rule, kept_for_tests
 from netra_loop.core.outcome import Colour, Outcome, TestOutcome
 from netra_loop.core.plan import Kind, Phase
 from netra_loop.core.policy import Finish, decide
@@ -121,6 +121,14 @@ def test_a_reason_names_file_rule_and_line_in_few_words() -> None:
 
     assert reason == f"backend/app/calls.py: {Rule.LIMIT.value}: CALL_TIMEOUT = 20.0"
     assert len(reason) < len(Rule.LIMIT.value) + LONGEST_EXCERPT + 40
+
+
+def test_a_line_that_nobody_reads_is_too_much() -> None:
+    head = "diff --git a/backend/a.js b/backend/a.js\n--- a/backend/a.js\n+++ b/backend/a.js\n@@ -1 +1 @@\n"
+
+    assert broken(f"{head}-a\n+{'b' * LONGEST_LINE}\n") == set()
+    assert broken(f"{head}-a\n+{'b' * (LONGEST_LINE + 1)}\n") == {"TOO_MUCH"}
+    assert broken(f"{head}-{'user = now % 2;' * 100_000}\n+b\n") == set()
 
 
 NO_DIFF = {

@@ -89,10 +89,10 @@ class CodeChanges:
 
     async def _judged(self, session: Session, remedy: Remedy, diff: str, path: Path) -> Receipt:
         """What a diff would change, and why a person must look at it first: for itself, and in the files around it."""
-        violations = self._judge(diff, remedy, session.plan)
+        violations = await to_thread.run_sync(self._judge, diff, remedy, session.plan)
         if not violations:
             whole = await to_thread.run_sync(self._bench.with_all_around, diff)
-            violations = self._judge(whole, remedy, session.plan)
+            violations = await to_thread.run_sync(self._judge, whole, remedy, session.plan)
         kept = self._redactor.text(diff) if violations else diff  # what is never applied need not hold a secret
         write_whole(path, kept.encode("utf-8", "surrogateescape"), 0o600)
         return Receipt(remedy.id, {}, {}, diff=self._shown(path, diff), violations=violations)
