@@ -24,7 +24,7 @@ def test_work_beyond_the_limit_goes_on_unheard_and_is_logged(hasty_backend: Runn
         line = await_log(hasty_backend, run_id=run, message="agent finished")
         assert say(socket, type="ping", id="nothing before this") == {"type": "pong", "id": "nothing before this"}
     assert (line["severity"], line["agent"], line["limit_s"], line["in_time"]) == ("INFO", "triage", 0.2, False)
-    assert line["duration_s"] >= 1.2
+    assert line["duration_s"] > 1.1  # 1.2 of work, and clocks may differ by a tick
 
 
 def test_work_goes_on_when_its_caller_leaves(hasty_backend: Running) -> None:
