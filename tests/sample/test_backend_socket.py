@@ -31,7 +31,7 @@ def test_work_goes_on_when_its_caller_leaves(hasty_backend: Running) -> None:
     user = someone()
     with open_socket(hasty_backend, open_session(hasty_backend, user)) as socket:
         assert say(socket, type="run_agent", agent="triage", prompt="left alone")["type"] == "agent_started"
-    assert await_log(hasty_backend, user=user, message="agent finished")["duration_s"] >= 1.2
+    assert await_log(hasty_backend, user=user, message="agent finished")["duration_s"] > 1.1
 
 
 def test_an_agent_within_its_limit_is_logged_with_its_duration(backend: Running) -> None:
@@ -39,7 +39,7 @@ def test_an_agent_within_its_limit_is_logged_with_its_duration(backend: Running)
         run = run_agent(socket)[-1]["run_id"]
     (line,) = [line for line in backend.log_lines if line.get("run_id") == run]
     assert (line["severity"], line["message"], line["in_time"]) == ("INFO", "agent finished", True)
-    assert line["duration_s"] >= 0.05, "the default latency"
+    assert line["duration_s"] > 0.04, "the default latency"
 
 
 def test_members_of_a_room_see_one_another_and_their_notes(backend: Running) -> None:
