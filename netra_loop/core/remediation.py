@@ -144,11 +144,12 @@ def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy,
     """Every remedy of an iteration's diagnosis, and why it is not to be applied; empty where it is.
 
     Of two for some of the same tests, for one variable, or of which one changes the code that the other has replaced,
-    the first goes first; what a person declined is in nobody's way.
+    the first goes first; what a person declined, and what came to nothing, is in nobody's way.
     """
     found = diagnosed(iteration)
     before = tried(session, iteration.number)
     left = session.plan.budget.remedies - len(before)
+    vain = {r.act.subject for r in iteration.of_kind(Kind.CURE) if r.result and r.result.outcome is not Outcome.PASSED}
     taken: set[object] = set()
     origins: dict[str, RemedyKind] = {}
     for remedy in found.remedies if found else ():
@@ -160,11 +161,14 @@ def considered(session: Session, iteration: Iteration) -> Iterator[tuple[Remedy,
             reason = SAME_VARIABLE
         if not reason and left <= 0:
             reason = "the remedies of the budget are spent"
-        if not reason and (origin := _origin(remedy)) and origins.setdefault(remedy.target, origin) is not origin:
+        origin = _origin(remedy)
+        if not reason and origin and origins.get(remedy.target, origin) is not origin:
             reason = CODE_OR_IMAGE
         if not reason:
-            taken |= {place, *remedy.tests}
             left -= 1
+            if remedy.id not in vain:
+                taken |= {place, *remedy.tests}
+                origins |= {remedy.target: origin} if origin else {}
         yield remedy, reason
 
 

@@ -30,6 +30,7 @@ from tests.stories import (
     Story,
     fail_fast,
     knowing,
+    patching,
     plan_of,
     raising,
     step,
@@ -374,6 +375,15 @@ def test_after_red_comes_the_diagnosis_then_the_questions_then_what_was_agreed_t
     assert follows(story.answers("r1")) == ["1/ask-r2"]
     assert follows(story.answers("r2")) == ["1/cure-r1", "1/cure-r2"]
     assert follows(story.cures("r1")) == ["1/cure-r2"]
+    assert follows(story.cures("r2")) == []
+
+
+def test_what_came_to_nothing_is_followed_by_the_next_remedy_for_the_same_tests() -> None:
+    code, variable = patching("r1", "p1::a"), raising("r2", "p1::a")
+    story = Story(knowing(usual_plan(3))).runs({"a": TestOutcome.FAILED}).diagnoses(code, variable)
+
+    assert follows(story) == ["1/cure-r1"]
+    assert follows(story.does("cure-r1", Outcome.SKIPPED, "declined")) == ["1/cure-r2"]
     assert follows(story.cures("r2")) == []
 
 

@@ -213,6 +213,12 @@ CONSIDERED: dict[str, tuple[Callable[[], Story], Mapping[str, str]]] = {
         lambda: diagnosed_with(ONE, replace(BACK, id="r2", tests=named("p1::b")), remedies=1),
         {"r1": "", "r2": SPENT},
     ),
+    "after one that came to nothing": (
+        lambda: diagnosed_with(
+            patching("r1", "p1::a", kind=RemedyKind.AGENT), replace(BACK, id="r2"), replace(BOTH, id="r3")
+        ).does("cure-r1", Outcome.FAILED, "it changed nothing"),
+        {"r1": "", "r2": "", "r3": AFTER_ANOTHER},
+    ),
     "changed code while an earlier image is deployed": (
         lambda: (
             Story(plan())
