@@ -23,6 +23,9 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Repository:
     return repository(tmp_path / "repository", request.param)
 
 
+in_a_folder = pytest.mark.parametrize("made", ["services/shop"], ids=["in a folder"], indirect=True)
+
+
 def edited(bench: Workbench, name: str = "r1", **files: str) -> str:
     """The diff of a throw-away copy in which these files of the service were written."""
     place = bench.disposable(name)
@@ -208,6 +211,7 @@ def test_a_link_is_told_as_a_link_and_nothing_is_read_through_it(made: Repositor
     assert "canary" not in diff
 
 
+@in_a_folder
 @pytest.mark.parametrize("target", ["/etc", "/nowhere/at/all", "../" * 9, "app.py/../../../../../.."])
 def test_a_project_with_a_link_that_leads_out_of_it_gets_no_throw_away_copy(made: Repository, target: str) -> None:
     (made.project / "backend/inner").symlink_to("app.py")
@@ -330,11 +334,13 @@ def beside(made: Repository, command: str) -> tuple[Workbench, str]:
     return bench, commit
 
 
+@in_a_folder
 @pytest.mark.parametrize("command", [command for name, command in REACHES.items() if "keep" not in name])
 def test_what_a_program_does_to_our_git_dir_is_noticed(made: Repository, command: str) -> None:
     assert beside(made, command)[0].reclaim("r2")
 
 
+@in_a_folder
 @pytest.mark.parametrize("is_killed", [False, True], ids=["was ended", "was killed with us"])
 @pytest.mark.parametrize("command", REACHES.values(), ids=REACHES)
 def test_our_git_dir_is_as_it_was_after_a_program_that(made: Repository, command: str, is_killed: bool) -> None:
