@@ -190,7 +190,9 @@ def _obstacle(session: Session, iteration: Iteration, remedy: Remedy, before: Se
         return f"{remedy.target} is not deployed in this session"
     if remedy.kind.changes_code and image_of(session, iteration.number + 1, remedy.target) is not None:
         return EARLIER_IMAGE
-    if remedy.kind.changes_code and (session.git is None or session.git.dirty):
+    if remedy.kind.changes_code and session.git is None:
+        return "the project has no commit of git, and code is only changed in a copy of one"
+    if remedy.kind.changes_code and session.git and session.git.dirty:
         return "the project's commit does not hold all that is deployed, so code can only be changed after a commit"
     if remedy.kind is RemedyKind.AGENT and plan.budget.agent <= sum(r.kind is RemedyKind.AGENT for r in before):
         return "the agent's calls of the budget are spent"

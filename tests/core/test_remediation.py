@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from netra_loop.core.environment import RemedyMode, UserMode, Users
-from netra_loop.core.events import SessionResumed
+from netra_loop.core.events import Git, SessionResumed
 from netra_loop.core.knowledge import RemedyKind
 from netra_loop.core.outcome import Outcome, TestOutcome
 from netra_loop.core.plan import Kind, Phase, Plan
@@ -67,7 +67,8 @@ AFTER_ANOTHER = "another remedy for some of the same tests goes first"
 AGAIN = "it was tried before and its tests are red again"
 LAST = "no iteration is left to verify it in"
 NOT_DEPLOYED = "backend is not deployed in this session"
-NO_COMMIT = "the project's commit does not hold all that is deployed, so code can only be changed after a commit"
+NO_COMMIT = "the project has no commit of git, and code is only changed in a copy of one"
+DIRTY = "the project's commit does not hold all that is deployed, so code can only be changed after a commit"
 REFUSAL = "the work takes longer than the cap allows"
 
 
@@ -94,6 +95,13 @@ def second(*remedies: Remedy, budget: int = 10) -> Story:
     """The second iteration's diagnosis, after the first applied ONE."""
     story = Story(plan(remedies=budget)).runs(WORSE).diagnoses(ONE).cures("r1")
     return story.runs(RED, verifies={"p1": RED}, changes=("r1",)).diagnoses(*remedies)
+
+
+def dirty(*remedies: Remedy) -> Story:
+    """A session of a project with changes that are not committed."""
+    story = Story(plan())
+    story._session = replace(story.session, git=Git("abc", "main", dirty=True))
+    return story.runs(WORSE).diagnoses(*remedies)
 
 
 def without_deploys(*remedies: Remedy) -> Story:
@@ -185,6 +193,7 @@ CONSIDERED: dict[str, tuple[Callable[[], Story], Mapping[str, str]]] = {
         lambda: Story(plan(), commit="").runs(WORSE).diagnoses(patching("r1", "p1::a")),
         {"r1": NO_COMMIT},
     ),
+    "code where the commit does not hold everything": (lambda: dirty(patching("r1", "p1::a")), {"r1": DIRTY}),
     "an agent whose calls are spent": (
         lambda: (
             Story(replace(plan(), budget=replace(plan().budget, agent=1)))
