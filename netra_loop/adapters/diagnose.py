@@ -31,7 +31,6 @@ from netra_loop.core.remediation import for_the_agent
 from netra_loop.core.results import failed_steps, results_of
 from netra_loop.core.seen import HealthSeen, Result
 from netra_loop.core.session import ActRecord, Iteration, Session
-from netra_loop.core.signals import Requests
 from netra_loop.core.target import Target
 from netra_loop.diagnosis.diagnose import diagnose
 from netra_loop.diagnosis.scene import DownDependency, Failure, Kept, LogEntry, Passed, Scene, SharedUser
@@ -129,16 +128,9 @@ class DiagnoseRunner:
         say(HandleKnown(act.id, {f"query {target.name}": query}))
         lines: list[LogLine] = []
         is_alive = bool(await until_written(self._logs, everything, 1, min(LATE, act.timeout / 2)))
-        served: tuple[Requests, ...] = ()
-        statuses, instances = dict(scene.statuses), dict(scene.served)
         if is_alive:
             lines = await to_thread.run_sync(self._logs.entries, query, MOST_ENTRIES + 1)
-            told_of = await to_thread.run_sync(self._signals.requests, target, address.revision, since, until)
-            served = told_of[:1]
-            for trace, answers in told_of[1].items():
-                statuses[trace] = (*statuses.get(trace, ()), *answers)
-            for trace, serving in told_of[2].items():
-                instances[trace] = instances.get(trace, frozenset()) | serving
+            scene = await to_thread.run_sync(self._with_requests, scene, target, address.revision, since, until)
         path = self._folder.artifact_folder(act.id, session.record(act.id).attempt) / f"{target.name}.txt"
         texts = [self._redactor.text(str(line)) for line in lines[:MOST_ENTRIES]]
         write_whole(path, "".join(f"{text}\n" for text in texts).encode("utf-8", "replace"), 0o600)
@@ -161,10 +153,19 @@ class DiagnoseRunner:
             entries=(*scene.entries, *entries),
             kept={**scene.kept, target.name: Kept(self._folder.reference(path), sha256_of(path))},
             logs=(*scene.logs, *told),
-            requests=(*scene.requests, *served),
-            statuses=statuses,
-            served=instances,
             silent=scene.silent if is_alive or not _is_tested(scene, target) else (*scene.silent, target.name),
+        )
+
+    def _with_requests(self, scene: Scene, target: Target, revision: str, since: str, until: str) -> Scene:
+        """The scene with how a revision served its requests, and which of them were of which test."""
+        requests, answered, serving = self._signals.requests(target, revision, since, until)
+        statuses = {trace: (*scene.statuses.get(trace, ()), *told) for trace, told in answered.items()}
+        served = {trace: scene.served.get(trace, frozenset()) | told for trace, told in serving.items()}
+        return replace(
+            scene,
+            requests=(*scene.requests, requests),
+            statuses={**scene.statuses, **statuses},
+            served={**scene.served, **served},
         )
 
 
