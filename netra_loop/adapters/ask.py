@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 import anyio
 
@@ -17,6 +18,7 @@ from netra_loop.core.seen import Result
 from netra_loop.core.session import Session
 from netra_loop.ports import Say
 
+NOBODY = "nobody to ask: standard input is closed"
 LONGEST_ANSWER = 100  # bytes; what follows on the line is read and dropped
 
 
@@ -40,8 +42,15 @@ async def refusal_to(remedy: Remedy, shown: str, timeout: float, told: Told) -> 
     if waiting.cancelled_caught:
         return f"nobody answered in {timeout:g} s"
     if answer is None:
-        return "nobody to ask: standard input is closed"
+        return NOBODY
     return "" if answer.strip().lower() in ("y", "yes") else "declined"
+
+
+def is_anybody_there() -> bool:
+    """Whether somebody may answer: standard input is open and leads somewhere. Of a pipe it is not known."""
+    if sys.stdin is None or sys.stdin.closed:
+        return False
+    return not os.path.samestat(os.fstat(sys.stdin.fileno()), Path(os.devnull).stat())
 
 
 async def _line() -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from netra_loop.adapters.ask import refusal_to
+from netra_loop.adapters.ask import NOBODY, is_anybody_there, refusal_to
 from netra_loop.adapters.command import Told
 from netra_loop.adapters.compliance import ComplianceRunner
 from netra_loop.adapters.content import differing
@@ -62,6 +62,8 @@ class CodeChanges:
         record = session.record(act.id)
         if "diff" not in record.handle and "asked" in record.handle:
             return Result(Outcome.FAILED, ("the session ended while it was asked; its copy is discarded",))
+        if mode_of(session.plan, remedy.kind) is RemedyMode.ASK and not is_anybody_there():
+            return Result(Outcome.SKIPPED, (NOBODY,))  # before a program is paid for what nobody will agree to
         assert session.git is not None
         await to_thread.run_sync(self._bench.open, session.git.sha, _tip(act, session))
         if missing := await to_thread.run_sync(self._uncommitted, act, session, remedy):

@@ -431,6 +431,16 @@ def test_a_person_who_is_asked_sees_the_diff_first_and_nothing_is_committed_with
     assert bool(shop.made.git("branch", "--list", "netra-loop/*")) is not bool(reasons)
 
 
+def test_where_nobody_can_answer_no_agent_is_asked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.story._session = replace(shop.story.session, plan=replace(shop.story.session.plan, remedies=RemedyMode.ASK))
+    with Path(os.devnull).open() as nowhere:
+        monkeypatch.setattr(sys, "stdin", nowhere)
+        result = shop.agent(REPAIR)
+
+    assert result == Result(Outcome.SKIPPED, ("nobody to ask: standard input is closed",))
+    assert not any("asked" in getattr(entry.event, "handle", {}) for entry in shop.story.entries)
+
+
 def test_a_second_change_of_code_builds_on_the_first(shop: Shop) -> None:
     shop.ends(shop.agent(REPAIR))
     other = replace(
